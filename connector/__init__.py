@@ -1,0 +1,3 @@
+"""Middleware between marketing automation (MA) and sales systems (SFA)."""
+
+__version__ = "0.1.0"

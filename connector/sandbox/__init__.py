@@ -1,0 +1,1 @@
+"""Emulated systems that only speak HTTP. They know nothing of the adapters."""
