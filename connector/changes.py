@@ -1,0 +1,166 @@
+"""What should change in a system, each change with the key that makes it safe to repeat, and its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from connector.model import EMPTY, Ref, Score, Value
+
+
+class WriteClass(StrEnum):
+    """How a repeated write is kept harmless.
+
+    A: the same end state; B: the target's unique key; C: probe first; D: membership of a set.
+    """
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+
+
+class Lane(StrEnum):
+    """Order in which a short budget is spent."""
+
+    PROTECT = "protect"
+    ALERTS = "alerts"
+    SCORES = "scores"
+    FIELDS = "fields"
+    NURTURE = "nurture"
+    BACKFILL = "backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: the rule's id and a sentence for people, in the words of the configuration."""
+
+    rule: str
+    text: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Base of all changes. `key` is the same whenever the same change is planned again."""
+
+    write_class: ClassVar[WriteClass]
+
+    key: str
+    system: str
+    identity: str
+    lane: Lane
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFields(Change):
+    """Write `values` (native field names) to one record; touch nothing else. `before`: what was last seen there.
+
+    The record must exist: when it is gone the change is refused, never re-created.
+    """
+
+    write_class = WriteClass.A
+
+    ref: Ref
+    values: Mapping[str, Value]
+    before: Mapping[str, Value] = field(default_factory=lambda: EMPTY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePerson(Change):
+    """Create a record of a person under our unique key, or update the one that has this key already."""
+
+    write_class = WriteClass.B
+
+    object: str
+    key_field: str
+    key_value: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseAlert(Change):
+    """Tell an owner that something stirs. Exactly one visible alert per `key`."""
+
+    write_class = WriteClass.B
+
+    rule: str
+    subject: str
+    """What repetition is counted by: `person:<id>` or `deal:<ref>`."""
+    owner_id: str
+    title: str
+    body: str
+    due_on: date
+    person: Ref | None = None
+    deal: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTouchpoint(Change):
+    """Put a touchpoint on a person's timeline in the SFA. Exactly one entry per `key`."""
+
+    write_class = WriteClass.B
+
+    person: Ref
+    owner_id: str | None
+    title: str
+    body: str
+    happened_at: datetime
+    on: date
+    """The day it happened, in the configured time zone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddToList(Change):
+    """Put a person record on a list."""
+
+    write_class = WriteClass.D
+
+    list: str
+    person: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFromList(Change):
+    """Take a person record off a list."""
+
+    write_class = WriteClass.D
+
+    list: str
+    person: Ref
+
+
+AnyChange = SetFields | CreatePerson | RaiseAlert | AddTouchpoint | AddToList | RemoveFromList
+CHANGES: tuple[type[Change], ...] = (SetFields, CreatePerson, RaiseAlert, AddTouchpoint, AddToList, RemoveFromList)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Something a rule wanted and another rule, a missing value or a stale system forbade; shown in plan and why."""
+
+    identity: str
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What planning one identity gave, besides changes: its scores, and when it has to be looked at again."""
+
+    identity: str
+    scores: tuple[Score, ...]
+    due_at: datetime | None
+    fired: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that follows from the facts: pure data, in a stable order."""
+
+    changes: tuple[AnyChange, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    withheld: tuple[Withheld, ...] = ()

@@ -1,0 +1,529 @@
+"""Base of every YAML block: strict, frozen, documented, knows its file:line:col. And the YAML reader behind it.
+
+YAML is read as version 1.2 core: `18:30` and `on` are text, a duplicate key is a problem, aliases are not taken,
+depth and size are bounded. (PyYAML's own loader would read `18:30` as 1110 and drop the first of two equal keys.)
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from connector.errors import ConfigError, Problem, Text, text
+
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def problem(self, what: Text, fix: Text | None = None, severity: Literal["error", "warning"] = "error") -> Problem:
+        """A problem at this place."""
+        return Problem(self.file, self.line, self.column, what, fix, severity)
+
+
+class Block(dict[str, Any]):
+    """A YAML mapping that remembers where it, its keys and its values stand."""
+
+    def __init__(self, mark: Mark) -> None:
+        super().__init__()
+        self.mark = mark
+        self.key_marks: dict[str, Mark] = {}
+        self.marks: dict[str, Mark] = {}
+
+
+class Items(list[Any]):
+    """A YAML sequence that remembers where it and its items stand."""
+
+    def __init__(self, mark: Mark) -> None:
+        super().__init__()
+        self.mark = mark
+        self.marks: list[Mark] = []
+
+
+class SpecError(ValueError):
+    """Raised by validators: what is wrong with a value and how to write it instead."""
+
+    def __init__(self, what: Text, fix: Text | None = None) -> None:
+        super().__init__(str(what))
+        self.what = what
+        self.fix = fix
+
+
+class Spec(BaseModel):
+    """A block of configuration. Unknown keys are problems with a suggestion; nothing is coerced between types."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, populate_by_name=True
+    )
+    _mark: Mark = PrivateAttr(default=Mark("<built>", 0, 0))
+    _marks: dict[str, Mark] = PrivateAttr(default_factory=dict)
+
+    @property
+    def mark(self) -> Mark:
+        """Where this block stands."""
+        return self._mark
+
+    def mark_of(self, key: str) -> Mark:
+        """Where the value of `key` stands."""
+        return self._marks.get(key, self._mark)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_place(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if not isinstance(data, Block):
+            return handler(data)
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        for key in data.keys() - known:
+            info.context["problems"].append(data.key_marks[key].problem(*unknown_key(key, known)))
+        built = handler({key: value for key, value in data.items() if key in known})
+        built._mark = data.mark
+        built._marks = data.marks
+        return built
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def unknown_key(key: str, known: Iterable[str]) -> tuple[Text, Text]:
+    """What to say about a key that does not exist: the nearest one, or all that exist."""
+    what = text("unknown key {key!r}", "不明なキー {key!r}", key=key)
+    near = difflib.get_close_matches(key, known, 1, 0.6)
+    if near:
+        return what, text("did you mean {near!r}?", "{near!r} の誤りではありませんか", near=near[0])
+    names = ", ".join(sorted(known))
+    return what, text("possible keys: {names}", "使えるキー: {names}", names=names)
+
+
+def parse(cls: type[S], data: Any, mark: Mark) -> tuple[S | None, list[Problem]]:
+    """Build `cls` from what was read at `mark`; every problem found, instead of the first one."""
+    problems: list[Problem] = []
+    try:
+        built = cls.model_validate(data, context={"problems": problems})
+    except ValidationError as error:
+        problems += [_explain(e, data, mark) for e in error.errors(include_url=False)]
+        return None, problems
+    return (None if problems else built), problems
+
+
+def _explain(error: Any, data: Any, mark: Mark) -> Problem:
+    place, key = _place(data, error["loc"], mark)
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, SpecError):
+        return place.problem(cause.what, cause.fix)
+    if error["type"] == "missing":
+        return place.problem(
+            text("missing key {key!r}", "キー {key!r} がありません", key=key),
+            text("add it to this block", "このブロックに追加してください"),
+        )
+    given = "" if isinstance(error["input"], dict | list) else f" ({error['input']!r})"
+    wanted = _WANTED.get(error["type"])
+    if wanted is None:
+        return place.problem(text("{key}: {msg}{given}", "{key}: {msg}{given}", key=key, msg=error["msg"], given=given))
+    expected = error.get("ctx", {}).get("expected", "")
+    return place.problem(
+        text(
+            "{key}: must be {wanted}{given}",
+            "{key}: {wanted_ja}で指定してください{given}",
+            key=key,
+            wanted=wanted[0].format(expected=expected),
+            wanted_ja=wanted[1].format(expected=expected),
+            given=given,
+        )
+    )
+
+
+_WANTED = {
+    "string_type": ("text", "文字列"),
+    "int_type": ("a whole number", "整数"),
+    "int_from_float": ("a whole number", "整数"),
+    "float_type": ("a number", "数値"),
+    "bool_type": ("true or false", "true か false"),
+    "list_type": ("a list", "リスト"),
+    "tuple_type": ("a list", "リスト"),
+    "dict_type": ("a block of keys", "キーと値のブロック"),
+    "model_type": ("a block of keys", "キーと値のブロック"),
+    "literal_error": ("one of {expected}", "{expected} のいずれか"),
+    "enum": ("one of {expected}", "{expected} のいずれか"),
+    "string_too_short": ("text that is not empty", "空でない文字列"),
+}
+
+
+def _place(data: Any, loc: Sequence[int | str], mark: Mark) -> tuple[Mark, str]:
+    """The mark nearest to `loc` and the last key named; parts that pydantic adds (tags of unions) are skipped."""
+    key = ""
+    for part in loc:
+        if isinstance(data, Block) and isinstance(part, str):
+            if part in data:
+                mark, data, key = data.marks[part], data[part], part
+            elif part.isidentifier():
+                key = part
+        elif isinstance(data, Items) and isinstance(part, int) and part < len(data):
+            mark, data = data.marks[part], data[part]
+    return mark, key
+
+
+# --- reading YAML -----------------------------------------------------------------------------------------------------
+
+
+def read_yaml(path: Path, shown: str) -> tuple[Any, list[Problem]]:
+    """The content of a file as `Block`, `Items` and scalars, and what is wrong with it as YAML."""
+    whole = Mark(shown, 0, 0)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        what = text("cannot be read: {why}", "読み込めません: {why}", why=error.strerror)
+        return None, [whole.problem(what)]
+    if len(raw) > MAX_BYTES:
+        return None, [whole.problem(text("larger than {n} bytes", "{n}バイトを超えています", n=MAX_BYTES))]
+    try:
+        content = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        return None, [
+            Mark(shown, line, 1).problem(
+                text("not UTF-8", "UTF-8 ではありません"),
+                text("save the file as UTF-8", "UTF-8 で保存し直してください"),
+            )
+        ]
+    return read_yaml_text(content, shown)
+
+
+def read_yaml_text(content: str, shown: str) -> tuple[Any, list[Problem]]:
+    """As `read_yaml`, from text."""
+    builder = _Builder(shown)
+    try:
+        loader = yaml.SafeLoader(content)
+        try:
+            loader.check_event(yaml.StreamStartEvent)
+            root = builder.document(loader)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        at = error.problem_mark or error.context_mark
+        mark = Mark(shown, at.line + 1, at.column + 1) if at else Mark(shown, 0, 0)
+        builder.problems.append(
+            mark.problem(text("not YAML: {why}", "YAML として読めません: {why}", why=error.problem))
+        )
+        return None, builder.problems
+    except yaml.YAMLError as error:
+        why = str(error).splitlines()[0]
+        problem = Mark(shown, 0, 0).problem(text("not YAML: {why}", "YAML として読めません: {why}", why=why))
+        return None, [*builder.problems, problem]
+    return root, builder.problems
+
+
+class _Builder:
+    """Builds values from parser events, without PyYAML's composer: no aliases, no tags, bounded depth."""
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
+        self.problems: list[Problem] = []
+
+    def document(self, loader: yaml.SafeLoader) -> Any:
+        root: Any = None
+        seen = False
+        while True:
+            event = loader.get_event()
+            if isinstance(event, yaml.StreamEndEvent):
+                return root
+            if isinstance(event, yaml.StreamStartEvent | yaml.DocumentEndEvent):
+                continue
+            if seen:
+                self.problems.append(self._mark(event).problem(text("more than one document", "文書が複数あります")))
+                return root
+            seen = True
+            root = self._value(loader, loader.get_event(), 1)
+
+    def _mark(self, event: yaml.Event) -> Mark:
+        at = event.start_mark
+        return Mark(self.shown, at.line + 1, at.column + 1)
+
+    def _value(self, loader: yaml.SafeLoader, event: yaml.Event, depth: int) -> Any:
+        mark = self._mark(event)
+        if depth > MAX_DEPTH:
+            at = event.start_mark
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=at)
+        if isinstance(event, yaml.AliasEvent):
+            self.problems.append(
+                mark.problem(
+                    text("aliases (*name) are not taken", "エイリアス (*name) は使えません"),
+                    text("write the values out", "値をそのまま書いてください"),
+                )
+            )
+            return None
+        if getattr(event, "tag", None) not in (None, "!"):
+            self.problems.append(mark.problem(text("tags (!name) are not taken", "タグ (!name) は使えません")))
+        if isinstance(event, yaml.ScalarEvent):
+            return event.value if event.style else scalar(event.value)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(loader, mark, depth)
+        return self._mapping(loader, mark, depth)
+
+    def _sequence(self, loader: yaml.SafeLoader, mark: Mark, depth: int) -> Items:
+        items = Items(mark)
+        while not isinstance(event := loader.get_event(), yaml.SequenceEndEvent):
+            items.marks.append(self._mark(event))
+            items.append(self._value(loader, event, depth + 1))
+        return items
+
+    def _mapping(self, loader: yaml.SafeLoader, mark: Mark, depth: int) -> Block:
+        block = Block(mark)
+        while not isinstance(event := loader.get_event(), yaml.MappingEndEvent):
+            at = self._mark(event)
+            key = event.value if isinstance(event, yaml.ScalarEvent) else None
+            if key is None:
+                self._value(loader, event, depth + 1)
+                self.problems.append(at.problem(text("a key must be text", "キーは文字列にしてください")))
+            value_event = loader.get_event()
+            value_mark = self._mark(value_event)
+            value = self._value(loader, value_event, depth + 1)
+            if key is None:
+                continue
+            if key in block:
+                first = block.key_marks[key].line
+                self.problems.append(
+                    at.problem(
+                        text("{key!r} is written twice", "{key!r} が重複しています", key=key),
+                        text("the first one stands in line {n}", "最初の定義は{n}行目です", n=first),
+                    )
+                )
+                continue
+            block[key], block.key_marks[key], block.marks[key] = value, at, value_mark
+        return block
+
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS = {
+    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+def scalar(plain: str) -> str | int | float | bool | None:
+    """A plain (unquoted) scalar by the YAML 1.2 core schema; numbers with leading zeros stay text (codes, phones)."""
+    if plain in _WORDS:
+        return _WORDS[plain]
+    if _INT.fullmatch(plain):
+        digits = plain.lstrip("+-")
+        return plain if len(digits) > 1 and digits[0] == "0" else int(plain)
+    if _FLOAT.fullmatch(plain):
+        number = float(plain)
+        return number if math.isfinite(number) else plain
+    return plain
+
+
+# --- words of the configuration ---------------------------------------------------------------------------------------
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+_DURATION = re.compile(r"(\d+)(s|m|h|d|w|y)")
+
+
+def duration(value: Any) -> Any:
+    """`30d` and the like as a timedelta: s m h d w, y (365 days)."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None or len(match[1]) > 6:
+        raise SpecError(
+            text("{value!r} is not a duration", "{value!r} は期間として読めません", value=value),
+            text("write 30d, 6h, 15m, 2w or 1y", "30d、6h、15m、2w、1y のように書いてください"),
+        )
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+def share(value: Any) -> Any:
+    """`20%` as 0.2."""
+    match = re.fullmatch(r"(\d{1,3})%", value) if isinstance(value, str) else None
+    if isinstance(value, float) and 0 <= value <= 1:
+        return value
+    if match is None or int(match[1]) > 100:
+        raise SpecError(
+            text("{value!r} is not a share", "{value!r} は割合として読めません", value=value),
+            text("write 20%", "20% のように書いてください"),
+        )
+    return int(match[1]) / 100
+
+
+Share = Annotated[float, BeforeValidator(share)]
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A part of the day, in the configured time zone; it may cross midnight."""
+
+    start: time
+    end: time
+
+    def contains(self, moment: time) -> bool:
+        """Whether `moment` lies in it (start included, end not)."""
+        if self.start <= self.end:
+            return self.start <= moment < self.end
+        return moment >= self.start or moment < self.end
+
+
+def hours(value: Any) -> Any:
+    """`20:00-08:00` as Hours."""
+    if isinstance(value, Hours):
+        return value
+    match = (
+        re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value) if isinstance(value, str) else None
+    )
+    if match is None:
+        raise SpecError(
+            text("{value!r} is not a part of the day", "{value!r} は時間帯として読めません", value=value),
+            text('write "20:00-08:00"', '"20:00-08:00" のように書いてください'),
+        )
+    h1, m1, h2, m2 = (int(part) for part in match.groups())
+    return Hours(time(h1, m1), time(h2, m2))
+
+
+HoursOfDay = Annotated[Hours, BeforeValidator(hours)]
+
+
+def one_or_many(value: Any) -> Any:
+    """A single word where a list is meant."""
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+T = TypeVar("T")
+Many = Annotated[tuple[T, ...], BeforeValidator(one_or_many)]
+
+
+def bound(value: Any) -> Any:
+    """A number, or a duration such as `30d`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return duration(value)
+    return float(value)
+
+
+Bound = Annotated[float | timedelta, BeforeValidator(bound)]
+
+
+class Compare(Spec):
+    """A comparison with a number or a duration; all that are given must hold."""
+
+    gte: Bound | None = None
+    """At least."""
+    gt: Bound | None = None
+    """More than."""
+    lte: Bound | None = None
+    """At most."""
+    lt: Bound | None = None
+    """Less than."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.gte is self.gt is self.lte is self.lt is None:
+            raise SpecError(
+                text("an empty comparison", "比較条件が空です"),
+                text("write {{gte: 30}}", "{{gte: 30}} のように書いてください"),
+            )
+        return self
+
+    def holds(self, value: float | timedelta | None) -> bool:
+        """Whether `value` passes; an unknown value (None) never does."""
+        if value is None:
+            return False
+        tests = (
+            (self.gte, lambda v, b: v >= b),
+            (self.gt, lambda v, b: v > b),
+            (self.lte, lambda v, b: v <= b),
+            (self.lt, lambda v, b: v < b),
+        )
+        return all(test(value, limit) for limit, test in tests if limit is not None)
+
+    def turns_at(self) -> tuple[timedelta, ...]:
+        """The ages at which the answer may change by time alone."""
+        return tuple(b for b in (self.gte, self.gt, self.lte, self.lt) if isinstance(b, timedelta))
+
+
+class Secret(Spec):
+    """A reference to a secret; the secret itself never stands in YAML."""
+
+    env: str | None = None
+    """Name of an environment variable."""
+    file: str | None = None
+    """Path of a file that holds the secret and nothing else."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_literal(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise SpecError(
+                text("a secret is written out here", "秘密情報が直接書かれています"),
+                text("write {{env: NAME}} or {{file: PATH}}", "{{env: 名前}} か {{file: パス}} で参照してください"),
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise SpecError(
+                text("give either env or file", "env か file のどちらか一方を指定してください"),
+            )
+        return self
+
+    def reveal(self) -> str:
+        """The secret, read now.
+
+        :raises ConfigError: when the variable or file is missing, empty or unreadable
+        """
+        if self.env is not None:
+            value = os.environ.get(self.env, "")
+            if not value:
+                what = text(
+                    "environment variable {name} is not set", "環境変数 {name} が設定されていません", name=self.env
+                )
+                raise ConfigError(
+                    [self.mark.problem(what, text("set it, then try again", "設定してから再実行してください"))]
+                )
+            return value
+        try:
+            value = Path(str(self.file)).read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "not UTF-8"
+            what = text(
+                "secret file {name} cannot be read: {why}",
+                "秘密情報ファイル {name} を読めません: {why}",
+                name=self.file,
+                why=why,
+            )
+            raise ConfigError([self.mark.problem(what)]) from None
+        if not value:
+            what = text("secret file {name} is empty", "秘密情報ファイル {name} が空です", name=self.file)
+            raise ConfigError([self.mark.problem(what)])
+        return value
+
+    def __repr__(self) -> str:
+        return f"Secret(env={self.env!r})" if self.env else f"Secret(file={self.file!r})"
