@@ -55,6 +55,11 @@ class Change:
     lane: Lane
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def alters(self) -> bool:
+        """Whether it replaces or removes something that is there: what the brake watches."""
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetFields(Change):
@@ -68,6 +73,10 @@ class SetFields(Change):
     ref: Ref
     values: Mapping[str, Value]
     before: Mapping[str, Value] = field(default_factory=lambda: EMPTY)
+
+    @property
+    def alters(self) -> bool:  # noqa: D102  as in Change
+        return any(self.before.get(name) not in (None, "") for name in self.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +142,10 @@ class RemoveFromList(Change):
     list: str
     person: Ref
 
+    @property
+    def alters(self) -> bool:  # noqa: D102  as in Change
+        return True
+
 
 AnyChange = SetFields | CreatePerson | RaiseAlert | AddTouchpoint | AddToList | RemoveFromList
 CHANGES: tuple[type[Change], ...] = (SetFields, CreatePerson, RaiseAlert, AddTouchpoint, AddToList, RemoveFromList)
@@ -154,7 +167,9 @@ class Outcome:
     identity: str
     scores: tuple[Score, ...]
     due_at: datetime | None
-    fired: tuple[Reason, ...] = ()
+    company: str | None = None
+    bands: Mapping[str, str] = field(default_factory=dict)
+    """Bands that alerts are to know of, where they lag behind the scores (an alert still waits for its owner)."""
 
 
 @dataclass(frozen=True, slots=True)

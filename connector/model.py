@@ -240,11 +240,12 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of an earlier alert or list change of a subject, as rules need to know it."""
+class Written:
+    """What we last wrote into one field of a record: the value, when, and how often in a row within a day."""
 
-    key: str
+    value: Value
     at: datetime
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,8 @@ class Subject:
     `deals` are the deals this person takes part in; `company_deals` all deals at the person's company (own ones
     included). `lists` maps (system, list) to the person records that are on it; `ours` holds those that we put
     there. `alerts` maps (rule, subject of repetition) to the last time an alert was raised; `bands` is each
-    score's band at the last planning.
+    score's band as alerts last knew it; `written` holds what we wrote into each field of each record; `timeline`
+    the touchpoints that may belong on an SFA timeline.
     """
 
     identity: Identity
@@ -264,3 +266,5 @@ class Subject:
     ours: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     alerts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     bands: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[Ref, Mapping[str, Written]] = field(default_factory=dict)
+    timeline: tuple[Touchpoint, ...] = ()

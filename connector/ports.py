@@ -7,6 +7,7 @@ them; *receipt* what became of one change.
 
 from __future__ import annotations
 
+import builtins
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -128,12 +129,12 @@ class Adapter(ABC):
     type: ClassVar[str]
     """The word after `type:` in the configuration."""
 
-    Config: ClassVar[type[Spec]]
+    Config: ClassVar[builtins.type[Spec]]
     """The YAML block of such a system."""
 
     role: Role
 
-    writes: ClassVar[frozenset[type[Change]]] = frozenset()
+    writes: ClassVar[frozenset[builtins.type[Change]]] = frozenset()
     """Which changes the system can take."""
 
     batch: ClassVar[int] = 1
@@ -187,7 +188,7 @@ class Adapter(ABC):
 
     def group(self, change: AnyChange) -> Hashable:
         """Changes of the same group may share a `push`."""
-        return type(change)
+        return type(change).__name__
 
     def calls_for(self, changes: int) -> int:
         """Least API calls for that many changes of one group."""

@@ -56,6 +56,17 @@ class Block(dict[str, Any]):
         self.key_marks: dict[str, Mark] = {}
         self.marks: dict[str, Mark] = {}
 
+    def gather(self, prefix: str, under: str) -> Block:
+        """The same block with every `prefixNAME: value` moved to `under: {NAME: value}`."""
+        if not any(key.startswith(prefix) for key in self):
+            return self
+        outer, inner = Block(self.mark), Block(self.mark)
+        for key, value in self.items():
+            into, name = (inner, key.removeprefix(prefix)) if key.startswith(prefix) else (outer, key)
+            into[name], into.key_marks[name], into.marks[name] = value, self.key_marks[key], self.marks[key]
+        outer[under], outer.key_marks[under], outer.marks[under] = inner, self.mark, self.mark
+        return outer
+
 
 class Items(list[Any]):
     """A YAML sequence that remembers where it and its items stand."""
@@ -93,11 +104,17 @@ class Spec(BaseModel):
         """Where the value of `key` stands."""
         return self._marks.get(key, self._mark)
 
+    @classmethod
+    def arrange(cls, data: Block) -> Block:
+        """A block as it was written, brought into the shape of the fields; by default as it is."""
+        return data
+
     @model_validator(mode="wrap")
     @classmethod
     def _remember_place(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if not isinstance(data, Block):
             return handler(data)
+        data = cls.arrange(data)
         known = {field.alias or name for name, field in cls.model_fields.items()}
         for key in data.keys() - known:
             info.context["problems"].append(data.key_marks[key].problem(*unknown_key(key, known)))

@@ -10,6 +10,8 @@ Faults handled here, for any emulator (`Chaos.plan(kind, ...)`):
 * `reset_after` - the emulator does the work, then the connection is cut
 * `late` - the connection is cut at once, the emulator does the work `seconds` later
 * `truncate` - the work is done, only half of the answer's body arrives
+
+An emulator with a clock of its own sets `Date` itself; otherwise it is the wall clock's.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from werkzeug.http import http_date
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -47,6 +50,12 @@ class Exchange:
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Send the status line without a Date: each answer brings its own, so that there is never a second one."""
+        self.log_request(code)
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  werkzeug's name
         """Say nothing: the exchanges are kept by the server object."""
@@ -89,6 +98,8 @@ class Server:
         request = Request(environ)
         target = request.full_path.rstrip("?")
         response = self._answer(request, target)
+        if response is not None:
+            response.headers.setdefault("Date", http_date())
         self.exchanges.append(Exchange(request.method, target, response.status_code if response else 0))
         if response is None:
             _cut(environ["werkzeug.socket"])

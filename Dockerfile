@@ -1,0 +1,39 @@
+FROM python:3.12-slim AS build
+
+RUN python -m venv /opt/connector
+ENV PIP="/opt/connector/bin/pip --disable-pip-version-check --no-cache-dir"
+WORKDIR /src
+
+# Before the code, so that a change of code does not install everything anew.
+COPY requirements.lock ./
+RUN $PIP install --require-hashes --only-binary :all: --requirement requirements.lock
+
+COPY pyproject.toml ./
+COPY connector connector
+# What runs needs no tools to install more.
+RUN $PIP install --no-deps --no-build-isolation . \
+    && $PIP uninstall --yes setuptools pip
+
+
+FROM python:3.12-slim
+
+# A fixed number, so that the owner of a mounted folder can be set outside.
+RUN groupadd --gid 10001 connector \
+    && useradd --uid 10001 --gid connector --no-create-home --home-dir /tmp --shell /usr/sbin/nologin connector \
+    && install --directory --owner=connector --group=connector --mode=0750 /data
+
+COPY --from=build /opt/connector /opt/connector
+
+# Made to run with a read-only root: it writes to /data, and to /tmp which may be a tmpfs.
+ENV PATH=/opt/connector/bin:$PATH \
+    HOME=/tmp \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+
+# A relative store such as sqlite:///data/connector.db is the one in the volume.
+WORKDIR /
+USER 10001:10001
+VOLUME /data
+
+ENTRYPOINT ["connector"]
+CMD ["run", "--config", "/config/config.yaml"]

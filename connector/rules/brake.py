@@ -1,0 +1,58 @@
+"""The brake: too much would change at once, so nothing is sent and a person looks at the plan first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from connector.errors import Text, text
+from connector.rules.fields import FlipFlop
+from connector.spec import Share, Spec
+
+
+class Guards(Spec):
+    """When a run stops before it sends anything."""
+
+    max_changed: Share = 0.2
+    """Largest share of a system's records that one run may alter (and, after the first run, create or list)."""
+    at_least: int = Field(default=50, ge=0)
+    """Fewer changes than this never stop a run."""
+    empty_source: Literal["stop", "ignore"] = "stop"
+    """What happens when a source that had records suddenly has none."""
+    flip_flop: FlipFlop = FlipFlop()
+    """When a field that is always changed back is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What would be sent to one system: changes that alter something, others, and the number of its records."""
+
+    alters: int
+    adds: int
+    records: int
+
+
+def brake(loads: Mapping[str, Load], guards: Guards, *, baseline: bool) -> Sequence[Text]:
+    """Why nothing may be sent, one text per system; empty when all is within bounds.
+
+    On the first run (`baseline`) filling blanks and making records is what everyone waits for and does not count;
+    altering what is there counts always.
+    """
+    found = []
+    for system, load in sorted(loads.items()):
+        counted = load.alters + (0 if baseline else load.adds)
+        if counted >= guards.at_least and counted > guards.max_changed * load.records:
+            found.append(
+                text(
+                    "{system}: {n} changes to {records} records, more than {share:.0%}",
+                    "{system}: {records}件のうち{n}件が変更対象で、上限 {share:.0%} を超えています",
+                    system=system,
+                    n=counted,
+                    records=load.records,
+                    share=guards.max_changed,
+                )
+            )
+    return found

@@ -1,0 +1,271 @@
+"""Fields: what each record should hold by the rule of each field, and who wins where two systems differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from connector.changes import CreatePerson, Lane, Reason, SetFields, Withheld
+from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
+from connector.rules.score import ScoreSpec, label_of, why
+from connector.rules.steps import Step
+from connector.rules.timeline import TimelineRule
+from connector.rules.translate import blank, cut, instant, same, truth
+from connector.rules.view import View
+from connector.rules.when import When
+from connector.spec import Duration, Many, Spec
+
+Wins = Literal["ma", "sfa", "ma_unless_blank", "sfa_unless_blank", "newest", "once", "strictest"]
+
+
+class FieldRule(Spec):
+    """How one of our words reaches one field of a system."""
+
+    to: str
+    """The system's own name of the field."""
+    wins: Wins
+    """Who decides where the two sides differ."""
+    max_length: int | None = Field(default=None, ge=10)
+    """Texts are cut to so many characters."""
+    only: str | None = None
+    """Only in records of this object."""
+    blank: Literal["keep", "clear"] = "keep"
+    """`clear`: a blank on the deciding side erases the field."""
+    values: dict[str, str] = {}
+    """Our values and the system's, where they differ."""
+
+
+class Create(Spec):
+    """When a person who has no record yet gets one."""
+
+    object: str
+    """The kind of record."""
+    when: When
+    """What must hold."""
+    require: Many[str] = ()
+    """Words that must not be blank (`family_name`, `company`); without them nobody is created."""
+
+
+class PeopleMapping(Spec):
+    """The records of people in one system, and which fields of theirs are kept up."""
+
+    system: str = Field(alias="in")
+    """The system, by its name in `config.yaml`."""
+    object: Many[str]
+    """Kinds of record, in the order in which a person is looked up."""
+    key: str | None = None
+    """An external id field that is ours alone; it makes creation safe to repeat."""
+    create: Create | None = None
+    """When a person who has no record yet gets one."""
+    fields: dict[str, FieldRule] = {}
+    """Our words and the fields they go to."""
+    timeline: TimelineRule | None = None
+    """Touchpoints that are shown on the person's timeline."""
+
+
+class FlipFlop(Spec):
+    """When a field that somebody always changes back is left alone."""
+
+    times: int = Field(default=3, ge=1)
+    """So many times in a row."""
+    within: Duration = timedelta(days=1)
+    """Within this time."""
+
+
+COMPUTED = ("person_id", "touchpoints.last", "touchpoints.last_at", "touchpoints.count")
+"""Words that are ours, beside `score.NAME`, `score.NAME.why` and `score.NAME.band`."""
+
+
+def known_words(scores: Iterable[str]) -> set[str]:
+    """Every word a field rule may speak of."""
+    of_scores = {f"score.{name}{part}" for name in scores for part in ("", ".why", ".band")}
+    return {*PERSON_FIELDS, *COMPUTED, *of_scores}
+
+
+def set_key(ref: Ref) -> str:
+    """One wish per record: a newer one replaces an older one that was not sent."""
+    return f"set:{ref}"
+
+
+def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, ScoreSpec], guard: FlipFlop) -> Step:
+    """Bring the records of this person in line with the mappings."""
+    for mapping in mappings:
+        if view.world.roles.get(mapping.system) is Role.MA:
+            for person in view.ma_people:
+                if person.ref.system == mapping.system and person.ref.object in mapping.object:
+                    yield from _update(view, mapping, person, scores, guard)
+            continue
+        own = candidates(view, mapping)
+        if own:
+            yield from _update(view, mapping, own[0], scores, guard)
+            for other in own[1:]:
+                text = f"{other.ref.object} {other.ref.id} looks like a duplicate of {own[0].ref.id}"
+                yield Withheld(view.subject.identity.id, "duplicate", text)
+        else:
+            yield from _create(view, mapping, scores)
+
+
+def candidates(view: View, mapping: PeopleMapping) -> list[Person]:
+    """The person's records in this system: first by the mapping's order of objects, then our key, then age."""
+    own = [p for p in view.sfa_people if p.ref.system == mapping.system and p.ref.object in mapping.object]
+    identity = view.subject.identity.id
+    return sorted(
+        own,
+        key=lambda p: (
+            mapping.object.index(p.ref.object), p.key != identity, p.created_at is None, p.created_at, p.ref.id,
+        ),
+    )  # fmt: skip
+
+
+def _update(
+    view: View, mapping: PeopleMapping, person: Person, scores: Mapping[str, ScoreSpec], guard: FlipFlop
+) -> Step:
+    values: dict[str, Value] = {}
+    reasons: list[Reason] = []
+    lane = Lane.FIELDS
+    identity = view.subject.identity.id
+    if mapping.key and person.key != identity:
+        values[mapping.key] = identity
+        reasons.append(Reason("identity", "our key", mapping.key))
+    written = view.subject.written.get(person.ref, {})
+    for word, rule in mapping.fields.items():
+        if rule.only not in (None, person.ref.object):
+            continue
+        wanted = _wanted(view, mapping, person, word, rule, scores, written.get(rule.to))
+        if wanted is _KEEP or same(wanted, person.native.get(rule.to)):
+            continue
+        if _fought_over(wanted, written.get(rule.to), guard, view.world.as_of):
+            text = f"{rule.to} of {person.ref.object} {person.ref.id} is always changed back; left alone"
+            yield Withheld(identity, "flip_flop", text)
+            continue
+        values[rule.to] = wanted
+        reasons.append(Reason(word, rule.wins, rule.to))
+        lane = min(lane, _lane(word), key=list(Lane).index)
+    if values:
+        before = {name: person.native.get(name) for name in values if name != mapping.key}
+        yield SetFields(
+            key=set_key(person.ref), system=mapping.system, identity=identity, lane=lane, reasons=tuple(reasons),
+            ref=person.ref, values=values, before=before | ({mapping.key: person.key} if mapping.key in values else {}),
+        )  # fmt: skip
+
+
+def _lane(word: str) -> Lane:
+    if word == "opted_out":
+        return Lane.PROTECT
+    return Lane.SCORES if word.startswith("score.") else Lane.FIELDS
+
+
+def _fought_over(wanted: Value, last: Written | None, guard: FlipFlop, as_of: datetime) -> bool:
+    return (
+        last is not None and same(wanted, last.value) and last.times >= guard.times and as_of - last.at < guard.within
+    )
+
+
+class _Keep:
+    """The mark of "leave the field as it is"."""
+
+
+_KEEP = _Keep()
+
+
+def _wanted(
+    view: View, mapping: PeopleMapping, person: Person, word: str, rule: FieldRule,
+    scores: Mapping[str, ScoreSpec], last: Written | None,
+) -> Value | _Keep:  # fmt: skip
+    theirs = person.native.get(rule.to)
+    here = view.world.roles[mapping.system]
+    if word in COMPUTED or word.startswith("score."):
+        ours: Value = computed(view, word, rule.max_length, scores)
+        decided = ours if not (rule.wins == "once" and not blank(theirs)) else _KEEP
+    elif rule.wins == "strictest":
+        decided = True if view.opted_out and not truth(theirs) else _KEEP
+    else:
+        ours = view.value(Role.SFA if here is Role.MA else Role.MA, word)
+        decided = _decide(view, rule, here, person, ours, theirs, last)
+    if isinstance(decided, _Keep) or (blank(decided) and (rule.blank == "keep" or blank(theirs))):
+        return _KEEP
+    spelt: Value = "true" if decided is True else "false" if decided is False else decided
+    return cut(rule.values.get(str(spelt), decided), rule.max_length)
+
+
+def _decide(
+    view: View, rule: FieldRule, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None
+) -> Value | _Keep:
+    """The value that should stand in `theirs`, given what the other side (`ours`) says."""
+    if rule.wins in ("ma", "sfa"):
+        return _KEEP if rule.wins == here.value else ours
+    if rule.wins == "once":
+        return ours if blank(theirs) and last is None else _KEEP
+    if rule.wins in ("ma_unless_blank", "sfa_unless_blank"):
+        deciding = Role(rule.wins.removesuffix("_unless_blank"))
+        if deciding is here:
+            return ours if blank(theirs) else _KEEP
+        return _KEEP if blank(ours) else ours
+    return _newest(view, here, person, ours, theirs, last)
+
+
+def _newest(view: View, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None) -> Value | _Keep:
+    """The side that moved since our last look; clocks decide only where both moved."""
+    if blank(theirs):
+        return ours
+    if last is not None:
+        we_moved, they_moved = not same(ours, last.value), not same(theirs, last.value)
+        if we_moved != they_moved:
+            return ours if we_moved else _KEEP
+    others = view.sfa_people if here is Role.MA else view.ma_people
+    newest = max((p.modified_at for p in others if p.modified_at), default=None)
+    if newest is None or (person.modified_at is not None and person.modified_at >= newest):
+        return _KEEP
+    return ours
+
+
+def computed(view: View, word: str, max_length: int | None, scores: Mapping[str, ScoreSpec]) -> Value:
+    """The value of one of our own words."""
+    if word == "person_id":
+        return view.subject.identity.id
+    if word.startswith("score."):
+        _, name, *part = word.split(".")
+        score = view.scores[name]
+        if not part:
+            return int(score.points) if score.points == int(score.points) else score.points
+        if part == ["band"]:
+            return score.band
+        return why(score, scores[name], max_length or 255, view.world.tz, view.world.language)
+    if word == "touchpoints.count":
+        return len(view.touches)
+    if not view.touches:
+        return None
+    last = view.touches[0]
+    if word == "touchpoints.last_at":
+        return instant(last.happened_at)
+    at = last.happened_at.astimezone(view.world.tz)
+    return f"{at:%Y-%m-%d %H:%M} {label_of(last.kind, view.world.language)}{': ' + last.label if last.label else ''}"
+
+
+def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec]) -> Step:
+    create = mapping.create
+    if create is None or mapping.key is None or not view.ma_people or not view.holds(create.when):
+        return
+    identity = view.subject.identity.id
+    missing = [word for word in create.require if blank(view.value(Role.MA, word))]
+    if missing:
+        yield Withheld(identity, "create", f"no {create.object} made: {', '.join(missing)} blank")
+        return
+    nobody = Person(Ref(mapping.system, create.object, ""), {})
+    values: dict[str, Value] = {}
+    reasons = [Reason("create", f"no record of this person in {mapping.system}")]
+    for word, rule in mapping.fields.items():
+        if rule.only not in (None, create.object):
+            continue
+        wanted = _wanted(view, mapping, nobody, word, rule, scores, None)
+        if not isinstance(wanted, _Keep) and not blank(wanted):
+            values[rule.to] = wanted
+            reasons.append(Reason(word, rule.wins, rule.to))
+    yield CreatePerson(
+        key=f"create:{mapping.system}:{create.object}:{identity}", system=mapping.system, identity=identity,
+        lane=Lane.SCORES, reasons=tuple(reasons), object=create.object, key_field=mapping.key, key_value=identity,
+        values=values,
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""The difference between the lists a person should be on and is on, with what must not be touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.changes import AddToList, Lane, Reason, RemoveFromList, Withheld
+from connector.model import Person
+from connector.rules.steps import Step
+from connector.rules.view import View
+
+
+def list_key(system: str, name: str, person_id: str) -> str:
+    """One key for adding and removing, so that the newest wish about a membership replaces an older one."""
+    return f"list:{system}:{name}:{person_id}"
+
+
+def put_on(view: View, system: str, name: str, people: Sequence[Person], lane: Lane, reason: Reason) -> Step:
+    """Changes that put these records on a list they are not on."""
+    members = view.subject.lists.get((system, name), frozenset())
+    for person in people:
+        if person.ref.id not in members:
+            yield AddToList(
+                key=list_key(system, name, person.ref.id),
+                system=system,
+                identity=view.subject.identity.id,
+                lane=lane,
+                reasons=(reason,),
+                list=name,
+                person=person.ref,
+            )
+
+
+def take_off(view: View, system: str, name: str, lane: Lane, reason: Reason, hold: str | None) -> Step:
+    """Changes that take off those records that we put on a list; people put there by others stay."""
+    key = (system, name)
+    both = view.subject.lists.get(key, frozenset()) & view.subject.ours.get(key, frozenset())
+    for person in view.ma_people:
+        if person.ref.system != system or person.ref.id not in both:
+            continue
+        if hold is not None:
+            yield Withheld(view.subject.identity.id, reason.rule, hold)
+            continue
+        yield RemoveFromList(
+            key=list_key(system, name, person.ref.id),
+            system=system,
+            identity=view.subject.identity.id,
+            lane=lane,
+            reasons=(reason,),
+            list=name,
+            person=person.ref,
+        )
+
+
+def stale_sfa(view: View, limit_seconds: float) -> str | None:
+    """Why deals cannot be trusted now: the SFA that was not read for so long; None when all were."""
+    for system, role in sorted(view.world.roles.items()):
+        if role != "sfa":
+            continue
+        read_at = view.world.read_at.get(system)
+        if read_at is None or (view.world.as_of - read_at).total_seconds() > limit_seconds:
+            return f"{system} was not read lately: nobody is released"
+    return None

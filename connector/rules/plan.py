@@ -1,0 +1,125 @@
+"""The whole business as one pure function: facts and rules in, changes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from connector.changes import AnyChange, Lane, Outcome, Plan, SetFields, Withheld
+from connector.model import Role, Score, Subject
+from connector.rules.alert import AlertRule, alerts
+from connector.rules.columns import Touchpoints
+from connector.rules.fields import FlipFlop, PeopleMapping, candidates, fields
+from connector.rules.nurture import NurtureRule, nurture
+from connector.rules.protect import ProtectRule, protect
+from connector.rules.score import ScoreSpec, score, why
+from connector.rules.steps import BandUntold, LookAgain, Step
+from connector.rules.timeline import timeline
+from connector.rules.view import View, World
+
+RETRY_STALE = timedelta(hours=1)
+"""Identities with something withheld are looked at again after this time at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything under `mappings/`, typed."""
+
+    scores: Mapping[str, ScoreSpec]
+    people: Sequence[PeopleMapping] = ()
+    alerts: Sequence[AlertRule] = ()
+    protect: Sequence[ProtectRule] = ()
+    nurture: Sequence[NurtureRule] = ()
+    flip_flop: FlipFlop = FlipFlop()
+
+    def oldest(self, as_of: datetime) -> datetime:
+        """The time before which no touchpoint can matter any more."""
+        windows = [rule.within for spec in self.scores.values() for rule in spec.rules]
+        whens = [rule.when for rule in (*self.alerts, *self.protect, *self.nurture)]
+        windows += [when.touchpoint.within for when in whens if when.touchpoint]
+        return as_of - max([*windows, timedelta(days=365)])
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a chunk of identities; `touchpoints` by their index in `subjects`."""
+
+    subjects: Sequence[Subject]
+    touchpoints: Touchpoints
+    world: World
+
+
+def _scores_step(view: View, rules: Rules) -> Step:
+    yield from (LookAgain(s.next_change_at) for s in view.scores.values() if s.next_change_at is not None)
+
+
+def _timeline_step(view: View, rules: Rules) -> Step:
+    for mapping in rules.people:
+        if mapping.timeline and view.world.roles.get(mapping.system) is Role.SFA and (own := candidates(view, mapping)):
+            yield from timeline(view, mapping.system, mapping.timeline, own[0])
+
+
+STEPS: tuple[Callable[[View, Rules], Step], ...] = (
+    _scores_step,
+    lambda view, rules: protect(view, rules.protect),
+    lambda view, rules: alerts(view, rules.alerts),
+    lambda view, rules: fields(view, rules.people, rules.scores, rules.flip_flop),
+    _timeline_step,
+    lambda view, rules: nurture(view, rules.nurture),
+)
+"""Each step looks at one person and says what should change; their order is the order of the plan."""
+
+
+def plan(facts: Facts, rules: Rules) -> Plan:
+    """Every change that follows from the facts, each with its key and reasons, in a stable order.
+
+    Pure: the same facts and rules give the same plan; `facts.world.as_of` is the only clock.
+    """
+    scores = score(facts.touchpoints, len(facts.subjects), rules.scores, facts.world.as_of)
+    changes: list[AnyChange] = []
+    outcomes: list[Outcome] = []
+    withheld: list[Withheld] = []
+    for index, subject in enumerate(facts.subjects):
+        view = View(facts.world, subject, scores[index], facts.touchpoints, index)
+        said = [said for step in STEPS for said in step(view, rules)]
+        held = [s for s in said if isinstance(s, Withheld)]
+        changes += _one_wish_per_record([s for s in said if not isinstance(s, Withheld | LookAgain | BandUntold)])
+        withheld += held
+        outcomes.append(_outcome(view, said, rules))
+    return Plan(tuple(changes), tuple(outcomes), tuple(withheld))
+
+
+def _outcome(view: View, said: Sequence[object], rules: Rules) -> Outcome:
+    times = [s.at for s in said if isinstance(s, LookAgain)]
+    # What is withheld for staleness or for want of an owner may become possible without news about this person.
+    if any(isinstance(s, Withheld) and s.rule not in ("duplicate", "create") for s in said):
+        times.append(view.world.as_of + RETRY_STALE)
+    untold = {s.score for s in said if isinstance(s, BandUntold)}
+    shown = tuple(_with_why(s, view, rules) for s in view.scores.values())
+    bands = {name: view.subject.bands.get(name, "") for name in untold}
+    return Outcome(
+        view.subject.identity.id, shown, min(times, default=None), view.subject.identity.company, bands
+    )
+
+
+def _with_why(found: Score, view: View, rules: Rules) -> Score:
+    return replace(found, why=why(found, rules.scores[found.name], 255, view.world.tz, view.world.language))
+
+
+def _one_wish_per_record(changes: Sequence[AnyChange]) -> list[AnyChange]:
+    """Several rules may write the same record: their fields become one change."""
+    merged: dict[str, AnyChange] = {}
+    for change in changes:
+        first = merged.get(change.key)
+        if isinstance(first, SetFields) and isinstance(change, SetFields):
+            merged[change.key] = replace(
+                first,
+                values={**first.values, **change.values},
+                before={**first.before, **change.before},
+                reasons=first.reasons + change.reasons,
+                lane=min(first.lane, change.lane, key=list(Lane).index),
+            )
+        else:
+            merged.setdefault(change.key, change)
+    return list(merged.values())

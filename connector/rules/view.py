@@ -1,0 +1,134 @@
+"""What the rules look at when they look at one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from functools import cached_property
+from typing import Literal
+
+from connector.model import Deal, DealState, Owner, Person, Role, Score, Subject, Value
+from connector.rules.columns import Touch, Touchpoints
+from connector.rules.translate import blank, truth
+from connector.rules.when import Standing, When
+
+Reach = Literal["person", "company"]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is the same for every person of a planning.
+
+    `read_at`: when each system was last read to its end; `baseline`: nothing was ever delivered before;
+    `sent` is the language of texts that people will read in the systems.
+    """
+
+    as_of: datetime
+    tz: tzinfo
+    roles: Mapping[str, Role]
+    owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
+    read_at: Mapping[str, datetime | None] = field(default_factory=dict)
+    baseline: bool = False
+    language: Literal["ja", "en"] = "ja"
+
+
+@dataclass(frozen=True)
+class View:
+    """One person with scores and touchpoints, and answers that several rules need."""
+
+    world: World
+    subject: Subject
+    scores: Mapping[str, Score]
+    touchpoints: Touchpoints
+    index: int
+
+    @cached_property
+    def touches(self) -> tuple[Touch, ...]:
+        """Touchpoints up to now, newest first."""
+        return tuple(touch for touch in self.touchpoints.of(self.index) if touch.happened_at <= self.world.as_of)
+
+    @cached_property
+    def ma_people(self) -> tuple[Person, ...]:
+        """The records in MA systems, most recently changed first."""
+        return self._of(Role.MA)
+
+    @cached_property
+    def sfa_people(self) -> tuple[Person, ...]:
+        """The records in SFA systems, most recently changed first."""
+        return self._of(Role.SFA)
+
+    def _of(self, role: Role) -> tuple[Person, ...]:
+        own = [p for p in self.subject.identity.persons if self.world.roles.get(p.ref.system) is role]
+        return tuple(sorted(own, key=lambda p: (p.modified_at is None, _reverse(p.modified_at), str(p.ref))))
+
+    @cached_property
+    def opted_out(self) -> bool:
+        """A "no" to mail stands in any system; it holds everywhere."""
+        return any(truth(person.fields.get("opted_out")) for person in self.subject.identity.persons)
+
+    def standings(self, reach: Reach) -> frozenset[Standing]:
+        """What this person (or the company) is to sales."""
+        found: set[Standing] = set()
+        states = {deal.state for deal in self.deals(reach)}
+        if DealState.WON in states:
+            found.add("customer")
+        if DealState.LOST in states:
+            found.add("past_lost")
+        if self.sfa_people:
+            found.add("known")
+        if self.opted_out:
+            found.add("opted_out")
+        return frozenset(found)
+
+    def value(self, role: Role, word: str) -> Value:
+        """A field in our words as the systems of one side know it: the most recently changed that isn't blank."""
+        for person in self.ma_people if role is Role.MA else self.sfa_people:
+            if not blank(found := person.fields.get(word)):
+                return found
+        return None
+
+    def deals(self, reach: Reach) -> tuple[Deal, ...]:
+        """Deals the person takes part in, or all of the company."""
+        return (
+            self.subject.deals
+            if reach == "person"
+            else tuple(dict.fromkeys(self.subject.deals + self.subject.company_deals))
+        )
+
+    def matching_deals(self, when: When, reach: Reach) -> tuple[Deal, ...]:
+        """The deals for which the condition on deals holds."""
+        if when.deal is None:
+            return ()
+        return tuple(deal for deal in self.deals(reach) if when.deal.holds(deal, self.world.as_of))
+
+    def matching_touches(self, when: When) -> tuple[Touch, ...]:
+        """The touchpoints for which the condition on touchpoints holds, newest first."""
+        if when.touchpoint is None:
+            return ()
+        return tuple(touch for touch in self.touches if when.touchpoint.holds(touch, self.world.as_of))
+
+    def holds(self, when: When, reach: Reach = "person") -> bool:
+        """Whether the whole condition holds."""
+        if when.deal is not None and not self.matching_deals(when, reach):
+            return False
+        if when.touchpoint is not None and not self.matching_touches(when):
+            return False
+        if when.person is not None and not self.standings(reach) & set(when.person.standing):
+            return False
+        return all(test.passes(self.scores.get(name), self._told(name)) for name, test in when.score.items())
+
+    def _told(self, score: str) -> str | None:
+        """The band that alerts last knew; nobody is "turned" on the first evening."""
+        return None if self.world.baseline else self.subject.bands.get(score, "")
+
+    def turns(self, whens: Iterable[When], reach: Reach) -> Iterable[datetime]:
+        """Times in the future at which conditions on deals may change their answer."""
+        for when in whens:
+            if when.deal is not None:
+                for deal in self.deals(reach):
+                    yield from when.deal.turns(deal, self.world.as_of)
+
+
+def _reverse(at: datetime | None) -> float:
+    return -at.timestamp() if at else 0.0

@@ -1,0 +1,150 @@
+"""Conditions: `when`, `unless`, `leave_when` and the like, as plain comparisons on known fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from connector.errors import text
+from connector.model import Deal, DealState, Kind, Score
+from connector.rules.columns import Touch
+from connector.spec import Block, Compare, Duration, Many, Spec, SpecError
+
+
+class DealIs(Spec):
+    """Conditions on a deal; all that are given must hold."""
+
+    state: Many[DealState] = ()
+    """`open`, `won` or `lost`."""
+    stage: Many[str] = ()
+    """Names of stages, as the SFA shows them."""
+    stage_unchanged: Compare | None = None
+    """How long the deal has stood in its stage."""
+    probability: Compare | None = None
+    """Percent, 0 to 100."""
+    amount: Compare | None = None
+    """In the currency of the SFA."""
+    closed: Compare | None = None
+    """How long ago the deal was won or lost."""
+    lost_reason: Many[str] = ()
+    """Reasons of loss, as the SFA shows them."""
+    product: Many[str] = ()
+    """Products, as the SFA shows them."""
+
+    def holds(self, deal: Deal, as_of: datetime) -> bool:
+        """Whether `deal` passes at `as_of`."""
+        return (
+            (not self.state or deal.state in self.state)
+            and (not self.stage or deal.stage in self.stage)
+            and (not self.lost_reason or deal.lost_reason in self.lost_reason)
+            and (not self.product or deal.product in self.product)
+            and (self.probability is None or self.probability.holds(deal.probability))
+            and (self.amount is None or self.amount.holds(deal.amount))
+            and all(test.holds(as_of - since if since else None) for test, since in self._ages(deal))
+        )
+
+    def turns(self, deal: Deal, as_of: datetime) -> Iterator[datetime]:
+        """Times after `as_of` at which the answer for `deal` may change."""
+        for test, since in self._ages(deal):
+            if since is not None:
+                yield from (since + age for age in test.turns_at() if since + age > as_of)
+
+    def _ages(self, deal: Deal) -> Iterable[tuple[Compare, datetime | None]]:
+        if self.stage_unchanged is not None:
+            yield self.stage_unchanged, deal.stage_since
+        if self.closed is not None:
+            yield self.closed, deal.closed_at if deal.state is not DealState.OPEN else None
+
+
+class TouchpointIs(Spec):
+    """Conditions on a touchpoint; all that are given must hold."""
+
+    kind: Many[Kind] = ()
+    """Kinds of touchpoint."""
+    within: Duration
+    """How recent it must be."""
+    url: Many[str] = ()
+    """Patterns such as `/price*`, on the address or its path."""
+    campaign: Many[str] = ()
+    """Patterns on the campaign's name."""
+    result: Many[str] = ()
+    """Results of a call or meeting."""
+
+    def holds(self, touch: Touch, as_of: datetime) -> bool:
+        """Whether `touch` passes at `as_of`."""
+        return (
+            touch.happened_at <= as_of < touch.happened_at + self.within
+            and (not self.kind or touch.kind in self.kind)
+            and (not self.result or touch.result in self.result)
+            and (not self.url or any(url_fits(touch.url, pattern) for pattern in self.url))
+            and (not self.campaign or any(fnmatchcase(touch.campaign, pattern) for pattern in self.campaign))
+        )
+
+
+def url_fits(url: str, pattern: str) -> bool:
+    """Whether a pattern fits a whole address, or its path with or without the query."""
+    parts = urlsplit(url)
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    return any(fnmatchcase(part, pattern) for part in (url, path, parts.path))
+
+
+Standing = Literal["customer", "past_lost", "known", "opted_out"]
+
+
+class PersonIs(Spec):
+    """Conditions on the person. Several words mean: any of them."""
+
+    standing: Many[Standing] = Field(alias="is")
+    """`customer` (a won deal), `past_lost` (a lost deal), `known` (has an SFA record), `opted_out`."""
+
+
+class ScoreIs(Compare):
+    """Conditions on a score."""
+
+    band: Many[str] = ()
+    """The score stands in one of these bands."""
+    turned: str | None = None
+    """The score has come into this band since the last look."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.band and self.turned is None and self.gte is self.gt is self.lte is self.lt is None:
+            raise SpecError(
+                text("an empty condition", "条件が空です"),
+                text("write {{gte: 20}} or {{turned: hot}}", "{{gte: 20}} や {{turned: hot}} のように書いてください"),
+            )
+        return self
+
+    def passes(self, score: Score | None, told: str | None) -> bool:
+        """Whether `score` passes; `told` is the band at the last look, None where there was none."""
+        if score is None:
+            return False
+        limits = (self.gte, self.gt, self.lte, self.lt)
+        return (
+            (not self.band or score.band in self.band)
+            and (self.turned is None or (score.band == self.turned and told is not None and told != self.turned))
+            and (all(limit is None for limit in limits) or self.holds(score.points))
+        )
+
+
+class When(Spec):
+    """A condition on a person's deals, touchpoints, standing and scores; all that are given must hold."""
+
+    deal: DealIs | None = None
+    """There is such a deal."""
+    touchpoint: TouchpointIs | None = None
+    """There is such a touchpoint."""
+    person: PersonIs | None = None
+    """The person is one of these."""
+    score: dict[str, ScoreIs] = {}
+    """Scores by name; written `score.NAME: {gte: 20}`."""
+
+    @classmethod
+    def arrange(cls, data: Block) -> Block:
+        """`score.interest: {...}` as an entry of `score`."""
+        return data.gather("score.", "score")

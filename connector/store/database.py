@@ -1,0 +1,129 @@
+"""Opens the store: SQLite or PostgreSQL by URL, with the settings that its promises rest on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import text as sql
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+
+from connector.errors import StoreError, text
+
+# A data race in SQLite's WAL can lose commits before these versions (sqlite.org/changes.html, 3.51.3).
+_WAL_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+_MIGRATION_LOCK = 0x636F6E6E  # any number that is ours alone
+
+
+def wal_is_safe(version: tuple[int, int, int]) -> bool:
+    """Whether this SQLite has the WAL-reset repair, by release or as a backport in its own branch."""
+    return version >= _WAL_FIXED[0] or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_FIXED[1:])
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for the store at `url`; the file or server is not touched yet, apart from the folder of a file.
+
+    :raises StoreError: for a URL that is neither `sqlite:///...` nor `postgresql+psycopg://...`
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(parsed, connect_args={"timeout": 5.0})
+            _prepare_sqlite(engine)
+            return engine
+        if parsed.get_backend_name() == "postgresql":
+            return create_engine(parsed, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise StoreError(text("store: {why}", "store: {why}", why=str(error).splitlines()[0])) from None
+    raise StoreError(
+        text("store: this kind of database is not supported", "store: この種類のデータベースには対応していません"),
+        fix=text(
+            "write sqlite:///data/connector.db or postgresql+psycopg://…",
+            "sqlite:///data/connector.db か postgresql+psycopg://… と書いてください",
+        ),
+    )
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN is neither immediate nor used for DDL
+        for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA cache_size=-65536")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
+
+
+def _alembic() -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to this program's version: atomic, and safe against others doing the same at once.
+
+    :raises StoreError: when the schema is newer than this program, or the store cannot be opened
+    """
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+    config = _alembic()
+    try:
+        with engine.connect().execution_options(write=True) as connection, connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(sql("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
+            current = MigrationContext.configure(connection).get_current_revision()
+            if current is not None and current not in known:
+                raise StoreError(
+                    text(
+                        "the store was written by a newer version of connector",
+                        "store はより新しい版の connector で作られています",
+                    ),
+                    fix=text("run that version or newer", "その版以降を使ってください"),
+                )
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except SQLAlchemyError as error:
+        raise _cannot_open(engine, error) from error
+
+
+def _cannot_open(engine: Engine, error: SQLAlchemyError) -> StoreError:
+    place = engine.url.render_as_string(hide_password=True)
+    why = type(getattr(error, "orig", None) or error).__name__
+    if isinstance(error, OperationalError) and "locked" in str(error.orig):
+        return StoreError(
+            text("{place} is locked by another process", "{place} は他のプロセスが使用中です", place=place)
+        )
+    return StoreError(
+        text("{place} cannot be used ({why})", "{place} を利用できません（{why}）", place=place, why=why),
+        fix=text("check the path, the server and its rights", "パス・サーバー・権限を確認してください"),
+    )
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes; on SQLite it takes the write lock at once, so it never fails half way for it."""
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        yield connection

@@ -1,0 +1,125 @@
+"""One run at a time: a lease in the store with a fencing token that grows at every acquisition and is never reset."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connector.errors import Locked, StoreError, text
+from connector.store import tables as t
+from connector.store.codec import micros, moment
+from connector.store.database import writing
+
+
+class Fenced(StoreError):
+    """Another run has taken over: nothing more may be written by this one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            text(
+                "another run has taken over; this one wrote nothing more",
+                "別の実行が引き継いだため、この実行はこれ以上書き込みませんでした",
+            )
+        )
+
+
+@dataclass(slots=True)
+class Lease:
+    """Held by one process; every write transaction goes through `writing()`, which checks the token first."""
+
+    engine: Engine
+    name: str
+    token: int
+    ttl: timedelta
+    _deadline: float = field(default=0.0)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction that is refused when the lease was lost, and renews it.
+
+        :raises Fenced: another run holds the lease now
+        """
+        with writing(self.engine) as conn:
+            held = conn.execute(
+                update(t.lease)
+                .where(t.lease.c.name == self.name, t.lease.c.token == self.token, t.lease.c.holder != "")
+                .values(expires=micros(_now(conn) + self.ttl), heartbeat=micros(_now(conn)))
+            ).rowcount
+            if not held:
+                raise Fenced
+            yield conn
+        self._deadline = time.monotonic() + self.ttl.total_seconds()
+
+    def left(self) -> timedelta:
+        """Time until the lease runs out, on the monotonic clock; check it before sending."""
+        return timedelta(seconds=self._deadline - time.monotonic())
+
+    def renew(self) -> None:
+        """Extend the lease by its full length.
+
+        :raises Fenced: it is lost
+        """
+        with self.writing():
+            pass
+
+    def release(self) -> None:
+        """Give the lease back; harmless when it is lost already."""
+        with writing(self.engine) as conn:
+            conn.execute(
+                update(t.lease)
+                .where(t.lease.c.name == self.name, t.lease.c.token == self.token)
+                .values(expires=0, holder="")
+            )
+
+
+def _now(conn: Connection) -> datetime:
+    """The clock that leases are judged by: the server's own on PostgreSQL, this host's on SQLite."""
+    if conn.dialect.name == "postgresql":
+        found: datetime = conn.scalar(select(func.clock_timestamp()))  # type: ignore[assignment]
+        return found.astimezone(UTC)
+    return datetime.now(UTC)
+
+
+def acquire(engine: Engine, name: str, ttl: timedelta) -> Lease:
+    """Take the lease.
+
+    :raises Locked: another run holds it; the message names it
+    """
+    holder = f"{socket.gethostname()} pid {os.getpid()}"
+    try:
+        with writing(engine) as conn:
+            now = _now(conn)
+            row = conn.execute(select(t.lease).where(t.lease.c.name == name).with_for_update()).one_or_none()
+            if row is not None and row.holder and row.expires > micros(now):
+                raise _held(row.holder, moment(row.heartbeat))
+            token = (row.token if row else 0) + 1
+            values = {
+                "holder": holder, "token": token, "expires": micros(now + ttl), "heartbeat": micros(now),
+            }  # fmt: skip
+            if row is None:
+                conn.execute(insert(t.lease).values(name=name, **values))
+            else:
+                conn.execute(update(t.lease).where(t.lease.c.name == name).values(**values))
+    except IntegrityError:
+        raise _held("?", datetime.now(UTC)) from None
+    return Lease(engine, name, token, ttl, time.monotonic() + ttl.total_seconds())
+
+
+def _held(holder: str, since: datetime) -> Locked:
+    return Locked(
+        text(
+            "another run is at work: {holder}, last sign of life {at}",
+            "別の実行が動いています: {holder}、最終更新 {at}",
+            holder=holder,
+            at=since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        ),
+        fix=text("wait for it to end, or use --if-locked", "終了を待つか --if-locked を指定してください"),
+    )

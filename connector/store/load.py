@@ -1,0 +1,247 @@
+"""Facts for planning: which identities are affected, and all that is known of them, a chunk at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+
+from connector.changes import Outcome
+from connector.model import Deal, Hit, Identity, Owner, Person, Ref, Score, Subject
+from connector.store import tables as t
+from connector.store.codec import maybe_micros, micros, moment
+from connector.store.facts import chunks, load_deal, load_filed
+
+TouchpointRow = tuple[int, str, int, str, str, str, str]
+"""Index of the identity in its chunk, kind, microseconds, label, url, campaign, result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A chunk of identities: `nos` are their row numbers, beside `subjects`; touchpoints by index of the subject."""
+
+    nos: tuple[int, ...]
+    subjects: tuple[Subject, ...]
+    touchpoints: Sequence[TouchpointRow]
+    owners: dict[tuple[str, str], Owner]
+
+
+def affected(conn: Connection, as_of: datetime) -> int:
+    """How many identities have new facts or a change that is due by time."""
+    return conn.scalar(select(func.count()).select_from(t.identity).where(t.identity.c.due_at <= micros(as_of))) or 0
+
+
+def affected_chunk(conn: Connection, as_of: datetime, after: int, size: int) -> list[int]:
+    """Row numbers of the next affected identities behind `after`, in order."""
+    no = t.identity.c.no
+    query = select(no).where(t.identity.c.due_at <= micros(as_of), no > after).order_by(no).limit(size)
+    return list(conn.scalars(query))
+
+
+def find_identity(conn: Connection, words: str) -> list[int]:
+    """Identities that a person means by an id of ours, a record id, `system/object/id` or an e-mail address."""
+    merged = select(t.identity.c.merged_into).where(t.identity.c.id == words)
+    own = list(conn.scalars(select(t.identity.c.no).where((t.identity.c.id == words) | (t.identity.c.id.in_(merged)))))
+    found = own or list(
+        conn.scalars(
+            select(t.person.c.identity)
+            .join(t.person_key, t.person_key.c.person == t.person.c.no, isouter=True)
+            .where((t.person.c.id == words) | (t.person_key.c.value == words), t.person.c.identity.is_not(None))
+            .distinct()
+        )
+    )
+    alive = select(t.identity.c.no).where(t.identity.c.no.in_(found), t.identity.c.merged_into.is_(None))
+    return sorted(conn.scalars(alive))
+
+
+def load(conn: Connection, nos: Sequence[int], oldest: datetime) -> Loaded:
+    """All that is known of these identities; touchpoints from `oldest` on."""
+    people = _people(conn, nos)
+    deals, company_deals = _deals(conn, people)
+    lists, ours = _lists(conn, people)
+    ids = {
+        row.no: row for some in chunks(nos) for row in conn.execute(select(t.identity).where(t.identity.c.no.in_(some)))
+    }
+    alerts = _alerts(conn, {row.id for row in ids.values()})
+    bands = _bands(conn, nos)
+    subjects = []
+    for no in nos:
+        own = people[no]
+        companies = sorted({company for _, company in own if company})
+        subjects.append(
+            Subject(
+                Identity(ids[no].id, tuple(person for person, _ in own), companies[0] if companies else None),
+                tuple(deals[no]),
+                tuple(deal for company in companies for deal in company_deals[company]),
+                lists[no],
+                ours[no],
+                alerts[ids[no].id],
+                bands[no],
+            )
+        )
+    index = {no: i for i, no in enumerate(nos)}
+    return Loaded(tuple(nos), tuple(subjects), _touchpoints(conn, index, oldest), _owners(conn))
+
+
+def _people(conn: Connection, nos: Sequence[int]) -> dict[int, list[tuple[Person, str | None]]]:
+    found: dict[int, list[tuple[Person, str | None]]] = {no: [] for no in nos}
+    for some in chunks(nos):
+        rows = conn.execute(
+            select(t.person.c.no, t.person.c.identity, t.person.c.company).where(
+                t.person.c.identity.in_(some), t.person.c.known, t.person.c.gone_at.is_(None)
+            )
+        ).all()
+        filed = {f.no: f.person for f in load_filed(conn, [row.no for row in rows])}
+        for row in rows:
+            found[row.identity].append((filed[row.no], row.company))
+    for records in found.values():
+        records.sort(key=lambda record: str(record[0].ref))
+    return found
+
+
+def _deals(
+    conn: Connection, people: dict[int, list[tuple[Person, str | None]]]
+) -> tuple[dict[int, list[Deal]], dict[str, list[Deal]]]:
+    """Deals by identity through its records' parts in them, and deals by company."""
+    holder = {(p.ref.system, p.ref.id): no for no, records in people.items() for p, _ in records}
+    parts: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for system in {key[0] for key in holder}:
+        for some in chunks(sorted(key[1] for key in holder if key[0] == system)):
+            c = t.deal_person.c
+            query = select(c.deal_id, c.person_id).where(c.system == system, c.person_id.in_(some), c.gone.is_(False))
+            for row in conn.execute(query):
+                parts[system, row.deal_id].add(holder[system, row.person_id])
+    own: dict[int, list[Deal]] = {no: [] for no in people}
+    for system in {key[0] for key in parts}:
+        for some in chunks(sorted(key[1] for key in parts if key[0] == system)):
+            here = and_(t.deal.c.system == system, t.deal.c.id.in_(some), t.deal.c.gone_at.is_(None))
+            for row in conn.execute(select(t.deal).where(here).order_by(t.deal.c.id)):
+                for no in parts[system, row.id]:
+                    own[no].append(load_deal(row))
+    companies = sorted({company for records in people.values() for _, company in records if company})
+    at_company: dict[str, list[Deal]] = defaultdict(list)
+    for some in chunks(companies):
+        here = and_(t.deal.c.company.in_(some), t.deal.c.gone_at.is_(None))
+        for row in conn.execute(select(t.deal).where(here).order_by(t.deal.c.system, t.deal.c.id)):
+            at_company[row.company].append(load_deal(row))
+    return own, at_company
+
+
+_Lists = dict[tuple[str, str], frozenset[str]]
+
+
+def _lists(
+    conn: Connection, people: dict[int, list[tuple[Person, str | None]]]
+) -> tuple[dict[int, _Lists], dict[int, _Lists]]:
+    holder = {(p.ref.system, p.ref.id): no for no, records in people.items() for p, _ in records}
+    on_list: dict[int, _Lists] = {no: {} for no in people}
+    ours: dict[int, _Lists] = {no: {} for no in people}
+    c = t.member.c
+    for system in {key[0] for key in holder}:
+        for some in chunks(sorted(key[1] for key in holder if key[0] == system)):
+            for row in conn.execute(select(t.member).where(c.system == system, c.person_id.in_(some))):
+                no, key = holder[system, row.person_id], (system, row.list)
+                if row.on_list:
+                    on_list[no][key] = on_list[no].get(key, frozenset()) | {row.person_id}
+                if row.ours:
+                    ours[no][key] = ours[no].get(key, frozenset()) | {row.person_id}
+    return on_list, ours
+
+
+def _alerts(conn: Connection, ids: set[str]) -> dict[str, dict[tuple[str, str], datetime]]:
+    found: dict[str, dict[tuple[str, str], datetime]] = {identity: {} for identity in ids}
+    c = t.outbox.c
+    for some in chunks(sorted(ids)):
+        query = (
+            select(c.identity, c.rule, c.subject, func.max(c.created_at).label("at"))
+            .where(c.identity.in_(some), c.kind == "RaiseAlert", c.state != "dropped")
+            .group_by(c.identity, c.rule, c.subject)
+        )
+        for row in conn.execute(query):
+            found[row.identity][row.rule, row.subject] = moment(row.at)
+    return found
+
+
+def _bands(conn: Connection, nos: Sequence[int]) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = {no: {} for no in nos}
+    for some in chunks(nos):
+        query = select(t.score.c.identity, t.score.c.name, t.score.c.band_told).where(t.score.c.identity.in_(some))
+        for row in conn.execute(query):
+            found[row.identity][row.name] = row.band_told
+    return found
+
+
+def _touchpoints(conn: Connection, index: dict[int, int], oldest: datetime) -> Sequence[TouchpointRow]:
+    c = t.touchpoint.c
+    rows: list[TouchpointRow] = []
+    for some in chunks(sorted(index)):
+        query = (
+            select(t.person.c.identity, c.kind, c.happened_at, c.label, c.url, c.campaign, c.result)
+            .select_from(t.person.join(t.touchpoint, c.person == t.person.c.no))
+            .where(t.person.c.identity.in_(some), c.happened_at > micros(oldest), c.gone.is_(False))
+        )
+        rows += [(index[row[0]], *row[1:]) for row in conn.execute(query)]
+    rows.sort(key=lambda row: row[0])
+    return rows
+
+
+def _owners(conn: Connection) -> dict[tuple[str, str], Owner]:
+    return {
+        (row.system, row.id): Owner(Ref(row.system, "owner", row.id), row.name, None, active=row.active)
+        for row in conn.execute(select(t.owner))
+    }
+
+
+def company_names(conn: Connection, companies: Sequence[str]) -> dict[str, str]:
+    """A readable name for each of our company ids."""
+    found: dict[str, str] = {}
+    for some in chunks(sorted(set(companies))):
+        for row in conn.execute(select(t.company.c.company, t.company.c.name).where(t.company.c.company.in_(some))):
+            found[row.company] = row.name
+    return found
+
+
+def save_outcomes(conn: Connection, outcomes: Sequence[Outcome], nos: Sequence[int], as_of: datetime) -> None:
+    """Remember scores, and when each identity has to be looked at again; clears "has new facts"."""
+    for some in chunks(nos):
+        conn.execute(delete(t.score).where(t.score.c.identity.in_(some)))
+    rows: list[dict[str, Any]] = []
+    for no, outcome in zip(nos, outcomes, strict=True):
+        rows += [
+            {
+                "identity": no,
+                "name": score.name,
+                "points": score.points,
+                "band": score.band,
+                "band_told": outcome.bands.get(score.name, score.band),
+                "why": score.why,
+                "hits": orjson.dumps(
+                    [[h.rule, h.points, h.count, micros(h.last_at), h.label] for h in score.hits]
+                ).decode(),
+                "as_of": micros(as_of),
+            }
+            for score in outcome.scores
+        ]
+    if rows:
+        conn.execute(insert(t.score), rows)
+    conn.execute(
+        update(t.identity)
+        .where(t.identity.c.no == bindparam("no_"))
+        .values(due_at=bindparam("due_"), planned_at=micros(as_of), company=bindparam("company_")),
+        [
+            {"no_": no, "due_": maybe_micros(outcome.due_at), "company_": outcome.company}
+            for no, outcome in zip(nos, outcomes, strict=True)
+        ],
+    )
+
+
+def load_scores(conn: Connection, no: int) -> Iterator[Score]:
+    """The scores of an identity as last planned."""
+    for row in conn.execute(select(t.score).where(t.score.c.identity == no).order_by(t.score.c.name)):
+        hits = tuple(Hit(h[0], h[1], h[2], moment(h[3]), h[4]) for h in orjson.loads(row.hits))
+        yield Score(row.name, row.points, row.band, hits, None, row.why)

@@ -1,0 +1,269 @@
+"""Changes on their way: written down before they are sent, claimed before each attempt, kept with their receipt.
+
+States: `pending` (may be sent from `next_at` on), `inflight` (claimed; after a crash: nobody knows), `done`,
+`parked` (a person must mend something), `dropped` (no longer wanted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+
+from connector.changes import AnyChange, Change, RaiseAlert, WriteClass
+from connector.ports import Receipt
+from connector.store import tables as t
+from connector.store.codec import dump_change, fingerprint, load_change, maybe_micros, micros, moment
+from connector.store.facts import chunks
+
+QUARANTINE = timedelta(minutes=10)
+"""The longest a server may still commit a request whose answer we lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A change in the outbox, as claimed."""
+
+    change: AnyChange
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A change that a person must look at."""
+
+    key: str
+    system: str
+    kind: str
+    identity: str
+    code: str
+    error: str
+    attempts: int
+    at: datetime
+
+
+def enqueue(
+    conn: Connection, changes: Sequence[AnyChange], run: str, now: datetime, not_before: Mapping[str, datetime]
+) -> int:
+    """Write changes down; how many were not there yet.
+
+    A class A or D change replaces an older wish for the same thing. A class B or C change exists once for ever:
+    the same key again is the same change. A wish whose last attempt has no known result waits until that attempt
+    cannot take effect any more.
+    """
+    latest = {change.key: change for change in changes}
+    stored: dict[str, Any] = {}
+    c = t.outbox.c
+    for some in chunks(sorted(latest)):
+        columns = (c.key, c.state, c.payload_hash, c.sent_at, c.next_at)
+        stored.update((row.key, row) for row in conn.execute(select(*columns).where(c.key.in_(some))))
+    new, again = [], []
+    for key, change in latest.items():
+        payload = dump_change(change)
+        digest = fingerprint(payload)
+        row = stored.get(key)
+        due = not_before.get(key, now)
+        if row is None:
+            new.append(_row(change, payload, digest, run, now, due))
+        elif change.write_class in (WriteClass.A, WriteClass.D):
+            if row.state in ("pending", "inflight") and row.payload_hash == digest:
+                continue
+            if row.state == "inflight" and row.sent_at is not None:
+                due = max(due, moment(row.sent_at) + QUARANTINE)
+            again.append({f"{k}_": v for k, v in _row(change, payload, digest, run, now, due).items()})
+    if new:
+        conn.execute(insert(t.outbox), new)
+    if again:
+        values = {name[:-1]: bindparam(name) for name in again[0] if name != "key_"}
+        conn.execute(
+            update(t.outbox).where(c.key == bindparam("key_")).values(**values, attempts=0, code="", error=""), again
+        )
+    return len(new) + len(again)
+
+
+def _row(change: AnyChange, payload: str, digest: str, run: str, now: datetime, due: datetime) -> dict[str, Any]:
+    return {
+        "key": change.key,
+        "kind": type(change).__name__,
+        "write_class": str(change.write_class),
+        "system": change.system,
+        "lane": str(change.lane),
+        "identity": change.identity,
+        "rule": change.rule if isinstance(change, RaiseAlert) else (change.reasons[0].rule if change.reasons else ""),
+        "subject": change.subject if isinstance(change, RaiseAlert) else "",
+        "payload": payload,
+        "payload_hash": digest,
+        "state": "pending",
+        "next_at": micros(due),
+        "run": run,
+        "created_at": micros(now),
+    }
+
+
+def recover(conn: Connection, token: int) -> int:
+    """Changes claimed by an earlier run that never told their result may be sent again (classes A, B, D); how many."""
+    c = t.outbox.c
+    return conn.execute(
+        update(t.outbox).where(c.state == "inflight", (c.token != token) | c.token.is_(None)).values(state="pending")
+    ).rowcount
+
+
+def pending(
+    conn: Connection, system: str, now: datetime, lanes: Sequence[str], kinds: Iterable[str], limit: int
+) -> list[Wish]:
+    """The next changes that may be sent to a system, by lane, then oldest first."""
+    c = t.outbox.c
+    rank = case({lane: i for i, lane in enumerate(lanes)}, value=c.lane, else_=len(lanes))
+    query = (
+        select(c.key, c.kind, c.payload, c.attempts)
+        .where(c.state == "pending", c.system == system, c.next_at <= micros(now), c.kind.in_(sorted(kinds)))
+        .order_by(rank, c.created_at, c.key)
+        .limit(limit)
+    )
+    return [Wish(load_change(row.kind, row.payload), row.attempts) for row in conn.execute(query)]
+
+
+def claim(conn: Connection, keys: Sequence[str], token: int, now: datetime) -> None:
+    """These changes are about to be sent; to be committed before the first byte goes out."""
+    c = t.outbox.c
+    for some in chunks(keys):
+        conn.execute(
+            update(t.outbox)
+            .where(c.key.in_(some))
+            .values(state="inflight", attempts=c.attempts + 1, token=token, sent_at=micros(now))
+        )
+
+
+def settle(
+    conn: Connection,
+    wishes: Mapping[str, Wish],
+    receipts: Sequence[Receipt],
+    run: str,
+    now: datetime,
+    retry_at: datetime,
+    most_attempts: int,
+) -> dict[str, int]:
+    """Record receipts; how many changes are now `done`, `parked` or to be sent `later`.
+
+    A row that may succeed later is parked after `most_attempts` tries.
+    """
+    counts = {"done": 0, "parked": 0, "later": 0}
+    rows, history = [], []
+    for receipt in receipts:
+        wish = wishes[receipt.key]
+        state = {"done": "done", "refused": "parked"}.get(receipt.status, "pending")
+        if receipt.status == "retry" and wish.attempts + 1 >= most_attempts:
+            state = "parked"
+        counts[{"done": "done", "parked": "parked"}.get(state, "later")] += 1
+        problem = " ".join(str(part) for part in (receipt.what, receipt.fix) if part)
+        rows.append(
+            {
+                "key_": receipt.key, "state_": state, "next_": micros(retry_at if state == "pending" else now),
+                "done_": micros(now) if state == "done" else None, "remote_": receipt.remote_id,
+                "code_": receipt.code, "error_": problem,
+            }
+        )  # fmt: skip
+        history.append(_history(wish.change, receipt, run, now))
+    if rows:
+        c = t.outbox.c
+        conn.execute(
+            update(t.outbox)
+            .where(c.key == bindparam("key_"))
+            .values(
+                state=bindparam("state_"), next_at=bindparam("next_"), done_at=bindparam("done_"),
+                remote_id=bindparam("remote_"), code=bindparam("code_"), error=bindparam("error_"),
+            ),
+            rows,
+        )  # fmt: skip
+        conn.execute(insert(t.delivery), history)
+    return counts
+
+
+def _history(change: Change, receipt: Receipt, run: str, now: datetime) -> dict[str, Any]:
+    return {
+        "run": run,
+        "key": change.key,
+        "kind": type(change).__name__,
+        "system": change.system,
+        "identity": change.identity,
+        "payload": dump_change(change),  # type: ignore[arg-type]  # one of the unions' members
+        "status": receipt.status,
+        "remote_id": receipt.remote_id,
+        "code": receipt.code,
+        "at": micros(now),
+    }
+
+
+def put_off(conn: Connection, keys: Sequence[str], until: datetime) -> None:
+    """Nothing of these was sent: they are pending again, from `until` on; the attempt does not count."""
+    c = t.outbox.c
+    for some in chunks(keys):
+        conn.execute(
+            update(t.outbox)
+            .where(c.key.in_(some))
+            .values(
+                state="pending",
+                next_at=micros(until),
+                attempts=case((c.state == "inflight", c.attempts - 1), else_=c.attempts),
+            )
+        )
+
+
+def drop(conn: Connection, keys: Sequence[str], why: str) -> None:
+    """These changes are no longer wanted."""
+    for some in chunks(keys):
+        conn.execute(update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="dropped", code=why))
+
+
+def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -> int:
+    """Drop unsent class A and D wishes of these identities that the newest plan does not contain; how many."""
+    kept = set(keep)
+    c = t.outbox.c
+    gone: list[str] = []
+    for some in chunks(identities):
+        query = select(c.key).where(
+            c.identity.in_(some), c.state.in_(("pending", "parked")), c.write_class.in_(("A", "D"))
+        )
+        gone += [key for key in conn.scalars(query) if key not in kept]
+    drop(conn, gone, "superseded")
+    return len(gone)
+
+
+def backlog(conn: Connection) -> dict[tuple[str, str], int]:
+    """How many changes stand in each state, per system."""
+    c = t.outbox.c
+    query = select(c.system, c.state, func.count().label("n")).group_by(c.system, c.state)
+    return {(row.system, row.state): row.n for row in conn.execute(query)}
+
+
+def parked(conn: Connection) -> list[Parked]:
+    """Every parked change, oldest first."""
+    c = t.outbox.c
+    return [
+        Parked(r.key, r.system, r.kind, r.identity, r.code, r.error, r.attempts, moment(r.sent_at or r.created_at))
+        for r in conn.execute(select(t.outbox).where(c.state == "parked").order_by(c.created_at, c.key))
+    ]
+
+
+def sent_alerts(conn: Connection, system: str, since: datetime) -> dict[str, int]:
+    """Alerts delivered since then, per owner."""
+    c = t.outbox.c
+    query = select(c.payload).where(
+        c.kind == "RaiseAlert", c.system == system, c.state == "done", c.done_at >= maybe_micros(since)
+    )
+    counts: dict[str, int] = {}
+    for payload in conn.scalars(query):
+        alert = load_change("RaiseAlert", payload)
+        if isinstance(alert, RaiseAlert):
+            counts[alert.owner_id] = counts.get(alert.owner_id, 0) + 1
+    return counts
+
+
+def history(conn: Connection, identity: str, limit: int = 50) -> list[tuple[AnyChange, str, str, datetime, str]]:
+    """What was sent for an identity, newest first: change, status, run, time, code."""
+    c = t.delivery.c
+    query = select(t.delivery).where(c.identity == identity).order_by(c.no.desc()).limit(limit)
+    return [(load_change(r.kind, r.payload), r.status, r.run, moment(r.at), r.code) for r in conn.execute(query)]

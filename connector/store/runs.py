@@ -1,0 +1,180 @@
+"""Runs and their ledger, cursors, rejected records, spent calls, and small remembered values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from connector.ports import Reject
+from connector.store import tables as t
+from connector.store.codec import maybe_moment, micros, moment
+from connector.store.facts import upsert
+
+
+@dataclass(slots=True)
+class Counts:
+    """One line of the ledger: `read = used + unchanged + parked + ignored + deferred`."""
+
+    read: int = 0
+    used: int = 0
+    unchanged: int = 0
+    parked: int = 0
+    ignored: int = 0
+    deferred: int = 0
+
+    def balances(self) -> bool:
+        """Whether every record that was read has been accounted for."""
+        return self.read == self.used + self.unchanged + self.parked + self.ignored + self.deferred
+
+    def add(self, other: Counts) -> None:
+        """Add another page's counts."""
+        for f in fields(self):
+            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a stream was read."""
+
+    value: str
+    moved_at: datetime
+    read_at: datetime | None
+    last_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the store remembers it."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime | None
+    as_of: datetime
+    outcome: str
+    report: dict[str, Any]
+
+
+def start_run(conn: Connection, run: str, started: datetime, as_of: datetime, token: int, reason: str) -> None:
+    """Write down that a run begins."""
+    conn.execute(
+        insert(t.run).values(
+            id=run, started_at=micros(started), as_of=micros(as_of), token=token, reason=reason, report="{}"
+        )
+    )
+
+
+def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: Mapping[str, Any]) -> None:
+    """Write down how a run ended."""
+    conn.execute(
+        update(t.run)
+        .where(t.run.c.id == run)
+        .values(ended_at=micros(ended), outcome=outcome, report=orjson.dumps(report).decode())
+    )
+
+
+def last_runs(conn: Connection, limit: int = 10) -> list[RunRow]:
+    """The newest runs first."""
+    query = select(t.run).order_by(t.run.c.started_at.desc(), t.run.c.id.desc()).limit(limit)
+    return [
+        RunRow(r.id, moment(r.started_at), maybe_moment(r.ended_at), moment(r.as_of), r.outcome, orjson.loads(r.report))
+        for r in conn.execute(query)
+    ]
+
+
+def has_delivered(conn: Connection) -> bool:
+    """Whether any run has ended well before: false on the first evening."""
+    query = select(func.count()).select_from(t.run).where(t.run.c.outcome.in_(("done", "parked", "deferred")))
+    return bool(conn.scalar(query))
+
+
+def add_ledger(conn: Connection, run: str, system: str, stream: str, counts: Counts) -> None:
+    """Add a page's counts to the run's line for a stream."""
+    names = [f.name for f in fields(Counts)]
+    c = t.ledger.c
+    here = (c.run == run) & (c.system == system) & (c.stream == stream)
+    added = {name: c[name] + getattr(counts, name) for name in names}
+    if not conn.execute(update(t.ledger).where(here).values(**added)).rowcount:
+        values = {name: getattr(counts, name) for name in names}
+        conn.execute(insert(t.ledger).values(run=run, system=system, stream=stream, **values))
+
+
+def load_ledger(conn: Connection, run: str) -> dict[tuple[str, str], Counts]:
+    """The ledger of a run, by system and stream."""
+    query = select(t.ledger).where(t.ledger.c.run == run).order_by(t.ledger.c.system, t.ledger.c.stream)
+    return {
+        (r.system, r.stream): Counts(r.read, r.used, r.unchanged, r.parked, r.ignored, r.deferred)
+        for r in conn.execute(query)
+    }
+
+
+def positions(conn: Connection, system: str) -> dict[str, Position]:
+    """The cursors of a system's streams."""
+    return {
+        r.stream: Position(r.value, moment(r.moved_at), maybe_moment(r.read_at), r.last_count)
+        for r in conn.execute(select(t.cursor).where(t.cursor.c.system == system))
+    }
+
+
+def move_cursor(conn: Connection, system: str, stream: str, value: str, at: datetime, count: int | None) -> None:
+    """Remember a cursor; to be called in the transaction that stores its page."""
+    row = {"system": system, "stream": stream, "value": value, "moved_at": micros(at)}
+    if count is not None:
+        row["last_count"] = count
+    upsert(conn, t.cursor, [row], [name for name in row if name not in ("system", "stream")])
+
+
+def stream_read(conn: Connection, system: str, stream: str, at: datetime) -> None:
+    """Remember that a stream was read to its end."""
+    here = (t.cursor.c.system == system) & (t.cursor.c.stream == stream)
+    conn.execute(update(t.cursor).where(here).values(read_at=micros(at)))
+
+
+def put_rejects(conn: Connection, system: str, stream: str, rejects: Sequence[Reject], run: str, at: datetime) -> None:
+    """Keep records that could not be read, by where they stand, for `errors`."""
+    rows = [
+        {
+            "system": system, "stream": stream, "place": r.where, "code": r.code, "what": str(r.what), "run": run,
+            "at": micros(at),
+        }
+        for r in {r.where: r for r in rejects}.values()
+    ]  # fmt: skip
+    upsert(conn, t.reject, rows, ["code", "what", "run", "at"])
+
+
+def count_rejects(conn: Connection) -> dict[tuple[str, str], int]:
+    """How many records could not be read, by system and stream."""
+    c = t.reject.c
+    query = select(c.system, c.stream, func.count().label("n")).group_by(c.system, c.stream)
+    return {(r.system, r.stream): r.n for r in conn.execute(query)}
+
+
+def forget_reject(conn: Connection, system: str, stream: str, place: str) -> None:
+    """A record that was unreadable has been read."""
+    c = t.reject.c
+    conn.execute(delete(t.reject).where(c.system == system, c.stream == stream, c.place == place))
+
+
+def calls_on(conn: Connection, system: str, day: str) -> int:
+    """API calls counted for a system on a day."""
+    c = t.calls.c
+    return conn.scalar(select(c.count).where(c.system == system, c.day == day)) or 0
+
+
+def set_calls(conn: Connection, system: str, day: str, count: int) -> None:
+    """Remember the API calls of a day."""
+    upsert(conn, t.calls, [{"system": system, "day": day, "count": count}], ["count"])
+
+
+def remembered(conn: Connection, name: str) -> str | None:
+    """A small value by name."""
+    return conn.scalar(select(t.meta.c.value).where(t.meta.c.name == name))
+
+
+def remember(conn: Connection, name: str, value: str) -> None:
+    """Keep a small value by name."""
+    upsert(conn, t.meta, [{"name": name, "value": value}], ["value"])

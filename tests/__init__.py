@@ -1,0 +1,1 @@
+"""The tests, importable by this name so that they may share helpers."""

@@ -1,0 +1,68 @@
+"""What holds for every test: a clean environment, and no skip without a word."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+
+pytest_plugins = ["tests.postgres"]
+
+NO_SKIP = "CONNECTOR_TESTS_NO_SKIP"
+
+# A time limit per example measures the machine; the limit per test is pytest's.
+hypothesis.settings.register_profile("connector", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("connector")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's network or database settings reaches a test."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith("PG") or name in {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}:
+            monkeypatch.delenv(name)
+    # Unset would mean ~/.netrc.
+    monkeypatch.setenv("NETRC", os.devnull)
+
+
+class SkipWatch:
+    """Tells at the end what was skipped and why; where skips are forbidden, any of them fails the run."""
+
+    def __init__(self, *, forbidden: bool) -> None:
+        self.forbidden = forbidden
+        self.skipped: dict[str, str] = {}
+
+    def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            self.skipped[report.nodeid] = reason.removeprefix("Skipped: ")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._note(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._note(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if (
+            self.forbidden
+            and self.skipped
+            and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+        ):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.skipped:
+            return
+        title = f"skipped, which {NO_SKIP}=1 forbids" if self.forbidden else "skipped"
+        terminalreporter.section(title, red=self.forbidden, yellow=not self.forbidden)
+        for nodeid, reason in sorted(self.skipped.items()):
+            terminalreporter.write_line(f"{nodeid}: {reason}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A worker of xdist hands its reports to the controller, which alone sees them all.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SkipWatch(forbidden=os.environ.get(NO_SKIP) == "1"), "skip-watch")
