@@ -76,7 +76,8 @@ $(PY):
 $(RUNTIME): requirements.lock pyproject.toml | $(PY)
 	@echo "installing the product"
 	@$(PIP_LOCKED) -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@# Newer pips pass on that setuptools warns of what an editable install is.
+	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV): requirements-dev.lock $(RUNTIME)

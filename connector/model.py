@@ -94,7 +94,7 @@ class Person:
 
     ref: Ref
     fields: Mapping[str, Value]
-    native: Mapping[str, Value] = EMPTY
+    native: Mapping[str, Value] = field(default_factory=lambda: EMPTY)
     key: str | None = None
     company_id: str | None = None
     owner_id: str | None = None

@@ -54,7 +54,7 @@ class Page:
         return len(self.records) + len(self.rejects) + self.ignored.total()
 
 
-Status = Literal["done", "refused", "retry", "deferred"]
+Status = Literal["done", "refused", "retry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,10 @@ class ObjectNeeds:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the mappings ask of a system, so that an adapter reads neither less nor more."""
+    """What the mappings ask of a system, so that an adapter reads neither less nor more.
+
+    `objects` may hold `*`: what is needed of person records where no mapping names their object.
+    """
 
     objects: Mapping[str, ObjectNeeds] = field(default_factory=dict)
     lists: frozenset[str] = frozenset()
@@ -98,7 +101,7 @@ class Needs:
 
     def of(self, name: str) -> ObjectNeeds:
         """What is needed of the object `name`."""
-        return self.objects.get(name, ObjectNeeds())
+        return self.objects.get(name) or self.objects.get("*") or ObjectNeeds()
 
 
 @dataclass(frozen=True, slots=True)

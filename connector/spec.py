@@ -21,6 +21,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationError,
@@ -117,7 +118,8 @@ class Spec(BaseModel):
         data = cls.arrange(data)
         known = {field.alias or name for name, field in cls.model_fields.items()}
         for key in data.keys() - known:
-            info.context["problems"].append(data.key_marks[key].problem(*unknown_key(key, known)))
+            problems: list[Problem] = (info.context or {}).setdefault("problems", [])
+            problems.append(data.key_marks[key].problem(*unknown_key(key, known)))
         built = handler({key: value for key, value in data.items() if key in known})
         built._mark = data.mark
         built._marks = data.marks
@@ -435,6 +437,8 @@ def one_or_many(value: Any) -> Any:
 
 T = TypeVar("T")
 Many = Annotated[tuple[T, ...], BeforeValidator(one_or_many)]
+Word = Annotated[T, Field(strict=False)]
+"""A member of an enumeration, written as its word."""
 
 
 def bound(value: Any) -> Any:

@@ -7,7 +7,7 @@ Times are whole microseconds since 1970 (UTC); texts are codes into the distinct
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -25,6 +25,7 @@ Row: TypeAlias = tuple[int, str, int, str, str, str, str]
 Int8s: TypeAlias = npt.NDArray[np.int8]
 Int32s: TypeAlias = npt.NDArray[np.int32]
 Int64s: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 KINDS = tuple(Kind)
@@ -33,6 +34,11 @@ KINDS = tuple(Kind)
 _CODE_OF_KIND = {kind.value: code for code, kind in enumerate(KINDS)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def codes_of(kinds: Iterable[Kind]) -> Int8s:
+    """The codes of these kinds in the column `kind`."""
+    return np.array([_CODE_OF_KIND[kind] for kind in kinds], np.int8)
 
 
 def micros(moment: datetime) -> int:

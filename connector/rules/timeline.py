@@ -9,7 +9,7 @@ from connector.model import Kind, Person
 from connector.rules.score import label_of
 from connector.rules.steps import Step, key_of
 from connector.rules.view import View
-from connector.spec import Duration, Many, Spec
+from connector.spec import Duration, Many, Spec, Word
 
 RECENT = timedelta(days=7)
 """Older touchpoints go last when calls are short."""
@@ -20,7 +20,7 @@ class TimelineRule(Spec):
 
     to: str
     """The kind of record that makes up the timeline."""
-    kinds: Many[Kind]
+    kinds: Many[Word[Kind]]
     """Kinds of touchpoint."""
     since: Duration = timedelta(days=90)
     """How far back."""

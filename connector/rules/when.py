@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from connector.errors import text
 from connector.model import Deal, DealState, Kind, Score
 from connector.rules.columns import Touch
-from connector.spec import Block, Compare, Duration, Many, Spec, SpecError
+from connector.rules.pattern import name_test, url_test
+from connector.spec import Block, Compare, Duration, Many, Spec, SpecError, Word
 
 
 class DealIs(Spec):
     """Conditions on a deal; all that are given must hold."""
 
-    state: Many[DealState] = ()
+    state: Many[Word[DealState]] = ()
     """`open`, `won` or `lost`."""
     stage: Many[str] = ()
     """Names of stages, as the SFA shows them."""
@@ -64,12 +63,12 @@ class DealIs(Spec):
 class TouchpointIs(Spec):
     """Conditions on a touchpoint; all that are given must hold."""
 
-    kind: Many[Kind] = ()
+    kind: Many[Word[Kind]] = ()
     """Kinds of touchpoint."""
     within: Duration
     """How recent it must be."""
     url: Many[str] = ()
-    """Patterns such as `/price*`, on the address or its path."""
+    """Patterns such as `/price*`; see score rules for what they are compared with."""
     campaign: Many[str] = ()
     """Patterns on the campaign's name."""
     result: Many[str] = ()
@@ -81,16 +80,9 @@ class TouchpointIs(Spec):
             touch.happened_at <= as_of < touch.happened_at + self.within
             and (not self.kind or touch.kind in self.kind)
             and (not self.result or touch.result in self.result)
-            and (not self.url or any(url_fits(touch.url, pattern) for pattern in self.url))
-            and (not self.campaign or any(fnmatchcase(touch.campaign, pattern) for pattern in self.campaign))
+            and (not self.url or any(url_test(pattern)(touch.url) for pattern in self.url))
+            and (not self.campaign or any(name_test(pattern)(touch.campaign) for pattern in self.campaign))
         )
-
-
-def url_fits(url: str, pattern: str) -> bool:
-    """Whether a pattern fits a whole address, or its path with or without the query."""
-    parts = urlsplit(url)
-    path = parts.path + (f"?{parts.query}" if parts.query else "")
-    return any(fnmatchcase(part, pattern) for part in (url, path, parts.path))
 
 
 Standing = Literal["customer", "past_lost", "known", "opted_out"]

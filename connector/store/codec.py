@@ -37,7 +37,8 @@ def maybe_moment(value: int | None) -> datetime | None:
     return None if value is None else moment(value)
 
 
-def _pack(value: Value) -> Any:
+def pack(value: Value) -> Any:
+    """A value as JSON has it."""
     if isinstance(value, datetime):
         return {"at": micros(value)}
     if isinstance(value, date):
@@ -45,7 +46,8 @@ def _pack(value: Value) -> Any:
     return value
 
 
-def _unpack(value: Any) -> Value:
+def unpack(value: Any) -> Value:
+    """Inverse of `pack`."""
     if isinstance(value, dict):
         return moment(value["at"]) if "at" in value else date.fromisoformat(value["on"])
     return value  # type: ignore[no-any-return]  # what orjson gives for a scalar
@@ -53,13 +55,13 @@ def _unpack(value: Any) -> Value:
 
 def dump_values(values: Mapping[str, Value]) -> str:
     """Named values as text; equal values give equal text."""
-    packed = {name: _pack(value) for name, value in values.items()}
+    packed = {name: pack(value) for name, value in values.items()}
     return orjson.dumps(packed, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def load_values(stored: str) -> dict[str, Value]:
     """Inverse of `dump_values`."""
-    return {name: _unpack(value) for name, value in orjson.loads(stored).items()}
+    return {name: unpack(value) for name, value in orjson.loads(stored).items()}
 
 
 def fingerprint(*parts: object) -> str:
@@ -78,10 +80,10 @@ def _dump_field(value: Any) -> Any:
     if isinstance(value, Ref):
         return [value.system, value.object, value.id]
     if isinstance(value, Mapping):
-        return {name: _pack(inner) for name, inner in value.items()}
+        return {name: pack(inner) for name, inner in value.items()}
     if isinstance(value, tuple):
         return [[r.rule, r.text, r.field] for r in value]
-    return _pack(value)
+    return pack(value)
 
 
 _REFS = {"ref", "person", "deal"}
@@ -96,11 +98,11 @@ def load_change(kind: str, stored: str) -> AnyChange:
         if name in _REFS and isinstance(value, list):
             values[name] = Ref(*value)
         elif name in _MAPS:
-            values[name] = {key: _unpack(inner) for key, inner in value.items()}
+            values[name] = {key: unpack(inner) for key, inner in value.items()}
         elif name == "reasons":
             values[name] = tuple(Reason(*r) for r in value)
         elif name == "lane":
             values[name] = Lane(value)
         else:
-            values[name] = _unpack(value)
+            values[name] = unpack(value)
     return _KINDS[kind](**values)  # type: ignore[return-value]  # one of CHANGES

@@ -8,16 +8,40 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert, select, update
+import orjson
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from connector.model import Company, Deal, DealPerson, DealState, Gone, Membership, Owner, Person, Ref, Touchpoint
+from connector.model import (
+    Company,
+    Deal,
+    DealPerson,
+    DealState,
+    Gone,
+    Membership,
+    Owner,
+    Person,
+    Ref,
+    Touchpoint,
+    Value,
+    Written,
+)
 from connector.store import tables as t
-from connector.store.codec import dump_values, fingerprint, load_values, maybe_micros, maybe_moment, micros
+from connector.store.codec import (
+    dump_values,
+    fingerprint,
+    load_values,
+    maybe_micros,
+    maybe_moment,
+    micros,
+    moment,
+    pack,
+    unpack,
+)
 
 T = TypeVar("T")
 CHUNK = 900
@@ -39,9 +63,13 @@ class Filed:
 
     no: int
     person: Person
+    identity_no: int | None
     identity: str | None
+    company: str | None
+    known: bool
     gone: bool
     successor: Ref | None
+    written: Mapping[str, Written]
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
@@ -226,23 +254,36 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> list[int]:
     return changed
 
 
-def write_back(conn: Connection, ref: Ref, values: Mapping[str, Any], key: str | None) -> None:
+def write_back(conn: Connection, ref: Ref, values: Mapping[str, Value], key: str | None, at: datetime) -> None:
     """Remember what was just written to a record, so that reading it back is no news."""
+    c = t.person.c
     row = conn.execute(
-        select(t.person).where(
-            t.person.c.system == ref.system, t.person.c.object == ref.object, t.person.c.id == ref.id
-        )
+        select(t.person).where(c.system == ref.system, c.object == ref.object, c.id == ref.id)
     ).one_or_none()
     if row is None:
         return
-    person = _person(row)
-    native = {**person.native, **values}
-    person = Person(ref, person.fields, native, key or person.key, person.company_id, person.owner_id, None, None)
+    old = _person(row)
+    person = replace(old, native={**old.native, **values}, key=key or old.key)
+    filed = _filed(row).written
+    written = dict(filed) | {name: _written(filed.get(name), value, at) for name, value in values.items()}
     conn.execute(
         update(t.person)
-        .where(t.person.c.no == row.no)
-        .values(native=dump_values(native), external_key=person.key, hash=person_hash(person))
+        .where(c.no == row.no)
+        .values(
+            native=dump_values(person.native),
+            external_key=person.key,
+            hash=person_hash(person),
+            written=orjson.dumps(
+                {name: [pack(w.value), micros(w.at), w.times] for name, w in written.items()}
+            ).decode(),
+        )
     )
+
+
+def _written(last: Written | None, value: Value, at: datetime) -> Written:
+    """The same value again within a day means that somebody changed it back."""
+    again = last is not None and last.value == value and at - last.at < timedelta(days=1)
+    return Written(value, at, last.times + 1 if last and again else 1)
 
 
 def neighbourhood(conn: Connection, nos: Iterable[int]) -> list[Filed]:
@@ -264,30 +305,39 @@ def neighbourhood(conn: Connection, nos: Iterable[int]) -> list[Filed]:
             of = select(t.person.c.identity).where(t.person.c.no.in_(some), t.person.c.identity.is_not(None))
             reached.update(conn.scalars(select(t.person.c.no).where(t.person.c.identity.in_(of))))
         frontier = reached - seen
-    return load_filed(conn, sorted(seen))
+    return load_filed(conn, t.person.c.no, sorted(seen))
 
 
-def load_filed(conn: Connection, nos: Sequence[int]) -> list[Filed]:
-    """Stored person records by row number."""
+def load_filed(conn: Connection, column: ColumnElement[Any], values: Sequence[int]) -> list[Filed]:
+    """Stored person records whose `column` (of the person table) has one of these values."""
     filed = []
-    for some in chunks(nos):
+    for some in chunks(values):
         rows = conn.execute(
             select(t.person, t.identity.c.id.label("identity_id"))
             .join(t.identity, t.identity.c.no == t.person.c.identity, isouter=True)
-            .where(t.person.c.no.in_(some))
+            .where(column.in_(some))
         )
-        for row in rows:
-            tie = row.successor.split("/", 1) if row.successor else None
-            filed.append(
-                Filed(
-                    row.no,
-                    _person(row),
-                    row.identity_id,
-                    row.gone_at is not None,
-                    Ref(row.system, tie[0], tie[1]) if tie else None,
-                )
-            )
+        filed += [_filed(row) for row in rows]
     return filed
+
+
+def _filed(row: Any) -> Filed:
+    tie = row.successor.split("/", 1) if row.successor else None
+    written = {
+        name: Written(unpack(value), moment(at), times)
+        for name, (value, at, times) in orjson.loads(row.written).items()
+    }
+    return Filed(
+        row.no,
+        _person(row),
+        row.identity,
+        row.identity_id,
+        row.company,
+        row.known,
+        row.gone_at is not None,
+        Ref(row.system, tie[0], tie[1]) if tie else None,
+        written,
+    )
 
 
 def _person(row: Any) -> Person:
@@ -308,7 +358,7 @@ def assign(conn: Connection, identities: Mapping[int, str]) -> None:
 
     An identity that loses its last record is kept as a pointer to where it went, and its alerts count there.
     """
-    before = {}
+    before: dict[int, str | None] = {}
     for some in chunks(sorted(identities)):
         rows = conn.execute(
             select(t.person.c.no, t.identity.c.id)
@@ -336,7 +386,7 @@ def assign(conn: Connection, identities: Mapping[int, str]) -> None:
     )
     for some in chunks(wanted):
         conn.execute(update(t.identity).where(t.identity.c.id.in_(some)).values(due_at=0, merged_into=None))
-    heirs = {before[no]: new for no, new in moved.items() if before.get(no)}
+    heirs = {old: new for no, new in moved.items() if (old := before.get(no))}
     _bury(conn, heirs)
 
 
@@ -349,9 +399,9 @@ def _bury(conn: Connection, heirs: Mapping[str, str]) -> None:
             continue
         conn.execute(update(t.identity).where(t.identity.c.no == no).values(due_at=None, merged_into=new))
         conn.execute(delete(t.score).where(t.score.c.identity == no))
-        conn.execute(
-            update(t.outbox).where(t.outbox.c.identity == old, t.outbox.c.kind == "RaiseAlert").values(identity=new)
-        )
+        subject = case((t.outbox.c.subject == f"person:{old}", f"person:{new}"), else_=t.outbox.c.subject)
+        of = (t.outbox.c.identity == old, t.outbox.c.kind == "RaiseAlert")
+        conn.execute(update(t.outbox).where(*of).values(identity=new, subject=subject))
 
 
 # --- companies, owners, deals -----------------------------------------------------------------------------------------

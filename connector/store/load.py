@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from connector.changes import Outcome
-from connector.model import Deal, Hit, Identity, Owner, Person, Ref, Score, Subject
+from connector.model import Deal, Hit, Identity, Kind, Owner, Ref, Score, Subject, Touchpoint
 from connector.store import tables as t
-from connector.store.codec import maybe_micros, micros, moment
-from connector.store.facts import chunks, load_deal, load_filed
+from connector.store.codec import load_values, maybe_micros, micros, moment
+from connector.store.facts import Filed, chunks, load_deal, load_filed
 
 TouchpointRow = tuple[int, str, int, str, str, str, str]
 """Index of the identity in its chunk, kind, microseconds, label, url, campaign, result."""
@@ -59,56 +59,92 @@ def find_identity(conn: Connection, words: str) -> list[int]:
     return sorted(conn.scalars(alive))
 
 
-def load(conn: Connection, nos: Sequence[int], oldest: datetime) -> Loaded:
-    """All that is known of these identities; touchpoints from `oldest` on."""
+def load(conn: Connection, nos: Sequence[int], oldest: datetime, timeline: tuple[Sequence[str], datetime]) -> Loaded:
+    """All that is known of these identities; touchpoints from `oldest` on.
+
+    `timeline` names the kinds of touchpoint, and from when on, that are wanted one by one.
+    """
     people = _people(conn, nos)
     deals, company_deals = _deals(conn, people)
     lists, ours = _lists(conn, people)
-    ids = {
-        row.no: row for some in chunks(nos) for row in conn.execute(select(t.identity).where(t.identity.c.no.in_(some)))
+    ids = {row.no: row.id for some in chunks(nos) for row in conn.execute(_identities(some))}
+    companies = {no: sorted({filed.company for filed in people[no] if filed.company}) for no in nos}
+    reached = {no: tuple(deal for company in companies[no] for deal in company_deals[company]) for no in nos}
+    topics = {
+        no: [f"person:{ids[no]}", *(f"deal:{deal.ref}" for deal in dict.fromkeys([*deals[no], *reached[no]]))]
+        for no in nos
     }
-    alerts = _alerts(conn, {row.id for row in ids.values()})
+    alerts = _alerts(conn, {topic for own in topics.values() for topic in own})
     bands = _bands(conn, nos)
-    subjects = []
-    for no in nos:
-        own = people[no]
-        companies = sorted({company for _, company in own if company})
-        subjects.append(
-            Subject(
-                Identity(ids[no].id, tuple(person for person, _ in own), companies[0] if companies else None),
-                tuple(deals[no]),
-                tuple(deal for company in companies for deal in company_deals[company]),
-                lists[no],
-                ours[no],
-                alerts[ids[no].id],
-                bands[no],
-            )
+    shown = _timeline(conn, nos, *timeline)
+    subjects = [
+        Subject(
+            Identity(ids[no], tuple(f.person for f in people[no]), companies[no][0] if companies[no] else None),
+            tuple(deals[no]),
+            reached[no],
+            lists[no],
+            ours[no],
+            {rule: at for topic in topics[no] for rule, at in alerts[topic].items()},
+            bands[no],
+            {f.person.ref: f.written for f in people[no] if f.written},
+            tuple(shown[no]),
         )
+        for no in nos
+    ]
     index = {no: i for i, no in enumerate(nos)}
-    return Loaded(tuple(nos), tuple(subjects), _touchpoints(conn, index, oldest), _owners(conn))
+    return Loaded(tuple(nos), tuple(subjects), _touchpoints(conn, index, oldest), owners(conn))
 
 
-def _people(conn: Connection, nos: Sequence[int]) -> dict[int, list[tuple[Person, str | None]]]:
-    found: dict[int, list[tuple[Person, str | None]]] = {no: [] for no in nos}
-    for some in chunks(nos):
-        rows = conn.execute(
-            select(t.person.c.no, t.person.c.identity, t.person.c.company).where(
-                t.person.c.identity.in_(some), t.person.c.known, t.person.c.gone_at.is_(None)
-            )
-        ).all()
-        filed = {f.no: f.person for f in load_filed(conn, [row.no for row in rows])}
-        for row in rows:
-            found[row.identity].append((filed[row.no], row.company))
+def _identities(nos: Sequence[int]) -> Select[Any]:
+    return select(t.identity.c.no, t.identity.c.id).where(t.identity.c.no.in_(nos))
+
+
+_People = dict[int, list[Filed]]
+
+
+def _people(conn: Connection, nos: Sequence[int]) -> _People:
+    found: _People = {no: [] for no in nos}
+    for filed in load_filed(conn, t.person.c.identity, nos):
+        if filed.known and not filed.gone and filed.identity_no is not None:
+            found[filed.identity_no].append(filed)
     for records in found.values():
-        records.sort(key=lambda record: str(record[0].ref))
+        records.sort(key=lambda filed: str(filed.person.ref))
     return found
 
 
-def _deals(
-    conn: Connection, people: dict[int, list[tuple[Person, str | None]]]
-) -> tuple[dict[int, list[Deal]], dict[str, list[Deal]]]:
+def _timeline(
+    conn: Connection, nos: Sequence[int], kinds: Sequence[str], since: datetime
+) -> dict[int, list[Touchpoint]]:
+    found: dict[int, list[Touchpoint]] = {no: [] for no in nos}
+    if not kinds:
+        return found
+    c, p = t.touchpoint.c, t.person.c
+    for some in chunks(nos):
+        query = (
+            select(t.touchpoint, p.identity, p.object.label("person_object"), p.id.label("person_id"))
+            .select_from(t.person.join(t.touchpoint, c.person == p.no))
+            .where(p.identity.in_(some), c.kind.in_(kinds), c.happened_at > micros(since), c.gone.is_(False))
+            .order_by(c.happened_at, c.no)
+        )
+        for row in conn.execute(query):
+            found[row.identity].append(
+                Touchpoint(
+                    Ref(row.system, row.stream, row.id),
+                    Ref(row.system, row.person_object, row.person_id),
+                    Kind(row.kind),
+                    moment(row.happened_at),
+                    row.label,
+                    row.url,
+                    row.campaign,
+                    row.result,
+                )
+            )
+    return found
+
+
+def _deals(conn: Connection, people: _People) -> tuple[dict[int, list[Deal]], dict[str, list[Deal]]]:
     """Deals by identity through its records' parts in them, and deals by company."""
-    holder = {(p.ref.system, p.ref.id): no for no, records in people.items() for p, _ in records}
+    holder = {(f.person.ref.system, f.person.ref.id): no for no, records in people.items() for f in records}
     parts: dict[tuple[str, str], set[int]] = defaultdict(set)
     for system in {key[0] for key in holder}:
         for some in chunks(sorted(key[1] for key in holder if key[0] == system)):
@@ -123,7 +159,7 @@ def _deals(
             for row in conn.execute(select(t.deal).where(here).order_by(t.deal.c.id)):
                 for no in parts[system, row.id]:
                     own[no].append(load_deal(row))
-    companies = sorted({company for records in people.values() for _, company in records if company})
+    companies = sorted({f.company for records in people.values() for f in records if f.company})
     at_company: dict[str, list[Deal]] = defaultdict(list)
     for some in chunks(companies):
         here = and_(t.deal.c.company.in_(some), t.deal.c.gone_at.is_(None))
@@ -135,10 +171,8 @@ def _deals(
 _Lists = dict[tuple[str, str], frozenset[str]]
 
 
-def _lists(
-    conn: Connection, people: dict[int, list[tuple[Person, str | None]]]
-) -> tuple[dict[int, _Lists], dict[int, _Lists]]:
-    holder = {(p.ref.system, p.ref.id): no for no, records in people.items() for p, _ in records}
+def _lists(conn: Connection, people: _People) -> tuple[dict[int, _Lists], dict[int, _Lists]]:
+    holder = {(f.person.ref.system, f.person.ref.id): no for no, records in people.items() for f in records}
     on_list: dict[int, _Lists] = {no: {} for no in people}
     ours: dict[int, _Lists] = {no: {} for no in people}
     c = t.member.c
@@ -153,17 +187,18 @@ def _lists(
     return on_list, ours
 
 
-def _alerts(conn: Connection, ids: set[str]) -> dict[str, dict[tuple[str, str], datetime]]:
-    found: dict[str, dict[tuple[str, str], datetime]] = {identity: {} for identity in ids}
+def _alerts(conn: Connection, subjects: set[str]) -> dict[str, dict[tuple[str, str], datetime]]:
+    """When each rule last spoke about each of these subjects (`person:...`, `deal:...`)."""
+    found: dict[str, dict[tuple[str, str], datetime]] = defaultdict(dict)
     c = t.outbox.c
-    for some in chunks(sorted(ids)):
+    for some in chunks(sorted(subjects)):
         query = (
-            select(c.identity, c.rule, c.subject, func.max(c.created_at).label("at"))
-            .where(c.identity.in_(some), c.kind == "RaiseAlert", c.state != "dropped")
-            .group_by(c.identity, c.rule, c.subject)
+            select(c.rule, c.subject, func.max(c.created_at).label("at"))
+            .where(c.subject.in_(some), c.kind == "RaiseAlert", c.state != "dropped")
+            .group_by(c.rule, c.subject)
         )
         for row in conn.execute(query):
-            found[row.identity][row.rule, row.subject] = moment(row.at)
+            found[row.subject][row.rule, row.subject] = moment(row.at)
     return found
 
 
@@ -190,7 +225,8 @@ def _touchpoints(conn: Connection, index: dict[int, int], oldest: datetime) -> S
     return rows
 
 
-def _owners(conn: Connection) -> dict[tuple[str, str], Owner]:
+def owners(conn: Connection) -> dict[tuple[str, str], Owner]:
+    """The users of the SFAs, by system and id."""
     return {
         (row.system, row.id): Owner(Ref(row.system, "owner", row.id), row.name, None, active=row.active)
         for row in conn.execute(select(t.owner))
@@ -245,3 +281,25 @@ def load_scores(conn: Connection, no: int) -> Iterator[Score]:
     for row in conn.execute(select(t.score).where(t.score.c.identity == no).order_by(t.score.c.name)):
         hits = tuple(Hit(h[0], h[1], h[2], moment(h[3]), h[4]) for h in orjson.loads(row.hits))
         yield Score(row.name, row.points, row.band, hits, None, row.why)
+
+
+def living_chunk(conn: Connection, after: int, size: int) -> list[int]:
+    """Row numbers of the next identities behind `after`, affected or not."""
+    no = t.identity.c.no
+    query = select(no).where(t.identity.c.merged_into.is_(None), no > after).order_by(no).limit(size)
+    return list(conn.scalars(query))
+
+
+def count_records(conn: Connection) -> dict[str, int]:
+    """How many living person records each system has."""
+    p = t.person.c
+    query = select(p.system, func.count().label("n")).where(p.known, p.gone_at.is_(None)).group_by(p.system)
+    return {row.system: row.n for row in conn.execute(query)}
+
+
+def opted_out(conn: Connection, identity: str) -> bool:
+    """Whether a "no" to mail stands in any record of this identity right now."""
+    p = t.person.c
+    of = select(t.identity.c.no).where(t.identity.c.id == identity).scalar_subquery()
+    stored = conn.scalars(select(p.fields).where(p.identity == of, p.gone_at.is_(None)))
+    return any(load_values(fields).get("opted_out") is True for fields in stored)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, update
 
 from connector.changes import AnyChange, Change, RaiseAlert, WriteClass
 from connector.ports import Receipt
 from connector.store import tables as t
-from connector.store.codec import dump_change, fingerprint, load_change, maybe_micros, micros, moment
+from connector.store.codec import dump_change, fingerprint, load_change, micros, moment
 from connector.store.facts import chunks
 
 QUARANTINE = timedelta(minutes=10)
@@ -58,7 +58,7 @@ def enqueue(
     stored: dict[str, Any] = {}
     c = t.outbox.c
     for some in chunks(sorted(latest)):
-        columns = (c.key, c.state, c.payload_hash, c.sent_at, c.next_at)
+        columns = (c.key, c.state, c.payload_hash, c.uncertain_until)
         stored.update((row.key, row) for row in conn.execute(select(*columns).where(c.key.in_(some))))
     new, again = [], []
     for key, change in latest.items():
@@ -69,10 +69,10 @@ def enqueue(
         if row is None:
             new.append(_row(change, payload, digest, run, now, due))
         elif change.write_class in (WriteClass.A, WriteClass.D):
-            if row.state in ("pending", "inflight") and row.payload_hash == digest:
+            if row.state in ("pending", "inflight", "parked") and row.payload_hash == digest:
                 continue
-            if row.state == "inflight" and row.sent_at is not None:
-                due = max(due, moment(row.sent_at) + QUARANTINE)
+            if row.uncertain_until is not None:
+                due = max(due, moment(row.uncertain_until))
             again.append({f"{k}_": v for k, v in _row(change, payload, digest, run, now, due).items()})
     if new:
         conn.execute(insert(t.outbox), new)
@@ -94,6 +94,7 @@ def _row(change: AnyChange, payload: str, digest: str, run: str, now: datetime, 
         "identity": change.identity,
         "rule": change.rule if isinstance(change, RaiseAlert) else (change.reasons[0].rule if change.reasons else ""),
         "subject": change.subject if isinstance(change, RaiseAlert) else "",
+        "alters": change.alters,
         "payload": payload,
         "payload_hash": digest,
         "state": "pending",
@@ -106,9 +107,39 @@ def _row(change: AnyChange, payload: str, digest: str, run: str, now: datetime, 
 def recover(conn: Connection, token: int) -> int:
     """Changes claimed by an earlier run that never told their result may be sent again (classes A, B, D); how many."""
     c = t.outbox.c
-    return conn.execute(
-        update(t.outbox).where(c.state == "inflight", (c.token != token) | c.token.is_(None)).values(state="pending")
-    ).rowcount
+    mine = (c.state == "inflight") & ((c.token != token) | c.token.is_(None))
+    return _may_repeat(conn, mine)
+
+
+def in_doubt(conn: Connection, keys: Sequence[str]) -> None:
+    """The answer for these was lost: they may be sent again, unchanged at once, otherwise after a quarantine."""
+    for some in chunks(keys):
+        _may_repeat(conn, t.outbox.c.key.in_(some))
+
+
+def _may_repeat(conn: Connection, which: ColumnElement[bool]) -> int:
+    c = t.outbox.c
+    until = func.coalesce(c.sent_at, 0) + QUARANTINE // timedelta(microseconds=1)
+    return conn.execute(update(t.outbox).where(which).values(state="pending", uncertain_until=until)).rowcount
+
+
+def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
+    """Those of `changes` that `enqueue` would write down: not there yet, nor there already and only waiting."""
+    c = t.outbox.c
+    stored: dict[str, Any] = {}
+    for some in chunks(sorted({change.key for change in changes})):
+        rows = conn.execute(select(c.key, c.state, c.payload_hash).where(c.key.in_(some)))
+        stored.update((row.key, row) for row in rows)
+    return [change for change in changes if _is_fresh(change, stored.get(change.key))]
+
+
+def _is_fresh(change: AnyChange, row: Any) -> bool:
+    if row is None:
+        return True
+    if change.write_class not in (WriteClass.A, WriteClass.D):
+        return False
+    waits = row.state in ("pending", "inflight", "parked")
+    return not (waits and row.payload_hash == fingerprint(dump_change(change)))
 
 
 def pending(
@@ -145,41 +176,47 @@ def settle(
     now: datetime,
     retry_at: datetime,
     most_attempts: int,
-) -> dict[str, int]:
-    """Record receipts; how many changes are now `done`, `parked` or to be sent `later`.
+) -> dict[str, str]:
+    """Record receipts; the state of each change now: `done`, `parked`, or `pending` until `retry_at`.
 
     A row that may succeed later is parked after `most_attempts` tries.
     """
-    counts = {"done": 0, "parked": 0, "later": 0}
+    states: dict[str, str] = {}
     rows, history = [], []
     for receipt in receipts:
         wish = wishes[receipt.key]
-        state = {"done": "done", "refused": "parked"}.get(receipt.status, "pending")
-        if receipt.status == "retry" and wish.attempts + 1 >= most_attempts:
-            state = "parked"
-        counts[{"done": "done", "parked": "parked"}.get(state, "later")] += 1
-        problem = " ".join(str(part) for part in (receipt.what, receipt.fix) if part)
+        worn_out = receipt.status == "retry" and wish.attempts + 1 >= most_attempts
+        state = "parked" if worn_out else _STATE_OF[receipt.status]
+        states[receipt.key] = state
         rows.append(
             {
-                "key_": receipt.key, "state_": state, "next_": micros(retry_at if state == "pending" else now),
-                "done_": micros(now) if state == "done" else None, "remote_": receipt.remote_id,
-                "code_": receipt.code, "error_": problem,
+                "key_": receipt.key,
+                "state_": state,
+                "next_": micros(retry_at if state == "pending" else now),
+                "done_": micros(now) if state == "done" else None,
+                "remote_": receipt.remote_id,
+                "code_": receipt.code,
+                "error_": " → ".join(str(part) for part in (receipt.what, receipt.fix) if part),
             }
-        )  # fmt: skip
+        )
         history.append(_history(wish.change, receipt, run, now))
     if rows:
         c = t.outbox.c
-        conn.execute(
-            update(t.outbox)
-            .where(c.key == bindparam("key_"))
-            .values(
-                state=bindparam("state_"), next_at=bindparam("next_"), done_at=bindparam("done_"),
-                remote_id=bindparam("remote_"), code=bindparam("code_"), error=bindparam("error_"),
-            ),
-            rows,
-        )  # fmt: skip
+        values = {
+            "state": bindparam("state_"),
+            "next_at": bindparam("next_"),
+            "done_at": bindparam("done_"),
+            "remote_id": bindparam("remote_"),
+            "code": bindparam("code_"),
+            "error": bindparam("error_"),
+            "uncertain_until": None,
+        }
+        conn.execute(update(t.outbox).where(c.key == bindparam("key_")).values(**values), rows)
         conn.execute(insert(t.delivery), history)
-    return counts
+    return states
+
+
+_STATE_OF = {"done": "done", "refused": "parked", "retry": "pending"}
 
 
 def _history(change: Change, receipt: Receipt, run: str, now: datetime) -> dict[str, Any]:
@@ -218,6 +255,22 @@ def drop(conn: Connection, keys: Sequence[str], why: str) -> None:
         conn.execute(update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="dropped", code=why))
 
 
+def fold(conn: Connection, keys: Sequence[str], into: str) -> None:
+    """These alerts are told by a digest: they count as raised, and are not sent by themselves."""
+    for some in chunks(keys):
+        conn.execute(
+            update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="done", code="digest", remote_id=into)
+        )
+
+
+def still_due(conn: Connection, system: str, until: datetime) -> dict[str, int]:
+    """How many changes wait to be sent to a system before `until`, per kind."""
+    c = t.outbox.c
+    due = (c.system == system) & c.state.in_(("pending", "inflight")) & (c.next_at <= micros(until))
+    query = select(c.kind, func.count().label("n")).where(due).group_by(c.kind)
+    return {row.kind: row.n for row in conn.execute(query)}
+
+
 def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -> int:
     """Drop unsent class A and D wishes of these identities that the newest plan does not contain; how many."""
     kept = set(keep)
@@ -252,7 +305,7 @@ def sent_alerts(conn: Connection, system: str, since: datetime) -> dict[str, int
     """Alerts delivered since then, per owner."""
     c = t.outbox.c
     query = select(c.payload).where(
-        c.kind == "RaiseAlert", c.system == system, c.state == "done", c.done_at >= maybe_micros(since)
+        c.kind == "RaiseAlert", c.system == system, c.state == "done", c.done_at >= micros(since)
     )
     counts: dict[str, int] = {}
     for payload in conn.scalars(query):
@@ -267,3 +320,14 @@ def history(conn: Connection, identity: str, limit: int = 50) -> list[tuple[AnyC
     c = t.delivery.c
     query = select(t.delivery).where(c.identity == identity).order_by(c.no.desc()).limit(limit)
     return [(load_change(r.kind, r.payload), r.status, r.run, moment(r.at), r.code) for r in conn.execute(query)]
+
+
+def loads(conn: Connection) -> dict[str, tuple[int, int]]:
+    """Per system, how many waiting changes alter something, and how many only add."""
+    c = t.outbox.c
+    query = select(c.system, c.alters, func.count().label("n")).where(c.state == "pending").group_by(c.system, c.alters)
+    found: dict[str, tuple[int, int]] = {}
+    for row in conn.execute(query):
+        alters, adds = found.get(row.system, (0, 0))
+        found[row.system] = (alters + row.n, adds) if row.alters else (alters, adds + row.n)
+    return found

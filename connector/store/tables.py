@@ -229,6 +229,7 @@ outbox = Table(
     Column("run", Text, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("sent_at", Time),
+    Column("uncertain_until", Time, comment="an attempt without a known result may take effect until then"),
     Column("done_at", Time),
     Column("remote_id", Text),
     Column("code", Text, nullable=False, server_default=""),

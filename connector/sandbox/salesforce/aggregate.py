@@ -38,9 +38,7 @@ def run(scope: Scope, query: soql.Query, rows: list[Row]) -> list[Row]:
     return found[query.offset : None if query.limit is None else query.offset + query.limit]
 
 
-def _columns(
-    scope: Scope, query: soql.Query, keys: Sequence[Found]
-) -> list[tuple[str, Callable[[list[Row]], Any]]]:
+def _columns(scope: Scope, query: soql.Query, keys: Sequence[Found]) -> list[tuple[str, Callable[[list[Row]], Any]]]:
     columns: list[tuple[str, Callable[[list[Row]], Any]]] = []
     unnamed = 0
     for item in query.select:

@@ -70,7 +70,7 @@ def required_problem(sobject: SObject, values: Mapping[str, Any], *, creating: b
 def _missing(sobject: SObject, values: Mapping[str, Any], *, creating: bool) -> Iterator[str]:
     for field in sobject.fields.values():
         cleared = field.name in values and values[field.name] is None
-        if creating and field.required and values.get(field.name) is None:
-            yield field.name
-        elif cleared and not field.nillable and (not creating or not field.defaulted):
+        absent = creating and field.required and values.get(field.name) is None
+        # A create with null for a field that has a default gets the default.
+        if absent or (cleared and not field.nillable and not (creating and field.defaulted)):
             yield field.name

@@ -124,7 +124,9 @@ class Conditions:
         if literal.kind != expected or field.components:
             raise self._wrong_type(field, literal)
         if expected in ("date", "datetime"):
-            parsed = times.parse_date(literal.value) if expected == "date" else times.parse_datetime(literal.value.upper())
+            parsed = (
+                times.parse_date(literal.value) if expected == "date" else times.parse_datetime(literal.value.upper())
+            )
             if parsed is None:
                 raise self.scope.refuse(literal.pos, "MALFORMED_QUERY", f"Invalid date: {literal.text}")
             return parsed

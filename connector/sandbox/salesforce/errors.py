@@ -26,7 +26,7 @@ class Problem:
         return {"statusCode": self.code, "message": self.message, "fields": list(self.fields)}
 
     def as_cell(self) -> str:
-        """The shape in the `sf__Error` column of a Bulk result; the exact trailing ` --` is remembered, not verified."""
+        """The shape in the `sf__Error` column of a Bulk result; its trailing ` --` is remembered, not verified."""
         return f"{self.code}:{self.message}:{','.join(self.fields)} --"
 
 

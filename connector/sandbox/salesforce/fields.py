@@ -100,8 +100,10 @@ class Scope:
         def follow(row: Row) -> tuple[str, Row] | None:
             parent_id = row.get(name)
             sobject = None if parent_id is None else schema.of_id(parent_id)
-            found = None if sobject is None else store.get(sobject.name, parent_id)
-            if sobject is None or found is None or (found["IsDeleted"] and not with_deleted):
+            if parent_id is None or sobject is None:
+                return None
+            found = store.get(sobject.name, parent_id)
+            if found is None or (found["IsDeleted"] and not with_deleted):
                 return None
             return sobject.name, found
 

@@ -11,7 +11,18 @@ from connector.sandbox.salesforce.records import Access, Records
 from connector.sandbox.salesforce.schema import SObject
 from connector.sandbox.salesforce.store import Row
 
-_COPIED = ("FirstName", "LastName", "Salutation", "Email", "Phone", "MobilePhone", "Fax", "Title", "LeadSource", "Description")
+_COPIED = (
+    "FirstName",
+    "LastName",
+    "Salutation",
+    "Email",
+    "Phone",
+    "MobilePhone",
+    "Fax",
+    "Title",
+    "LeadSource",
+    "Description",
+)
 
 
 @dataclass(slots=True)
@@ -100,7 +111,9 @@ class Lifecycle:
         contact = contact_id or self._contact(row, {**owner, "AccountId": account, **made["Contact"]}, access)
         deal = None
         if opportunity is not None:
-            deal = self._deal({**owner, "Name": opportunity, "AccountId": account, **made["Opportunity"]}, contact, access)
+            deal = self._deal(
+                {**owner, "Name": opportunity, "AccountId": account, **made["Opportunity"]}, contact, access
+            )
         self._follow(lead_id, contact, deal or account)
         converted = {
             "IsConverted": True,

@@ -1,7 +1,7 @@
 """The standard objects, as far as a marketing integration touches them.
 
-Lengths and flags follow a real describe of Lead, Contact, Account and Opportunity; Task, Event and the set-up objects are
-from the public object reference. Required fields, defaults and key prefixes are what the sandbox's strictness rests on.
+Lengths and flags follow a real describe of Lead, Contact, Account and Opportunity; Task, Event and the set-up objects
+are from the public object reference. Required fields, defaults and lengths are what the sandbox's strictness rests on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ from connector.sandbox.salesforce.schema import Field, SObject
 
 _RATINGS = ("Hot", "Warm", "Cold")
 _SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
-_INDUSTRIES = ("Agriculture", "Banking", "Construction", "Electronics", "Manufacturing", "Retail", "Technology", "Other")
+_INDUSTRIES = (
+    "Agriculture",
+    "Banking",
+    "Construction",
+    "Electronics",
+    "Manufacturing",
+    "Retail",
+    "Technology",
+    "Other",
+)
 LEAD_STATUSES = (
     ("Open - Not Contacted", False),
     ("Working - Contacted", False),
@@ -51,12 +60,23 @@ def _pick(name: str, values: tuple[str, ...], **more: Any) -> Field:
     return Field(**{"name": name, "type": "picklist", "length": 255, "picklist": values, **more})
 
 
+def _status(statuses: tuple[tuple[str, bool], ...]) -> Field:
+    names = tuple(name for name, _ in statuses)
+    return _pick("Status", names, nillable=False, defaulted=True, default=names[0])
+
+
 def _memo(name: str = "Description", length: int = 32000) -> Field:
     return Field(name=name, type="textarea", length=length, filterable=False, sortable=False)
 
 
 def _refer(name: str, *targets: str, **more: Any) -> Field:
-    base = {"name": name, "type": "reference", "length": 18, "reference_to": targets, "relationship": name.removesuffix("Id")}
+    base = {
+        "name": name,
+        "type": "reference",
+        "length": 18,
+        "reference_to": targets,
+        "relationship": name.removesuffix("Id"),
+    }
     return Field(**{**base, **more})
 
 
@@ -91,9 +111,7 @@ def _address(prefix: str = "") -> list[Field]:
         Field(name=prefix + part, type="textarea" if part == "Street" else "string", length=size, compound=compound)
         for part, size in sizes.items()
     ]
-    whole = _fixed(
-        compound, "address", filterable=True, sortable=False, components=tuple(each.name for each in parts)
-    )
+    whole = _fixed(compound, "address", filterable=True, sortable=False, components=tuple(each.name for each in parts))
     return [*parts, whole]
 
 
@@ -145,9 +163,7 @@ def _lead() -> SObject:
         _pick("Rating", _RATINGS),
         Field(name="NumberOfEmployees", type="int", precision=8),
         Field(name="AnnualRevenue", type="currency", precision=18),
-        _pick(
-            "Status", tuple(name for name, _ in LEAD_STATUSES), nillable=False, defaulted=True, default=LEAD_STATUSES[0][0]
-        ),
+        _status(LEAD_STATUSES),
         _owner("Group", "User"),
         _flag("IsConverted", updateable=False),
         _fixed("ConvertedDate", "date"),
@@ -261,14 +277,12 @@ def _task() -> SObject:
         "Task", "Task", "00T",
         *_activity(),
         Field(name="ActivityDate", type="date", label="Due Date Only"),
-        _pick(
-            "Status", tuple(name for name, _ in TASK_STATUSES), nillable=False, defaulted=True, default=TASK_STATUSES[0][0]
-        ),
+        _status(TASK_STATUSES),
         _pick("Priority", ("High", "Normal", "Low"), nillable=False, defaulted=True, default="Normal"),
         _fixed("IsHighPriority", "boolean", nillable=False, defaulted=True, default=False),
         _fixed("IsClosed", "boolean", nillable=False, defaulted=True, default=False),
         _fixed("CompletedDateTime", "datetime"),
-        _pick("TaskSubtype", ("Task", "Email", "Call"), updateable=False, defaulted=True, default="Task", restricted=True),
+        _pick("TaskSubtype", ("Task", "Email", "Call"), updateable=False, default="Task", restricted=True),
         _pick("CallType", ("Internal", "Inbound", "Outbound"), restricted=True),
     )  # fmt: skip
 
@@ -371,8 +385,12 @@ def standard_objects() -> list[SObject]:
         _event(),
         _user(),
         *_campaign(),
-        _setup("Group", "Group", "00G", _text("Name", 40), _text("DeveloperName", 80), _pick("Type", ("Queue", "Regular"))),
-        _setup("Organization", "Organization", "00D", _text("Name", 80), _flag("IsSandbox"), _text("TimeZoneSidKey", 40)),
+        _setup(
+            "Group", "Group", "00G", _text("Name", 40), _text("DeveloperName", 80), _pick("Type", ("Queue", "Regular"))
+        ),
+        _setup(
+            "Organization", "Organization", "00D", _text("Name", 80), _flag("IsSandbox"), _text("TimeZoneSidKey", 40)
+        ),
         _catalogue("OpportunityStage", "Opportunity Stage", "01J", *stage),
         _catalogue("LeadStatus", "Lead Status Value", "01L", _flag("IsConverted"), _flag("IsDefault")),
         _catalogue("TaskStatus", "Task Status Value", "01T", _flag("IsClosed"), _flag("IsDefault")),

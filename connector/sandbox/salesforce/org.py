@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,7 +40,9 @@ class Org:
     SystemModstamp moves; field-level security, which is set for the API user, does not bind them.
     """
 
-    def __init__(self, *, clock: Clock | None = None, chaos: Chaos | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self, *, clock: Clock | None = None, chaos: Chaos | None = None, settings: Settings | None = None
+    ) -> None:
         self.clock = clock or Clock()
         self.chaos = chaos or Chaos()
         self.settings = settings or Settings()
@@ -49,8 +51,11 @@ class Org:
         self.rows = Records(self.schema, self.store, self.settings)
         self.life = Lifecycle(self.rows)
         self.lock = threading.RLock()
+        self.schema_changed = self.clock()
+        # When set, what was deleted before is forgotten, as when the log of deletions was purged.
+        self.deletes_since: datetime | None = None
         self._depth = 0
-        self._late: float | None = None
+        self.late_seconds: float | None = None
         for sobject in self.schema:
             for field in sobject.fields.values():
                 self._index(sobject, field)
@@ -74,10 +79,11 @@ class Org:
             self._catalogue("TaskStatus", "IsClosed", objects.TASK_STATUSES)
 
     def _first_user(self, given: Mapping[str, Any]) -> Row:
-        system = {"Id": self.user_id, "IsDeleted": False, "IsActive": True, "UserType": "Standard", "Name": "Integration"}
+        system = {"Id": self.user_id, "IsDeleted": False, "IsActive": True, "UserType": "Standard"}
         stamps = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), self.rows.stamp)
         by = dict.fromkeys(("CreatedById", "LastModifiedById"), self.user_id)
-        return {**given, **system, **stamps, **by, "TimeZoneSidKey": self.settings.timezone, "Alias": "integ"}
+        rest = {"Name": given["LastName"], "TimeZoneSidKey": self.settings.timezone, "Alias": "integ"}
+        return {**given, **system, **stamps, **by, **rest}
 
     def _catalogue(self, name: str, flag: str, entries: Sequence[tuple[str, bool]]) -> None:
         for order, (label, value) in enumerate(entries, 1):
@@ -85,12 +91,18 @@ class Org:
             self.rows.seed(name, {"ApiName": label, "MasterLabel": label, flag: value, **first})
 
     def _index(self, sobject: SObject, field: Field) -> None:
-        if field.is_key or field.unique or field.cascade or field.children or field.name in ("WhoId", "WhatId"):
-            self.store.table(sobject.name).add_index(field)
-        elif field.type == "reference" and not {"User", "Group"} & set(field.reference_to):
+        to_a_record = field.type == "reference" and not {"User", "Group"} & set(field.reference_to)
+        if field.is_key or field.unique or to_a_record:
             self.store.table(sobject.name).add_index(field)
 
-    def add_field(self, object_name: str, *, name: str, type: str = "string", **members: Any) -> None:  # noqa: A002  describe's word
+    def add_field(
+        self,
+        object_name: str,
+        *,
+        name: str,
+        type: str = "string",  # noqa: A002  the word of a describe
+        **members: Any,
+    ) -> None:
         """Add a custom field. On `Task`, `Event` or `Activity` it is an activity field, and both have it.
 
         `members` are those of `schema.Field`; a picklist is restricted unless `restricted=False`.
@@ -98,7 +110,8 @@ class Org:
         if not name.endswith(("__c", "__C")):
             raise ValueError(f"{name}: the name of a custom field ends in __c")
         on_activity = object_name in ("Task", "Event", "Activity")
-        if on_activity and not self.settings.activity_external_ids and (members.get("external_id") or members.get("unique")):
+        is_key = members.get("external_id") or members.get("unique")
+        if on_activity and is_key and not self.settings.activity_external_ids:
             raise ValueError(f"{name}: this org has no external ids on activities")
         members = {**_SIZES.get(type, {}), **members}
         if "picklist" in members:
@@ -111,6 +124,7 @@ class Org:
             members = {"filterable": False, "sortable": False, **members}
         field = Field(name=name, type=type, **members)
         with self.lock:
+            self.schema_changed = self.clock()
             for each in ("Task", "Event") if on_activity else (object_name,):
                 self._add_field(self.schema[each], field)
 
@@ -126,11 +140,13 @@ class Org:
         """Let field-level security hide a field from the API user."""
         sobject = self.schema[object_name]
         sobject.hidden.add(sobject.fields[name.lower()].name)
+        self.schema_changed = self.clock()
 
     def read_only_field(self, object_name: str, name: str) -> None:
         """Let field-level security show a field to the API user, but not let it be written."""
         sobject = self.schema[object_name]
         sobject.read_only.add(sobject.fields[name.lower()].name)
+        self.schema_changed = self.clock()
 
     def add_user(self, last_name: str, **members: Any) -> str:
         """Add an active user; further fields of User as keywords."""
@@ -138,7 +154,10 @@ class Org:
             number = len(self.store.table("User").rows)
             address = f"user{number}@example.com"
             given = {"LastName": last_name, "Email": address, "Username": address, "Alias": f"u{number}", **members}
-            return self.rows.seed("User", given)
+            system = Access(user_id=self.user_id, system=True)
+            return self.rows.insert(
+                self.schema["User"], parse.body_values(self.schema, self.schema["User"], given, system), system
+            )
 
     def deactivate_user(self, user_id: str) -> None:
         """Make a user inactive; what they own stays theirs, but nothing more can be given to them."""
@@ -152,7 +171,13 @@ class Org:
             return self.rows.seed("Group", {"Name": name, "DeveloperName": name, "Type": "Queue"})
 
     def duplicate_rule(
-        self, object_name: str, fields: Sequence[str], *, block: bool = False, name: str = "", message: str = "Use one of these records?"
+        self,
+        object_name: str,
+        fields: Sequence[str],
+        *,
+        block: bool = False,
+        name: str = "",
+        message: str = "Use one of these records?",
     ) -> None:
         """Refuse records like existing ones; unless it is to `block`, a header of the request can allow them."""
         title = name or f"Standard_{object_name}_Duplicate_Rule"
@@ -172,8 +197,8 @@ class Org:
     # --- transactions ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of it or nothing; inside another one, a part that can fail alone."""
+    def transaction(self) -> Iterator[Callable[[], None]]:
+        """All of it or nothing; inside another one, a part that can fail alone. Gives a way to undo it."""
         with self.lock:
             if self._depth == 0:
                 now = self.clock()
@@ -182,7 +207,7 @@ class Org:
             mark = self.store.mark()
             self._depth += 1
             try:
-                yield
+                yield lambda: self.store.rollback(mark)
             except BaseException:
                 self.store.rollback(mark)
                 raise
@@ -192,17 +217,17 @@ class Org:
                     self.store.commit(self.rows.stamp, self._visible_at())
 
     def _visible_at(self) -> datetime | None:
-        return None if self._late is None else self.clock() + timedelta(seconds=self._late)
+        return None if self.late_seconds is None else self.clock() + timedelta(seconds=self.late_seconds)
 
     @contextmanager
     def late_commit(self, seconds: float) -> Iterator[None]:
         """Let the writes inside be stamped now, and be seen only after `seconds` of the org's clock."""
         with self.lock:
-            before, self._late = self._late, seconds
+            before, self.late_seconds = self.late_seconds, seconds
             try:
                 yield
             finally:
-                self._late = before
+                self.late_seconds = before
 
     def settle(self) -> None:
         """Let commits that are due happen."""
@@ -226,7 +251,9 @@ class Org:
         with self.transaction():
             return self.rows.insert(sobject, parse.body_values(self.schema, sobject, fields, access), access)
 
-    def update(self, object_name: str, record_id: str, fields: Mapping[str, Any], *, user_id: str | None = None) -> None:
+    def update(
+        self, object_name: str, record_id: str, fields: Mapping[str, Any], *, user_id: str | None = None
+    ) -> None:
         """Change a record."""
         sobject, access = self._object(object_name), self._person(user_id)
         with self.transaction():
@@ -263,14 +290,14 @@ class Org:
     def records(self, object_name: str, *, include_deleted: bool = False) -> list[Row]:
         """Copies of the records, oldest first."""
         with self.lock:
-            self.store.settle(self.clock())
+            self.settle()
             table = self.store.table(self._object(object_name).name)
             return [dict(row) for row in table.rows.values() if include_deleted or not row["IsDeleted"]]
 
     def get(self, object_name: str, record_id: str) -> Row:
         """A copy of one record, deleted or not; fields without a value are absent."""
         with self.lock:
-            self.store.settle(self.clock())
+            self.settle()
             found = self.store.get(self._object(object_name).name, canonical(record_id) or record_id)
             if found is None:
                 raise KeyError(record_id)

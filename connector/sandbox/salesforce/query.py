@@ -17,8 +17,8 @@ from connector.sandbox.salesforce.store import Row, Store, Table
 
 Render = Callable[[Row, str], dict[str, Any]]
 _TYPE_ADVICE = (
-    "is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. "
-    "Please reference your WSDL or the describe call for the appropriate names."
+    "is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity "
+    "name. Please reference your WSDL or the describe call for the appropriate names."
 )
 
 
@@ -102,7 +102,8 @@ class Queries:
         return Result(sobject.name, len(rows), rows, lambda row, base: shown.render(sobject.name, row, base), columns)
 
     def _conditions(self, scope: Scope) -> Conditions:
-        return Conditions(scope, self.clock(), ZoneInfo(self.settings.timezone), lambda query: self._values(scope, query))
+        zone = ZoneInfo(self.settings.timezone)
+        return Conditions(scope, self.clock(), zone, lambda query: self._values(scope, query))
 
     def _values(self, scope: Scope, query: soql.Query) -> set[Any]:
         if len(query.select) != 1 or not isinstance(query.select[0], soql.Path):
@@ -223,5 +224,6 @@ def ordered(scope: Scope, query: soql.Query, rows: list[Row]) -> list[Row]:
 def sort_by(rows: list[Row], get: Getter, folded: Callable[[Any], Any], sort: soql.Sort) -> list[Row]:
     """A stable sort by one criterion."""
     nulls = [row for row in rows if get(row) is None]
-    rest = sorted((row for row in rows if get(row) is not None), key=lambda row: folded(get(row)), reverse=sort.descending)
+    rest = [row for row in rows if get(row) is not None]
+    rest.sort(key=lambda row: folded(get(row)), reverse=sort.descending)
     return rest + nulls if sort.nulls_last else nulls + rest

@@ -27,6 +27,7 @@ class Settings:
     page_size: int = 2000
     open_cursors: int = 10
     timezone: str = "Asia/Tokyo"
+    parse_errors_per_row: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,9 @@ class Records:
             raise SeveralMatches([str(row["Id"]) for row in found])
         return str(found[0]["Id"]) if found else None
 
-    def upsert(self, sobject: SObject, key: Field, value: Any, given: Mapping[str, Any], access: Access) -> tuple[str, bool]:
+    def upsert(
+        self, sobject: SObject, key: Field, value: Any, given: Mapping[str, Any], access: Access
+    ) -> tuple[str, bool]:
         """Update the record with this key, or create it: its id, and whether it was created."""
         found = self.match(sobject, key, value)
         if found is not None:
@@ -143,9 +146,7 @@ class Records:
         return {"LastModifiedDate": self.stamp, "LastModifiedById": access.user_id, "SystemModstamp": self.stamp}
 
     def _resolved(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: self._parent(value) if isinstance(value, Lookup) else value for name, value in given.items()
-        }
+        return {name: self._parent(value) if isinstance(value, Lookup) else value for name, value in given.items()}
 
     def _parent(self, lookup: Lookup) -> str:
         found = self.store.table(lookup.target.name).find(lookup.key, lookup.value)

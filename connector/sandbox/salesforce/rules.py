@@ -87,11 +87,9 @@ def event(_: Records, __: Row | None, row: Row) -> None:
             raise refuse("REQUIRED_FIELD_MISSING", "Required fields are missing: [ActivityDate]", "ActivityDate")
         return
     lasting = row.get("DurationInMinutes") is not None or row.get("EndDateTime") is not None
-    missing = [
-        name for name, there in (("ActivityDateTime", start), ("DurationInMinutes", lasting)) if not there
-    ]
-    if missing:
-        raise refuse("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", *missing)
+    if start is None or not lasting:
+        missing = "ActivityDateTime" if start is None else "DurationInMinutes"
+        raise refuse("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{missing}]", missing)
     row["StartDateTime"] = row["ActivityDateTime"] = start
     row["ActivityDate"] = start[:10]
 

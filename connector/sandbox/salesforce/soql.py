@@ -1,7 +1,7 @@
 """The grammar of SOQL, as far as the sandbox knows it, and the tree it becomes.
 
-Known: parent paths, child subqueries, COUNT() and aggregates with GROUP BY, conditions, semi-joins on one field, date
-literals, ORDER BY with NULLS, LIMIT, OFFSET. As in Salesforce, AND and OR mix only in parentheses, names and keywords are
+Known: parent paths, child subqueries, COUNT() and aggregates with GROUP BY, conditions, semi-joins, date literals,
+ORDER BY with NULLS, LIMIT, OFFSET. As in Salesforce, AND and OR mix only in parentheses, names and keywords are
 case-insensitive, and there are no comments. Anything else is MALFORMED_QUERY.
 """
 
@@ -177,7 +177,7 @@ class Query:
     offset: int = 0
 
 
-_ESCAPES = {"n": "\n", "N": "\n", "r": "\r", "R": "\r", "t": "\t", "T": "\t", "b": "\b", "B": "\b", "f": "\f", "F": "\f"}
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
 
@@ -188,8 +188,8 @@ def _unescape(text: str, *, like: bool) -> str:
         mark = found.group(1)
         if len(mark) > 1:
             return chr(int(mark[1:], 16))
-        if mark in _ESCAPES:
-            return _ESCAPES[mark]
+        if mark.lower() in _ESCAPES:
+            return _ESCAPES[mark.lower()]
         if mark in "'\"":
             return mark
         if mark == "\\":
@@ -297,13 +297,19 @@ def parse(text: str) -> Query:
     try:
         return _Tree().transform(_parser().parse(text))
     except UnexpectedInput as error:
-        end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-        pos = len(text) if end else (error.pos_in_stream or 0)
+        pos = _place(error, text)
         raise at(text, pos, "MALFORMED_QUERY", _unexpected(text, pos)) from None
     except VisitError as error:
         if isinstance(error.orig_exc, ValueError):
             raise refuse("MALFORMED_QUERY", str(error.orig_exc)) from None
         raise
+
+
+def _place(error: UnexpectedInput, text: str) -> int:
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+        return len(text)
+    before = text.split("\n")[: error.line - 1]
+    return sum(len(line) + 1 for line in before) + error.column - 1
 
 
 def _unexpected(text: str, pos: int) -> str:

@@ -112,9 +112,9 @@ class Store:
     def hold_back(self, name: str, field: Field, value: Any) -> None:
         """Refuse a unique value that a transaction not committed yet has taken already."""
         for _, record_id, row in self._held(name):
-            if row is not None and row.get(field.name) is not None:
-                if index_key(field, row[field.name]) == index_key(field, value):
-                    raise _locked(record_id)
+            taken = None if row is None else row.get(field.name)
+            if taken is not None and index_key(field, taken) == index_key(field, value):
+                raise _locked(record_id)
 
     def _held(self, name: str) -> Iterable[Change]:
         if not self.pending:
@@ -152,6 +152,4 @@ class Store:
 
 
 def _locked(record_id: str) -> Exception:
-    return refuse(
-        "UNABLE_TO_LOCK_ROW", f"unable to obtain exclusive access to this record or 1 records: {record_id}"
-    )
+    return refuse("UNABLE_TO_LOCK_ROW", f"unable to obtain exclusive access to this record or 1 records: {record_id}")

@@ -1,0 +1,269 @@
+"""CSV files in folders, as Excel and Japanese business systems save them: a source and a target of their own.
+
+Read: files dropped into `folder` become people, touchpoints, deals, companies and lists. Written: changes become
+files in `out` that people import elsewhere. `docs/adapters/csv.md` tells what is promised.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+from connector.adapters.csvfile import cells, intake, reading
+from connector.adapters.csvfile.book import Book, open_book
+from connector.adapters.csvfile.config import Config, File, FileKind
+from connector.adapters.csvfile.handout import Desk, new_file
+from connector.adapters.csvfile.printing import Printer
+from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
+from connector.adapters.csvfile.telling import Teller, person_of
+from connector.changes import CHANGES, AnyChange
+from connector.errors import Text, Unavailable, Uncertain, text
+from connector.model import Membership, Record
+from connector.ports import Adapter, Finding, Needs, Page, Receipt, Reject
+from connector.spec import Spec
+
+PAGE = 1000
+STATE = ".state.db"
+
+
+class CsvFile(Adapter):
+    """One system made of files."""
+
+    type = "csv"
+    Config = Config
+    writes = frozenset(CHANGES)
+    batch = 5000
+
+    def __init__(self, name: str, config: Spec, needs: Needs) -> None:
+        if not isinstance(config, Config):
+            raise TypeError(config)
+        self.role = config.role
+        self._name = name
+        self._config = config
+        self._needs = needs
+        self._folder = Path(config.folder)
+        self._out = Path(config.out)
+        self._state = Path(config.state) if config.state else self._out / STATE
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """The kinds of files there are layouts for; people always (we may have created some)."""
+        kinds = {layout.kind for layout in self._config.files} | {"people"}
+        if self._needs.lists:
+            kinds.add("lists")
+        return [kind for kind in get_args(FileKind) if kind in kinds]
+
+    def check(self) -> Sequence[Finding]:
+        """Look at the files that lie there: their names, encoding and headers."""
+        with self._reachable():
+            files = intake.dropped(self._folder, self._config.files)
+            return [finding for path, layout in files for finding in self._look_at(path, layout)]
+
+    def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
+        """Files oldest first. The cursor names those read to their end, and how far the present one was read."""
+        place = intake.Place.of(cursor)
+        with self._reachable():
+            dropped = intake.dropped(self._folder, self._config.files)
+            files = [(path, layout) for path, layout in dropped if layout is not None and layout.kind == stream]
+            intake.sweep([path for path, _ in files], place)
+        for path, layout in files:
+            yield from self._file(path, layout, place)
+        with self._reachable(), self._book() as book:
+            last = self._last_page(stream, place, book)
+        yield last
+
+    def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        """All changes at once: into the book first, then into files, which may be written again at any time."""
+        if not changes:
+            return
+        with self._reachable(), self._book() as book:
+            desk = Desk(self._config, self._out, self._zone, book)
+            receipts = [desk.carry_out(change) for change in changes]
+        try:
+            with self._book() as book:
+                printer = Printer(self._config, self._out, book)
+                for file, about in desk.touched.items():
+                    printer.print(file, about)
+        except (OSError, sqlite3.Error) as error:
+            raise Uncertain(_why(error), where=self._name) from error
+        yield from receipts
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _file(self, path: Path, layout: File, place: intake.Place) -> Iterator[Page]:
+        """The pages of one file; none when it was read before, or may still be on its way."""
+        try:
+            ready = path.exists() and intake.settled(path, self._config.settle.total_seconds())
+            raw = intake.content(path) if ready else None
+        except OSError as error:
+            yield Page([], place.cursor(), [Reject(path.name, _why(error))])
+            return
+        if raw is None or path.name in place.finished:
+            return
+        digest = intake.digest_of(raw)
+        place.begin(path.name, digest)
+        try:
+            rows = reading.rows(raw, self._config.encoding, self._config.delimiter, _wanted(layout))
+            yield from self._pages(path.name, self._in_order(rows, layout), layout, place)
+        except Broken as error:
+            place.finish("failed")
+            yield Page([], place.cursor(), [Reject(f"{path.name}:{error.line}", error.what, "broken")])
+
+    def _pages(self, name: str, rows: Iterator[Row | Bad], layout: File, place: intake.Place) -> Iterator[Page]:
+        so_far = _SoFar(skip=place.rows)
+        last = False
+        while not last:
+            chunk = list(islice(rows, PAGE))
+            last = len(chunk) < PAGE
+            with self._reachable(), self._book() as book:
+                records, rejects, ignored = self._tell(name, chunk, layout, so_far, book)
+                if last:
+                    self._conclude(name, so_far, book)
+            if last:
+                place.finish("done")
+            elif so_far.rows <= so_far.skip:
+                continue
+            else:
+                place.rows = so_far.rows
+            yield Page(records, place.cursor(), rejects, ignored)
+
+    def _tell(
+        self, name: str, chunk: Sequence[Row | Bad], layout: File, so_far: _SoFar, book: Book
+    ) -> tuple[list[Record], list[Reject], Counter[str]]:
+        """Rows that an earlier pull gave are told to the book only, which then knows all, whatever happened."""
+        teller = Teller(self._name, layout, self._needs, self._zone, book)
+        records: list[Record] = []
+        rejects: list[Reject] = []
+        ignored: Counter[str] = Counter()
+        for row in chunk:
+            so_far.rows += 1
+            told, bad = ([], [row]) if isinstance(row, Bad) else teller.tell(Cells(layout, row, self._zone))
+            so_far.bad += bad
+            if so_far.rows <= so_far.skip:
+                continue
+            if bad:
+                rejects.append(Reject(f"{name}:{bad[0].line}", _all(bad)))
+            elif told is None:
+                ignored["layout"] += 1
+            else:
+                records += told
+        so_far.arrived |= teller.arrived
+        for list_, member in teller.members:
+            so_far.members.setdefault(list_, []).append(member)
+        return records, rejects, ignored
+
+    def _conclude(self, name: str, so_far: _SoFar, book: Book) -> None:
+        """What only a whole file tells: lists are what it holds, and its bad cells are reported together."""
+        for list_, members in so_far.members.items():
+            book.replace_members(list_, members)
+        printer = Printer(self._config, self._out, book)
+        printer.complaints(name, so_far.bad)
+        for object_ in so_far.arrived:
+            printer.print(new_file(object_), object_)
+
+    def _last_page(self, stream: str, place: intake.Place, book: Book) -> Page:
+        """What no file holds: people we created, who are there from now on; and lists as they stand."""
+        records: list[Record] = []
+        if stream == "people":
+            for created in book.created_after(place.created):
+                known = book.known(created.object, created.id)
+                records += [person_of(self._name, known, self._needs, self._zone)] if known else []
+                place.created = created.seq
+        if stream == "lists":
+            for name in sorted(self._needs.lists):
+                records.append(Membership(self._name, name, frozenset(id_ for _, id_ in book.members(name))))
+        return Page(records, place.cursor(), complete=stream == "lists")
+
+    def _in_order(self, rows: Iterator[Row | Bad], layout: File) -> Iterator[Row | Bad]:
+        """Rows by their time of change, where they tell it."""
+        if "modified" not in layout.columns:
+            return rows
+
+        def stamp(row: Row | Bad) -> datetime:
+            told = None if isinstance(row, Bad) else Cells(layout, row, self._zone).moment("modified")
+            return told or datetime.min.replace(tzinfo=UTC)
+
+        return iter(sorted(rows, key=stamp))
+
+    # --- the rest -----------------------------------------------------------------------------------------------------
+
+    def _look_at(self, path: Path, layout: File | None) -> Iterator[Finding]:
+        if layout is None:
+            what = text("no layout fits the file {name}", "ファイル {name} に合う pattern がありません", name=path.name)
+            yield Finding("warning", what)
+            return
+        raw = intake.content(path)
+        if raw is None:
+            return
+        try:
+            names = reading.headers(raw, self._config.encoding, self._config.delimiter, _wanted(layout))
+        except Broken as error:
+            what = Text(
+                f"{{name}}: {error.what.en}", f"{{name}}: {error.what.ja}", {**error.what.params, "name": path.name}
+            )
+            yield Finding("error", what)
+            return
+        read = self._needs.of(layout.object).read if layout.kind == "people" else ()
+        for header in sorted(header for header in read if cells.fold(header) not in names):
+            what = text(
+                "{name} has no column {field}", "{name} に列 {field} がありません", name=path.name, field=header
+            )
+            yield Finding("warning", what, layout.object, header)
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self._config.timezone)
+
+    def _book(self) -> AbstractContextManager[Book]:
+        return open_book(self._state)
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        """Inside, what goes wrong with the folders means that the system cannot answer now."""
+        for folder in (self._folder, self._out):
+            if not folder.is_dir():
+                raise Unavailable(
+                    text("the folder {folder} is not there", "フォルダー {folder} がありません", folder=folder),
+                    where=self._name,
+                    fix=text("create it, or mount the share", "作成するか、共有フォルダーを接続してください"),
+                )
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(_why(error), where=self._name) from error
+
+
+@dataclass
+class _SoFar:
+    """What was gathered over the pages of a file; the first `skip` rows were given by an earlier pull."""
+
+    skip: int
+    rows: int = 0
+    bad: list[Bad] = field(default_factory=list)
+    members: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    arrived: set[str] = field(default_factory=set)
+
+
+def _wanted(layout: File) -> list[str]:
+    return [header for headers in layout.columns.values() for header in headers]
+
+
+def _why(error: Exception) -> Text:
+    why = (error.strerror or type(error).__name__) if isinstance(error, OSError) else type(error).__name__
+    return text("cannot be read or written: {why}", "読み書きできません: {why}", why=why)
+
+
+def _all(bad: Sequence[Bad]) -> Text:
+    """All that is wrong with a row."""
+    en, ja = (
+        "; ".join(f"{one.header}: {one.what.in_(lang)}".removeprefix(": ") for one in bad) for lang in ("en", "ja")
+    )
+    return text("{cells}", "{cells_ja}", cells=en, cells_ja=ja)

@@ -1,0 +1,124 @@
+"""Files that were dropped: which are ready, what the cursor says of them, and where they go afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from connector.adapters.csvfile.config import File
+
+MAX_BYTES = 200_000_000
+Where = Literal["done", "failed"]
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a stream was read, as its cursor says.
+
+    Only the engine's store can tell that rows are stored: a file is put away when the cursor that says so comes back,
+    never before. A crash in between leaves the file where it is, and the cursor knows it is done with.
+    """
+
+    finished: dict[str, tuple[str, Where]] = field(default_factory=dict)
+    """Files that were read to their end, by name: the digest of their content, and where they go."""
+    name: str = ""
+    digest: str = ""
+    rows: int = 0
+    """Rows of the file `name` that were read, while it has content of that digest."""
+    created: int = 0
+    """The last of the people created by us that was told."""
+
+    @classmethod
+    def of(cls, cursor: str | None) -> Place:
+        """The place a cursor stands for."""
+        if not cursor:
+            return cls()
+        finished, name, digest, rows, created = json.loads(cursor)
+        return cls({file: (sha, where) for file, sha, where in finished}, name, digest, rows, created)
+
+    def cursor(self) -> str:
+        """The cursor for this place."""
+        finished = sorted((file, sha, where) for file, (sha, where) in self.finished.items())
+        return json.dumps([finished, self.name, self.digest, self.rows, self.created], ensure_ascii=False)
+
+    def begin(self, name: str, digest: str) -> None:
+        """A file is read: from its beginning, unless it is the one that an earlier pull was reading."""
+        if (self.name, self.digest) != (name, digest):
+            self.name, self.digest, self.rows = name, digest, 0
+
+    def finish(self, where: Where) -> None:
+        """The present file was read to its end."""
+        self.finished[self.name] = (self.digest, where)
+        self.name, self.digest, self.rows = "", "", 0
+
+
+def digest_of(raw: bytes) -> str:
+    """What tells one content from another."""
+    return sha256(raw).hexdigest()
+
+
+def layout_of(name: str, layouts: Sequence[File]) -> File | None:
+    """The layout a file belongs to: the first whose pattern fits its name (composed alike on every system)."""
+    if name.startswith((".", "~")):
+        return None
+    composed = unicodedata.normalize("NFC", name)
+    return next((one for one in layouts if fnmatchcase(composed, unicodedata.normalize("NFC", one.pattern))), None)
+
+
+def dropped(folder: Path, layouts: Sequence[File]) -> list[tuple[Path, File | None]]:
+    """The files in the folder, oldest first, with their layouts.
+
+    :raises OSError: when the folder cannot be listed
+    """
+    with os.scandir(folder) as entries:
+        files = sorted((entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.is_file())
+    return [(folder / name, layout_of(name, layouts)) for _, name in files if not name.startswith((".", "~"))]
+
+
+def settled(path: Path, seconds: float) -> bool:
+    """Whether nobody has written to the file for so long."""
+    return time.time() - path.stat().st_mtime >= seconds  # noqa: TID251  only the clock tells how old a file is
+
+
+def content(path: Path) -> bytes | None:
+    """The whole file; None when somebody wrote to it meanwhile.
+
+    :raises OSError: when it cannot be read
+    """
+    before = path.stat()
+    if before.st_size > MAX_BYTES:
+        raise OSError(None, f"larger than {MAX_BYTES} bytes")
+    raw = path.read_bytes()
+    after = path.stat()
+    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    return raw if same and len(raw) == after.st_size else None
+
+
+def sweep(files: Sequence[Path], place: Place) -> None:
+    """Put away what the cursor says was read; forget what is not there any more, or has new content.
+
+    :raises OSError: when the folder cannot be used
+    """
+    here = {path.name: path for path in files}
+    for name, (digest, where) in list(place.finished.items()):
+        raw = content(here[name]) if name in here else b""
+        if raw and digest_of(raw) == digest:
+            _put_away(here[name], here[name].parent / where, digest)
+        if raw is not None:
+            del place.finished[name]
+
+
+def _put_away(path: Path, target: Path, digest: str) -> None:
+    target.mkdir(exist_ok=True)
+    there = target / path.name
+    if there.exists() and digest_of(there.read_bytes()) != digest:
+        there = target / f"{path.stem}-{digest[:8]}{path.suffix}"
+    path.replace(there)

@@ -1,0 +1,299 @@
+"""The command line: what an administrator types. Every command speaks to people, or with `--json` to programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connector import __version__
+from connector.cli.say import Console
+from connector.errors import ConfigError, ConnectorError, Locked, text
+
+cli = typer.Typer(
+    name="connector",
+    help="Middleware between marketing automation and sales systems. MA と SFA をつなぐミドルウェア。",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigPath = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="CONNECTOR_CONFIG", help="config.yaml / 設定ファイル", show_default=True),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Data instead of text / JSON で出力")]
+CONFIG = Path("config.yaml")
+
+
+def main() -> None:
+    """Entry point: runs the command and turns our errors into messages and exit codes."""
+    console = Console()
+    try:
+        cli()
+    except ConfigError as error:
+        console.problems(error.problems)
+        sys.exit(78)
+    except ConnectorError as error:
+        console.error(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"connector {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _global(
+    lang: Annotated[
+        str | None,
+        typer.Option("--lang", envvar="CONNECTOR_LANG", help="ja | en (default: by locale / 既定はロケール)"),
+    ] = None,
+    log: Annotated[
+        str, typer.Option("--log", envvar="CONNECTOR_LOG", help="debug | info | warning | error")
+    ] = "warning",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version / 版を表示")
+    ] = False,
+) -> None:
+    from connector.engine.log import set_up
+
+    if lang:
+        os.environ["CONNECTOR_LANG"] = lang
+    set_up(log)
+
+
+def _open(config: Path, only: str | None = None) -> Any:
+    from connector.config import load
+    from connector.engine.app import open_app
+
+    return open_app(load(config), only=only)
+
+
+@cli.command()
+def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, json: AsJson = False) -> None:
+    """Check the configuration without network or credentials. 設定を検査（通信なし）。"""
+    from connector.config import load
+
+    console = Console(json=json)
+    try:
+        setup = load(config)
+    except ConfigError as error:
+        console.problems(error.problems)
+        raise typer.Exit(78) from None
+    from connector.cli.views import show_lint
+
+    console.problems(setup.warnings)
+    show_lint(console, setup)
+
+
+@cli.command()
+def check(
+    system: Annotated[str | None, typer.Argument(help="Only this system / この連携先のみ")] = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Sign in and compare the mappings with each system; writes nothing. 接続して項目と権限を確認。"""
+    from connector.cli.views import show_check
+    from connector.engine.check import check_all
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        _known_system(app, system)
+        results = check_all(app, system)
+    finally:
+        app.close()
+    show_check(console, results)
+    raise typer.Exit(1 if any(result.failed for result in results) else 0)
+
+
+def _known_system(app: Any, system: str | None) -> None:
+    from connector.spec import unknown_key
+
+    if system is not None and system not in app.adapters:
+        what = text("there is no system {name!r}", "連携先 {name!r} はありません", name=system)
+        raise ConnectorError(what, fix=unknown_key(system, app.adapters)[1])
+
+
+@cli.command()
+def plan(
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    pull: Annotated[bool, typer.Option(help="Read the systems first / 先に読み込む")] = True,
+    as_of: Annotated[datetime | None, typer.Option(help="As if it were this time / この時刻として計算")] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending / 変更があれば終了コード 2")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Most records shown; 0: all / 表示件数、0 で全件")] = 50,
+) -> None:
+    """Show every change, field by field, before anything is written. 書き込む前に変更内容を表示。"""
+    from connector.cli.views import show_plan
+    from connector.engine.preview import plan_preview
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        with console.working(text("reading and planning", "読み込みと計画")):
+            shown = plan_preview(app, pull=pull, as_of=_aware(as_of, app))
+    finally:
+        app.close()
+    show_plan(console, shown, limit)
+    if shown.exit:
+        raise typer.Exit(int(shown.exit))
+    raise typer.Exit(2 if detailed_exitcode and shown.fresh else 0)
+
+
+def _aware(at: datetime | None, app: Any) -> datetime | None:
+    return at.replace(tzinfo=app.setup.config.timezone) if at is not None and at.tzinfo is None else at
+
+
+IfLocked = Annotated[
+    str, typer.Option("--if-locked", help="fail | skip | wait: while another run is at work / 実行中の場合")
+]
+
+
+@cli.command()
+def run(
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    force: Annotated[
+        str | None,
+        typer.Option("--force", metavar="REASON", help="Overrule the brake; kept in the store / 理由を付けて続行"),
+    ] = None,
+    if_locked: IfLocked = "fail",
+) -> None:
+    """One pass: pull, plan, deliver. 取り込み・計画・反映を1回実行。"""
+    from connector.cli.views import show_report
+    from connector.engine.run import run as run_once
+
+    console = Console(json=json)
+    _choice(if_locked, "--if-locked", ("fail", "skip", "wait"))
+    app = _open(config)
+    try:
+        with console.working(text("running", "実行中")):
+            report = _when_free(if_locked, lambda: run_once(app, force=force))
+    except Locked as locked:
+        if if_locked != "skip":
+            raise
+        console.error(locked)
+        raise typer.Exit(0) from None
+    finally:
+        app.close()
+    show_report(console, report)
+    raise typer.Exit(int(report.exit))
+
+
+def _choice(value: str, option: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise typer.BadParameter(" | ".join(choices), param_hint=option)
+
+
+def _when_free(if_locked: str, work: Any) -> Any:
+    import time
+
+    while True:
+        try:
+            return work()
+        except Locked:
+            if if_locked != "wait":
+                raise
+            time.sleep(2)
+
+
+@cli.command()
+def serve(
+    config: ConfigPath = CONFIG,
+    bind: Annotated[
+        str, typer.Option(envvar="CONNECTOR_BIND", help="Address of the health endpoints")
+    ] = "127.0.0.1:8080",
+) -> None:
+    """Run on schedule until SIGTERM, with health endpoints. 定期実行（SIGTERM まで）。"""
+    from connector.config import load
+    from connector.web.serve import serve as serve_forever
+
+    raise typer.Exit(serve_forever(load(config), config, bind))
+
+
+@cli.command()
+def status(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """Freshness, backlog, last runs. 最新度・未送信・実行履歴。"""
+    from connector.cli.views import show_status
+    from connector.engine.status import status as read_status
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        found = read_status(app)
+    finally:
+        app.close()
+    show_status(console, found)
+
+
+@cli.command()
+def why(
+    person: Annotated[str, typer.Argument(help="Person id, record id or e-mail / 人物ID・レコードID・メール")],
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Explain one person: records, score lines, rules, what was written. 1人について根拠を説明。"""
+    from connector.cli.views import why_data, why_lines
+    from connector.engine.why import why as explain
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        found = explain(app, person)
+    finally:
+        app.close()
+    if console.json:
+        console.data(why_data(found))
+        return
+    for line in why_lines(console, found):
+        console.out(line)
+
+
+@cli.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write / 作成先")] = Path(),
+    systems: Annotated[str, typer.Option(help="shanon+salesforce | csv")] = "shanon+salesforce",
+) -> None:
+    """Write a commented skeleton of config.yaml and mappings. 設定ファイルの雛形を作成。"""
+    from connector.cli.skeleton import write
+
+    _choice(systems, "--systems", ("shanon+salesforce", "csv"))
+    Console().written(write(folder, systems))
+
+
+@cli.command()
+def sandbox(
+    seed: Annotated[int, typer.Option(help="Seed of the emulated company / 乱数の種")] = 1,
+    port_base: Annotated[int, typer.Option(help="First port; 0: any free ones / 先頭ポート")] = 0,
+    chaos: Annotated[str, typer.Option(help="late,lock,quota,reset,... / 障害の種類")] = "",
+    json: AsJson = False,
+) -> None:
+    """Keep emulated systems up on 127.0.0.1 until SIGTERM. 擬似システムを起動。"""
+    from connector.demo.keep import keep_sandbox
+
+    raise typer.Exit(keep_sandbox(seed, port_base, chaos, Console(json=json)))
+
+
+@cli.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Seed of the emulated company / 乱数の種")] = 1,
+    json: AsJson = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running / 終了せず残す")] = False,
+) -> None:
+    """The whole loop on emulated systems, with seeded data. 擬似システムで全体の流れを実演。"""
+    from connector.demo.story import tell
+
+    raise typer.Exit(tell(seed, Console(json=json), keep=keep))

@@ -1,0 +1,102 @@
+"""What commands say: to people in Japanese or English, to programs as JSON with stable English keys."""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console as Rich
+from rich.markup import escape
+from rich.table import Table
+
+from connector.errors import ConnectorError, Language, Problem, Text, text
+
+
+def language() -> Language:
+    """The reader's language: `--lang`, then the locale."""
+    chosen = os.environ.get("CONNECTOR_LANG") or os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES")
+    chosen = chosen or os.environ.get("LANG") or locale.getlocale()[0] or ""
+    return "ja" if chosen.lower().startswith("ja") else "en"
+
+
+class Console:
+    """Standard output for results, standard error for what goes wrong and for progress."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self._out = Rich(highlight=False, soft_wrap=True)
+        self._err = Rich(stderr=True, highlight=False, soft_wrap=True)
+
+    @property
+    def language(self) -> Language:
+        """The reader's language."""
+        return language()
+
+    def say(self, en: str, ja: str, **params: Any) -> str:
+        """A text in the reader's language."""
+        return text(en, ja, **params).in_(self.language)
+
+    def out(self, line: str = "") -> None:
+        """One line of the result."""
+        self._out.print(escape(line))
+
+    def data(self, found: Any) -> None:
+        """The result as JSON."""
+        import orjson  # noqa: PLC0415
+
+        sys.stdout.write(orjson.dumps(found, default=_plain, option=orjson.OPT_INDENT_2).decode() + "\n")
+        sys.stdout.flush()
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """A table of results."""
+        made = Table(title=escape(title) if title else None, title_justify="left", box=None, pad_edge=False)
+        for column in columns:
+            made.add_column(escape(column), overflow="fold")
+        for row in rows:
+            made.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        self._out.print(made)
+
+    @contextmanager
+    def working(self, what: Text) -> Iterator[None]:
+        """Show that something goes on, where somebody watches."""
+        if self.json or not self._err.is_terminal:
+            yield
+            return
+        with self._err.status(what.in_(self.language)):
+            yield
+
+    def error(self, error: ConnectorError) -> None:
+        """What went wrong, on standard error."""
+        self._err.print(escape(error.in_(self.language)), style="red")
+
+    def problems(self, problems: Sequence[Problem]) -> None:
+        """Problems of the configuration, one per line, on standard error."""
+        words = {"error": ("error", "エラー"), "warning": ("warning", "警告")}
+        for problem in problems:
+            word = words[problem.severity][1 if self.language == "ja" else 0]
+            self._err.print(escape(f"{word}: {problem.in_(self.language)}"))
+
+    def written(self, files: Sequence[Path]) -> None:
+        """Files that a command wrote, and what to do next."""
+        for file in files:
+            self.out(self.say("written: {file}", "作成: {file}", file=file))
+        self.out(self.say("next: edit config.yaml, then `connector lint`", "次: config.yaml を編集し `connector lint`"))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    if isinstance(value, Text):
+        return str(value)
+    return dict(value) if hasattr(value, "keys") else str(value)

@@ -1,0 +1,350 @@
+"""How each command's result looks to a person, and as data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from connector.changes import (
+    AddToList,
+    AddTouchpoint,
+    AnyChange,
+    CreatePerson,
+    RaiseAlert,
+    RemoveFromList,
+    SetFields,
+)
+from connector.cli.say import Console
+from connector.config import Setup
+from connector.engine.check import Checked
+from connector.engine.preview import Shown
+from connector.engine.report import Report
+from connector.engine.status import Status
+from connector.engine.why import Why
+from connector.model import Value
+
+
+def show_lint(console: Console, setup: Setup) -> None:
+    """The configuration is clean."""
+    rules = setup.rules
+    counts = {
+        "systems": len(setup.systems),
+        "scores": len(rules.scores),
+        "people": len(rules.people),
+        "alerts": len(rules.alerts),
+        "protect": len(rules.protect),
+        "nurture": len(rules.nurture),
+    }
+    if console.json:
+        console.data({"ok": True, **counts, "warnings": [str(w) for w in setup.warnings]})
+        return
+    listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+    console.out(console.say("clean: {listed}", "問題なし: {listed}", listed=listed))
+
+
+def show_check(console: Console, results: Sequence[Checked]) -> None:
+    """What was found in each system."""
+    if console.json:
+        console.data(
+            [
+                {
+                    "system": r.system,
+                    "ok": not r.failed,
+                    "error": str(r.error) if r.error else None,
+                    "quota": r.quota,
+                    "calls": r.calls,
+                    "findings": [
+                        {
+                            "severity": f.severity,
+                            "object": f.object,
+                            "field": f.field,
+                            "what": str(f.what),
+                            "fix": str(f.fix) if f.fix else None,
+                            "at": f"{m.file}:{m.line}:{m.column}" if m else None,
+                        }
+                        for f, m in r.findings
+                    ],
+                }
+                for r in results
+            ]
+        )
+        return
+    for result in results:
+        verdict = console.say("not ready", "問題あり") if result.failed else console.say("ready", "正常")
+        quota = f" ({result.quota.used}/{result.quota.limit})" if result.quota else ""
+        console.out(f"{result.system}: {verdict}{quota}")
+        if result.error:
+            console.error(result.error)
+        for finding, mark in result.findings:
+            place = f"{mark.file}:{mark.line}:{mark.column}: " if mark else ""
+            field = ".".join(part for part in (finding.object, finding.field) if part)
+            fix = f" → {finding.fix.in_(console.language)}" if finding.fix else ""
+            console.out(f"  {finding.severity}: {place}{field}: {finding.what.in_(console.language)}{fix}")
+
+
+def show_ledger(console: Console, report: Report) -> None:
+    """The ledger and the calls of a run."""
+    say = console.say
+    columns = [
+        say("system", "連携先"), say("stream", "ストリーム"), say("read", "読込"), say("used", "反映"),
+        say("unchanged", "変更なし"), say("parked", "保留"), say("ignored", "対象外"), say("deferred", "繰越"),
+    ]  # fmt: skip
+    rows = [
+        (system, stream, c.read, c.used, c.unchanged, c.parked, c.ignored, c.deferred)
+        for (system, stream), c in sorted(report.ledger.items())
+    ]
+    console.table("", columns, rows)
+    for system, calls in sorted(report.calls.items()):
+        least = report.least_calls.get(system, 0)
+        console.out(
+            say("{s}: {n} API calls (least possible {m})", "{s}: API {n}回（最少 {m}回）", s=system, n=calls, m=least)
+        )
+
+
+def show_report(console: Console, report: Report) -> None:
+    """What a run did."""
+    if console.json:
+        console.data(report.as_data())
+        return
+    show_ledger(console, report)
+    for system, error in report.problems:
+        console.out(f"{system}: {error.in_(console.language)}")
+    for why in report.halted:
+        console.out(console.say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
+    if report.halted:
+        console.out(
+            console.say(
+                "nothing was sent; look at `connector plan`, then `connector run --force REASON`",
+                "何も送信していません。`connector plan` を確認し、正しければ `connector run --force 理由`",
+            )
+        )
+    console.out(
+        console.say(
+            "run {run}: {outcome}, {sent} changes sent for {n} people planned",
+            "実行 {run}: {outcome}、{n}人を計算し{sent}件を反映",
+            run=report.run,
+            outcome=report.outcome,
+            sent=report.sent(),
+            n=report.identities,
+        )
+    )
+
+
+def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
+    """A change as lines: sign, place, what, why."""
+    why = "; ".join(" ".join(p for p in (r.rule, r.text) if p) for r in change.reasons)
+    if isinstance(change, SetFields):
+        rules = {r.field: " ".join(p for p in (r.rule, r.text) if p) for r in change.reasons}
+        return [
+            ("~", f"{change.ref}", f"{name}: {_shown(change.before.get(name))} → {_shown(value)}", rules.get(name, ""))
+            for name, value in change.values.items()
+        ]
+    if isinstance(change, CreatePerson):
+        place = f"{change.system}/{change.object}"
+        head = ("+", place, f"{change.key_field}: {change.key_value}", change.reasons[0].text)
+        return [head, *(("+", place, f"{name}: {_shown(value)}", "") for name, value in change.values.items())]
+    if isinstance(change, RaiseAlert):
+        return [
+            ("!", f"{change.system}/{change.deal or change.person or ''}", f"{change.title} → {change.owner_id}", why)
+        ]
+    if isinstance(change, AddTouchpoint):
+        return [("+", str(change.person), change.title, why)]
+    sign = {AddToList: "+", RemoveFromList: "-"}[type(change)]
+    return [(sign, f"{change.system}/{change.list}", str(change.person), why)]
+
+
+def _shown(value: Value) -> str:
+    return "∅" if value is None or value == "" else str(value)
+
+
+def show_plan(console: Console, shown: Shown, limit: int) -> None:
+    """Every change that would be written now."""
+    if console.json:
+        console.data(plan_data(shown))
+        return
+    say = console.say
+    changes = shown.fresh[:limit] if limit else shown.fresh
+    for change in changes:
+        for sign, place, what, why in describe(change):
+            console.out(f"  {sign} {place}  {what}" + (f"   [{why}]" if why else ""))
+    if len(changes) < len(shown.fresh):
+        console.out(
+            say(
+                "  … {n} more (--limit 0 shows all)",
+                "  … ほか{n}件（--limit 0 で全件）",
+                n=len(shown.fresh) - len(changes),
+            )
+        )
+    for item in shown.withheld[: limit or None]:
+        console.out(f"  ? {item.identity}  {item.rule}: {item.text}")
+    kinds = Counter((c.system, type(c).__name__) for c in shown.fresh)
+    for (system, kind), count in sorted(kinds.items()):
+        console.out(f"{system}: {kind} {count}")
+    for system, calls in sorted(shown.calls.items()):
+        quota = shown.quota.get(system)
+        left = f" / {quota.limit - quota.used}" if quota else ""
+        console.out(say("{s}: {n}{left} API calls", "{s}: API {n}{left}回", s=system, n=calls, left=left))
+    for why_stopped in shown.brake:
+        console.out(say("a run would stop: {w}", "実行すると停止します: {w}", w=why_stopped.in_(console.language)))
+    for system, error in shown.report.problems:
+        console.out(f"{system}: {error.in_(console.language)}")
+    total = len(shown.fresh)
+    console.out(
+        say("{n} changes, nothing written", "変更 {n}件（書き込みなし）", n=total) if total
+        else say("no changes", "変更はありません")
+    )  # fmt: skip
+
+
+def plan_data(shown: Shown) -> dict[str, Any]:
+    """A plan under stable English keys."""
+    return {
+        "as_of": shown.as_of,
+        "changes": [change_data(change) for change in shown.fresh],
+        "withheld": list(shown.withheld),
+        "waiting": dict(shown.waiting),
+        "calls": dict(shown.calls),
+        "quota": dict(shown.quota),
+        "brake": [str(why) for why in shown.brake],
+        "problems": [{"system": system, "message": str(error)} for system, error in shown.report.problems],
+    }
+
+
+def change_data(change: AnyChange) -> dict[str, Any]:
+    """A change under stable English keys."""
+    data: dict[str, Any] = {
+        "kind": type(change).__name__,
+        "key": change.key,
+        "system": change.system,
+        "person": change.identity,
+        "lane": str(change.lane),
+        "reasons": list(change.reasons),
+    }
+    if isinstance(change, SetFields):
+        return data | {"record": str(change.ref), "before": dict(change.before), "after": dict(change.values)}
+    if isinstance(change, CreatePerson):
+        return data | {"object": change.object, "after": dict(change.values)}
+    if isinstance(change, RaiseAlert):
+        alert = {"owner": change.owner_id, "title": change.title, "body": change.body, "due": change.due_on}
+        return data | alert | {"deal": str(change.deal) if change.deal else None}
+    if isinstance(change, AddTouchpoint):
+        return data | {"record": str(change.person), "title": change.title, "happened_at": change.happened_at}
+    return data | {"list": change.list, "record": str(change.person)}
+
+
+def show_status(console: Console, found: Status) -> None:
+    """Freshness, backlog, parked changes, last runs."""
+    if console.json:
+        console.data(_status_data(found))
+        return
+    say = console.say
+    for system, at in found.read_at.items():
+        age = _age(console, found.at, at)
+        console.out(
+            say(
+                "{s}: {n} people, read {age}",
+                "{s}: {n}人、読込 {age}",
+                s=system,
+                n=found.records.get(system, 0),
+                age=age,
+            )
+        )
+    console.out(say("people to plan: {n}", "計算待ち: {n}人", n=found.affected))
+    for (system, state), count in sorted(found.backlog.items()):
+        if state != "done":
+            console.out(f"{system}: {state} {count}")
+    for (code, error), count in Counter((p.code, p.error) for p in found.parked).most_common():
+        console.out(say("parked {n}: {code} {error}", "保留 {n}件: {code} {error}", n=count, code=code, error=error))
+    for (system, stream), count in sorted(found.rejects.items()):
+        console.out(say("unreadable: {s} {t} {n}", "読めない行: {s} {t} {n}件", s=system, t=stream, n=count))
+    rows = [(r.id, r.outcome or "…", r.report.get("planned", ""), r.report.get("sent", "")) for r in found.runs]
+    console.table("", [say("run", "実行"), say("outcome", "結果"), say("planned", "計画"), say("sent", "反映")], rows)
+
+
+def _status_data(found: Status) -> dict[str, Any]:
+    return {
+        "at": found.at,
+        "systems": {s: {"read_at": at, "people": found.records.get(s, 0)} for s, at in found.read_at.items()},
+        "affected": found.affected,
+        "backlog": [{"system": s, "state": state, "count": n} for (s, state), n in sorted(found.backlog.items())],
+        "parked": found.parked,
+        "unreadable": [{"system": s, "stream": t, "count": n} for (s, t), n in sorted(found.rejects.items())],
+        "runs": [
+            {"id": r.id, "started": r.started_at, "ended": r.ended_at, "outcome": r.outcome, "report": r.report}
+            for r in found.runs
+        ],
+    }
+
+
+def _age(console: Console, now: datetime, at: datetime | None) -> str:
+    if at is None:
+        return console.say("never", "未実施")
+    minutes = int((now - at).total_seconds() // 60)
+    return console.say("{n} min ago", "{n}分前", n=minutes)
+
+
+def why_lines(console: Console, found: Why) -> list[str]:
+    """One person explained, as lines."""
+    say = console.say
+    lines = [f"{found.identity}  {found.company or ''}".rstrip(), say("records", "レコード")]
+    for person, tie in found.records:
+        lines.append(f"  {person.ref}" + (say("  same by {t}", "  一致: {t}", t=tie) if tie else ""))
+    for score in found.scores:
+        lines.append(
+            say("score {n}: {p:g} {b}", "スコア {n}: {p:g} {b}", n=score.name, p=score.points, b=score.band).rstrip()
+        )
+        for hit in score.hits:
+            count = f" ×{hit.count}" if hit.count > 1 else ""
+            lines.append(f"  {hit.points:+g}  {hit.rule}{count}  {hit.last_at:%Y-%m-%d} {hit.label}".rstrip())
+        lines.append(f"  = {score.points:g}")
+    for system, name, ours in found.lists:
+        lines.append(
+            say(
+                "list {s}/{n}{o}",
+                "リスト {s}/{n}{o}",
+                s=system,
+                n=name,
+                o=say(" (by us)", "（当方が追加）") if ours else "",
+            )
+        )
+    lines += [f"? {item.rule}: {item.text}" for item in found.withheld]
+    if found.open:
+        lines.append(say("would be written now", "次に書き込む内容"))
+        lines += [f"  {s} {p}  {w}" + (f"   [{y}]" if y else "") for c in found.open for s, p, w, y in describe(c)]
+    lines.append(say("written", "書き込み履歴"))
+    for sent in found.sent:
+        state = "" if sent.status == "done" else f" ({sent.status} {sent.code})"
+        lines += [f"  {sent.at:%Y-%m-%d %H:%M} {sent.run}{state} {s} {p}  {w}" for s, p, w, _ in describe(sent.change)]
+    for score in found.scores:
+        lines.append(say("the rep sees: {w}", "営業に見える文: {w}", w=score.why))
+    return lines
+
+
+def why_data(found: Why) -> dict[str, Any]:
+    """One person explained, under stable English keys."""
+    return {
+        "person": found.identity,
+        "company": found.company,
+        "records": [{"record": str(person.ref), "same_by": tie} for person, tie in found.records],
+        "scores": [
+            {
+                "name": s.name,
+                "points": s.points,
+                "band": s.band,
+                "why": s.why,
+                "hits": [
+                    {"rule": h.rule, "points": h.points, "count": h.count, "last_at": h.last_at, "label": h.label}
+                    for h in s.hits
+                ],
+            }
+            for s in found.scores
+        ],
+        "lists": [{"system": s, "list": n, "ours": o} for s, n, o in found.lists],
+        "withheld": list(found.withheld),
+        "open": [change_data(change) for change in found.open],
+        "sent": [
+            {"at": s.at, "run": s.run, "status": s.status, "code": s.code, "change": change_data(s.change)}
+            for s in found.sent
+        ],
+    }

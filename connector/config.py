@@ -1,0 +1,319 @@
+"""`config.yaml` (where) and `mappings/*.yaml` (what) as typed blocks; every problem of all files at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field
+
+from connector import adapters
+from connector.changes import Lane
+from connector.crosscheck import Checks, needs_of
+from connector.errors import ConfigError, Problem, text
+from connector.model import Role
+from connector.ports import Adapter, Needs
+from connector.rules.alert import AlertRule
+from connector.rules.brake import Guards
+from connector.rules.fields import PeopleMapping
+from connector.rules.identify import IdentityRules
+from connector.rules.nurture import NurtureRule
+from connector.rules.plan import Rules
+from connector.rules.protect import ProtectRule
+from connector.rules.score import ScoreSpec
+from connector.spec import (
+    Block,
+    Duration,
+    HoursOfDay,
+    Items,
+    Many,
+    Mark,
+    Spec,
+    SpecError,
+    Word,
+    parse,
+    read_yaml,
+    unknown_key,
+)
+
+S = TypeVar("S", bound=Spec)
+
+
+def _zone(value: Any) -> Any:
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise SpecError(
+            text("{value!r} is not a time zone", "{value!r} はタイムゾーンではありません", value=value),
+            text("write Asia/Tokyo", "Asia/Tokyo のように書いてください"),
+        ) from None
+
+
+class Quiet(Spec):
+    """When and how often reps are alerted."""
+
+    alerts: HoursOfDay | None = None
+    """Hours in which no alert goes out; alerts wait until they end."""
+    per_owner_per_day: int | None = Field(default=None, ge=1)
+    """Most alerts one owner gets in a day."""
+    overflow: Literal["digest"] = "digest"
+    """What becomes of alerts over that number: one digest per owner and day."""
+
+
+class RunOptions(Spec):
+    """How runs go."""
+
+    every: Duration = timedelta(minutes=15)
+    """How often `connector serve` runs."""
+    lanes: Many[Word[Lane]] = tuple(Lane)
+    """The order in which calls are spent when a budget is short."""
+    quiet: Quiet = Quiet()
+    """When and how often reps are alerted."""
+    guards: Guards = Guards()
+    """When a run stops before it sends anything."""
+    attempts: int = Field(default=5, ge=1)
+    """How often one record is tried before it is parked."""
+    lease: Duration = timedelta(minutes=10)
+    """After this time without a sign of life another run may take over."""
+
+
+def _systems(value: Any) -> Any:
+    if not isinstance(value, dict) or not value:
+        raise SpecError(
+            text("no systems", "連携先がありません"),
+            text("give each a name and a type", "名前と type を書いてください"),
+        )
+    return value
+
+
+Systems = Annotated[Any, BeforeValidator(_systems)]
+"""Blocks by name; what a block may hold depends on its `type`."""
+
+
+class Config(Spec):
+    """`config.yaml`: where everything is."""
+
+    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Tokyo")
+    """Every day, window and quiet hour; stored times are UTC."""
+    language: Literal["ja", "en"] = "ja"
+    """Language of the texts that reps and marketers read in their systems."""
+    store: str = "sqlite:///data/connector.db"
+    """Where the store is: `sqlite:///data/connector.db` or `postgresql+psycopg://...`."""
+    store_url: dict[str, str] = {}
+    """A reference to the store's URL instead, when it holds a password: `{env: NAME}` or `{file: PATH}`."""
+    mappings: str = "mappings"
+    """Folder of the mappings, beside this file."""
+    systems: Systems
+    """The systems by name."""
+    run: RunOptions = RunOptions()
+    """How runs go."""
+
+
+class DealMapping(Spec):
+    """Which fields of an SFA hold our words about a deal."""
+
+    system: str = Field(alias="in")
+    """The SFA, by its name in `config.yaml`."""
+    object: str
+    """The kind of record."""
+    fields: dict[Literal["lost_reason", "product", "stage_since", "closed_at", "amount", "probability"], str]
+    """Our words and the SFA's fields."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything an administrator wrote, checked: systems by name with their typed options, and the rules."""
+
+    config: Config
+    folder: Path
+    systems: Mapping[str, tuple[type[Adapter], Spec]]
+    roles: Mapping[str, Role]
+    identity: IdentityRules
+    deals: Sequence[DealMapping]
+    rules: Rules
+    digest: str
+    warnings: Sequence[Problem] = field(default=())
+
+    def needs(self, system: str) -> Needs:
+        """What the mappings ask of a system."""
+        return needs_of(system, self.rules, [(d.object, d.fields) for d in self.deals if d.system == system])
+
+
+def load(path: Path) -> Setup:
+    """Read `config.yaml` at `path` and the mappings it names.
+
+    :raises ConfigError: with every problem of all files; warnings alone do not raise and stand in the result
+    """
+    problems: list[Problem] = []
+    setup = _Reader(path, problems).read()
+    if setup is None or any(p.severity == "error" for p in problems):
+        raise ConfigError([p for p in problems if p.severity == "error"] or problems)
+    return setup
+
+
+class _Reader:
+    """Collects problems while it reads; a part with problems is left out, so that the others are read too."""
+
+    def __init__(self, path: Path, problems: list[Problem]) -> None:
+        self.path = path
+        self.problems = problems
+        self.hash = sha256()
+
+    def read(self) -> Setup | None:
+        config = self._file(self.path, Config)
+        if config is None:
+            return None
+        systems = dict(self._systems(config))
+        roles = {name: role_of(cls, options) for name, (cls, options) in systems.items()}
+        folder = self.path.parent / config.mappings
+        found = self._mappings(folder, config)
+        scores = self._named(found["scores"], ScoreSpec)
+        rules = Rules(
+            scores,
+            tuple(self._each(found["people"], PeopleMapping)),
+            tuple(self._each(found["alerts"], AlertRule)),
+            tuple(self._each(found["protect"], ProtectRule)),
+            tuple(self._each(found["nurture"], NurtureRule)),
+            config.run.guards.flip_flop,
+        )
+        deals = tuple(self._each(found["deals"], DealMapping))
+        identity = next(iter(self._each(found["identity"], IdentityRules, whole=True)), IdentityRules())
+        checks = Checks(systems, roles, self.problems)
+        rules = checks.resolve(rules)
+        checks.all(rules, [(deal.system, deal.mark_of("in")) for deal in deals])
+        return Setup(
+            config, self.path.parent, systems, roles, identity, deals, rules, self.hash.hexdigest(),
+            [p for p in self.problems if p.severity == "warning"],
+        )  # fmt: skip
+
+    def _yaml(self, path: Path) -> Any:
+        shown = _shown(path)
+        root, problems = read_yaml(path, shown)
+        self.problems += problems
+        if path.is_file():
+            self.hash.update(path.read_bytes())
+        return root
+
+    def _file(self, path: Path, cls: type[S]) -> S | None:
+        root = self._yaml(path)
+        if root is None:
+            if not self.problems:
+                self.problems.append(Mark(_shown(path), 0, 0).problem(text("the file is empty", "ファイルが空です")))
+            return None
+        return self._parse(cls, root, Mark(_shown(path), 1, 1))
+
+    def _parse(self, cls: type[S], data: Any, mark: Mark) -> S | None:
+        built, problems = parse(cls, data, mark)
+        self.problems += problems
+        return built
+
+    def _systems(self, config: Config) -> Iterator[tuple[str, tuple[type[Adapter], Spec]]]:
+        for name, block in config.systems.items():
+            mark = config.systems.marks.get(name, config.mark) if isinstance(config.systems, Block) else config.mark
+            if not isinstance(block, Block) or not isinstance(block.get("type"), str):
+                self.problems.append(
+                    mark.problem(
+                        text("system {name!r} has no type", "連携先 {name!r} に type がありません", name=name),
+                        text("types: {types}", "種類: {types}", types=", ".join(sorted(adapters.adapter_types()))),
+                    )
+                )
+                continue
+            try:
+                cls = adapters.adapter_class(block["type"])
+            except SpecError as error:
+                self.problems.append(block.marks["type"].problem(error.what, error.fix))
+                continue
+            options = self._parse(cls.Config, _without_type(block, cls.Config), mark)
+            if options is not None:
+                yield name, (cls, options)
+
+    def _mappings(self, folder: Path, config: Config) -> dict[str, list[tuple[Any, Mark]]]:
+        found: dict[str, list[tuple[Any, Mark]]] = {topic: [] for topic in TOPICS}
+        if not folder.is_dir():
+            what = text("folder {folder} does not exist", "フォルダー {folder} がありません", folder=config.mappings)
+            self.problems.append(config.mark_of("mappings").problem(what))
+            return found
+        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+            if path.name.endswith((".test.yaml", ".test.yml")):
+                continue
+            topic = topic_of(path, folder)
+            if topic is None:
+                _, fix = unknown_key(path.stem, TOPICS)
+                what = text("nobody reads this file", "このファイルはどこからも読まれません")
+                self.problems.append(Mark(_shown(path), 0, 0).problem(what, fix, "warning"))
+                continue
+            root = self._yaml(path)
+            if root is not None:
+                found[topic].append((root, Mark(_shown(path), 1, 1)))
+        return found
+
+    def _each(self, roots: Sequence[tuple[Any, Mark]], cls: type[S], *, whole: bool = False) -> Iterator[S]:
+        """The blocks of files that are lists of blocks (`whole`: of files that are one block)."""
+        for root, mark in roots:
+            if whole:
+                blocks = [(root, mark)]
+            elif isinstance(root, Items):
+                blocks = list(zip(root, root.marks, strict=True))
+            else:
+                self.problems.append(mark.problem(text("must be a list", "リストで書いてください")))
+                continue
+            for block, at in blocks:
+                built = self._parse(cls, block, at)
+                if built is not None:
+                    yield built
+
+    def _named(self, roots: Sequence[tuple[Any, Mark]], cls: type[S]) -> dict[str, S]:
+        """The blocks of files that are blocks by name; a name stands once in all files."""
+        found: dict[str, S] = {}
+        for root, mark in roots:
+            if not isinstance(root, Block):
+                self.problems.append(
+                    mark.problem(text("must be a block of keys", "キーと値のブロックで書いてください"))
+                )
+                continue
+            for name, block in root.items():
+                if name in found:
+                    what = text("{name!r} stands in another file too", "{name!r} は別のファイルにもあります", name=name)
+                    self.problems.append(root.key_marks[name].problem(what))
+                built = self._parse(cls, block, root.marks[name])
+                if built is not None:
+                    found[name] = built
+        return found
+
+
+TOPICS = ("identity", "people", "deals", "scores", "alerts", "protect", "nurture")
+"""What a mapping file may be about: the first word of its name, or the folder it stands in."""
+
+
+def topic_of(path: Path, folder: Path) -> str | None:
+    """`scores.yaml`, `scores-web.yaml` and `scores/web.yaml` are all about scores."""
+    words = [re.split(r"[-._]", part)[0] for part in path.relative_to(folder).parts]
+    return next((word for word in words if word in TOPICS), None)
+
+
+def role_of(cls: type[Adapter], options: Spec) -> Role:
+    """The side of the loop a system stands on: its adapter's, or as configured where both are possible."""
+    return Role(getattr(options, "role", None) or cls.role)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _without_type(block: Block, cls: type[Spec]) -> Block:
+    if "type" in cls.model_fields:
+        return block
+    rest = Block(block.mark)
+    for key, value in block.items():
+        if key != "type":
+            rest[key], rest.key_marks[key], rest.marks[key] = value, block.key_marks[key], block.marks[key]
+    return rest

@@ -1,0 +1,237 @@
+"""What no single block of the configuration can know: references between files, and rules that contradict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from connector.changes import AddToList, CreatePerson, RaiseAlert
+from connector.errors import Problem, text
+from connector.model import Role
+from connector.ports import Adapter, Needs, ObjectNeeds
+from connector.rules.alert import AlertRule
+from connector.rules.fields import PeopleMapping, known_words
+from connector.rules.nurture import NurtureRule
+from connector.rules.plan import Rules
+from connector.rules.protect import ProtectRule
+from connector.rules.score import lint
+from connector.rules.when import When
+from connector.spec import Mark, Spec, unknown_key
+
+if TYPE_CHECKING:
+    from connector.changes import Change
+
+R = TypeVar("R", AlertRule, ProtectRule, NurtureRule)
+
+
+class Checks:
+    """Looks across the files, given the systems and their roles; adds to `problems`."""
+
+    def __init__(
+        self, systems: Mapping[str, tuple[type[Adapter], Spec]], roles: Mapping[str, Role], problems: list[Problem]
+    ) -> None:
+        self.systems = systems
+        self.roles = roles
+        self.problems = problems
+
+    def resolve(self, rules: Rules) -> Rules:
+        """The rules with `in:` filled where there is only one system it can mean."""
+        return Rules(
+            rules.scores,
+            rules.people,
+            tuple(self._with_system(rules.alerts, Role.SFA, RaiseAlert, required=False)),
+            tuple(self._with_system(rules.protect, Role.MA, AddToList)),
+            tuple(self._with_system(rules.nurture, Role.MA, AddToList)),
+            rules.flip_flop,
+        )
+
+    def _with_system(
+        self, rules: Sequence[R], role: Role, change: type[Change], *, required: bool = True
+    ) -> Iterator[R]:
+        able = [name for name, (cls, _) in self.systems.items() if change in cls.writes and self.roles[name] is role]
+        for rule in rules:
+            if rule.system is not None:
+                if self._system(rule.system, rule.mark_of("in")) and rule.system not in able:
+                    what = text("{name} cannot do this", "{name} ではこの操作ができません", name=rule.system)
+                    self._say(rule.mark_of("in"), what)
+                yield rule
+            elif len(able) == 1:
+                yield rule.model_copy(update={"system": able[0]})
+            else:
+                if required:
+                    self._say(
+                        rule.mark,
+                        text("which system is meant?", "どの連携先か分かりません"),
+                        text(
+                            "add in: with one of: {names}",
+                            "in: に次のいずれかを指定: {names}",
+                            names=", ".join(able) or "-",
+                        ),
+                    )
+                yield rule
+
+    def all(self, rules: Rules, systems_named: Iterable[tuple[str, Mark]]) -> None:
+        """Every check that spans blocks or files."""
+        for name, mark in systems_named:
+            self._system(name, mark)
+        for mapping in rules.people:
+            self._people(mapping, rules)
+        self._one_writer(rules)
+        self._ids(rules)
+        self._lists(rules)
+        for rule in (*rules.alerts, *rules.protect, *rules.nurture):
+            self._scores_of(rule.when, rules)
+        for spec in rules.scores.values():
+            self.problems += lint(spec)
+
+    def _say(self, mark: Mark, what, fix=None, severity="error") -> None:  # type: ignore[no-untyped-def]  # as Mark.problem
+        self.problems.append(mark.problem(what, fix, severity))
+
+    def _system(self, name: str, mark: Mark) -> bool:
+        if name in self.systems:
+            return True
+        _, fix = unknown_key(name, self.systems)
+        self._say(mark, text("there is no system {name!r}", "連携先 {name!r} はありません", name=name), fix)
+        return False
+
+    def _people(self, mapping: PeopleMapping, rules: Rules) -> None:
+        if not self._system(mapping.system, mapping.mark_of("in")):
+            return
+        words = known_words(rules.scores)
+        for word, rule in mapping.fields.items():
+            if word not in words:
+                _, fix = unknown_key(word, words)
+                self._say(
+                    rule.mark,
+                    text("{word!r} is not a word for a person", "{word!r} という項目はありません", word=word),
+                    fix,
+                )
+            if rule.only is not None and rule.only not in mapping.object:
+                self._say(
+                    rule.mark_of("only"),
+                    text("{name} is not among object", "{name} は object にありません", name=rule.only),
+                )
+        create = mapping.create
+        if create is not None:
+            self._create(mapping, rules)
+
+    def _create(self, mapping: PeopleMapping, rules: Rules) -> None:
+        create = mapping.create
+        assert create is not None  # noqa: S101  the caller has looked
+        cls, _ = self.systems[mapping.system]
+        if mapping.key is None:
+            self._say(
+                create.mark,
+                text("records are created, but there is no key", "create がありますが key がありません"),
+                text(
+                    "name an external id field of your own: without it a crash could create a person twice",
+                    "専用の外部 ID 項目を key に指定してください。無いと障害時に二重登録の恐れがあります",
+                ),
+            )
+        if create.object not in mapping.object:
+            self._say(
+                create.mark_of("object"),
+                text("{name} is not among object", "{name} は object にありません", name=create.object),
+            )
+        if CreatePerson not in cls.writes or self.roles[mapping.system] is not Role.SFA:
+            self._say(
+                create.mark,
+                text("{name} does not create people", "{name} には人物を作成できません", name=mapping.system),
+            )
+        self._scores_of(create.when, rules)
+
+    def _scores_of(self, when: When, rules: Rules) -> None:
+        for name, test in when.score.items():
+            mark = test.mark
+            if name not in rules.scores:
+                _, fix = unknown_key(name, rules.scores)
+                self._say(mark, text("there is no score {name!r}", "スコア {name!r} はありません", name=name), fix)
+                continue
+            for band in (*test.band, *([test.turned] if test.turned else [])):
+                if band not in rules.scores[name].bands:
+                    _, fix = unknown_key(band, rules.scores[name].bands)
+                    self._say(
+                        mark,
+                        text(
+                            "score {name} has no band {band!r}",
+                            "スコア {name} に帯 {band!r} はありません",
+                            name=name,
+                            band=band,
+                        ),
+                        fix,
+                    )
+
+    def _one_writer(self, rules: Rules) -> None:
+        """Two rules that write one field of one system would overwrite each other for ever."""
+        writers: dict[tuple[str, str], Mark] = {}
+        for mapping in rules.people:
+            for rule in mapping.fields.values():
+                for name in [rule.only] if rule.only else mapping.object:
+                    self._writer(writers, (f"{mapping.system}/{name}", rule.to), rule.mark_of("to"))
+        for nurture in rules.nurture:
+            for to in nurture.carry.values():
+                writers.setdefault((f"{nurture.system}/{to}", ""), nurture.mark_of("carry"))
+
+    def _writer(self, writers: dict[tuple[str, str], Mark], field: tuple[str, str], mark: Mark) -> None:
+        first = writers.setdefault(field, mark)
+        if first is not mark:
+            self._say(
+                mark,
+                text("{field} is written by two rules", "{field} に2つのルールが書き込みます", field=field[1]),
+                text("the other one: {file}:{line}", "もう一方: {file}:{line}", file=first.file, line=first.line),
+            )
+
+    def _ids(self, rules: Rules) -> None:
+        for group in (rules.alerts, rules.protect, rules.nurture):
+            seen: dict[str, Mark] = {}
+            for rule in group:
+                first = seen.setdefault(rule.id, rule.mark)
+                if first is not rule.mark:
+                    self._say(
+                        rule.mark_of("id"),
+                        text("id {id!r} is used twice", "id {id!r} が重複しています", id=rule.id),
+                        text(
+                            "the other one: {file}:{line}", "もう一方: {file}:{line}", file=first.file, line=first.line
+                        ),
+                    )
+
+    def _lists(self, rules: Rules) -> None:
+        protected = {(rule.system, rule.list): rule for rule in rules.protect}
+        for rule in rules.nurture:
+            for name in rule.names():
+                if (rule.system, name) in protected:
+                    self._say(
+                        rule.mark_of("list"),
+                        text(
+                            "list {name!r} is used to protect and to nurture",
+                            "リスト {name!r} が除外とナーチャリングの両方で使われています",
+                            name=name,
+                        ),
+                        text("use two lists", "別のリストに分けてください"),
+                    )
+
+
+def needs_of(system: str, rules: Rules, deals: Iterable[tuple[str, Mapping[str, str]]]) -> Needs:
+    """What the mappings ask of a system. `deals`: its objects of deals with our words and its fields."""
+    objects: dict[str, ObjectNeeds] = {}
+    timeline = False
+    for mapping in (m for m in rules.people if m.system == system):
+        timeline = timeline or mapping.timeline is not None
+        for name in mapping.object:
+            own = [rule for rule in mapping.fields.values() if rule.only in (None, name)]
+            fields = frozenset(rule.to for rule in own)
+            lengths = {rule.to: rule.max_length for rule in own if rule.max_length is not None}
+            creates = mapping.create is not None and mapping.create.object == name
+            objects[name] = ObjectNeeds(fields, fields, lengths, mapping.key, creates)
+    carried = frozenset(to for rule in rules.nurture if rule.system == system for to in rule.carry.values())
+    if carried:
+        # The records on a list of the MA; an adapter of an MA has one kind of person record.
+        name = next((m.object[0] for m in rules.people if m.system == system), "*")
+        old = objects.get(name, ObjectNeeds())
+        objects[name] = ObjectNeeds(old.read | carried, old.write | carried, old.lengths, old.key, old.create)
+    for name, words in deals:
+        objects[name] = ObjectNeeds(frozenset(words.values()), deal=words)
+    lists = {rule.list for rule in rules.protect if rule.system == system}
+    lists |= {name for rule in rules.nurture if rule.system == system for name in rule.names()}
+    alerts = any(rule.system in (None, system) for rule in rules.alerts)
+    return Needs(objects, frozenset(lists), alerts, timeline)

@@ -1,0 +1,1 @@
+"""Introduces rules, adapters and the store to each other."""

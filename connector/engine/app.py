@@ -1,0 +1,112 @@
+"""Everything a command works with: the setup, the store, the systems, the clock."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine
+
+from connector.config import Setup
+from connector.model import Role
+from connector.ports import Adapter
+from connector.rules.view import World
+from connector.spec import Secret
+from connector.store import database, load, runs
+from connector.store.lease import Lease, acquire
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """Wall time, aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class App:
+    """A configured connector, ready to work; `close()` lets go of everything."""
+
+    setup: Setup
+    store: Engine
+    adapters: Mapping[str, Adapter]
+    clock: Clock = now
+    _closed: bool = field(default=False)
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """Which side of the loop each system stands on."""
+        return self.setup.roles
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with database.reading(self.store) as conn:
+            yield conn
+
+    def lease(self) -> Lease:
+        """The right to be the one run at work.
+
+        :raises Locked: another run has it
+        """
+        return acquire(self.store, "run", self.setup.config.run.lease)
+
+    def world(self, conn: Connection, as_of: datetime) -> World:
+        """What is the same for every person of a planning at `as_of`."""
+        read_at = {name: last_read(conn, name, adapter) for name, adapter in self.adapters.items()}
+        return World(
+            as_of,
+            self.setup.config.timezone,
+            self.roles,
+            load.owners(conn),
+            read_at,
+            not runs.has_delivered(conn),
+            self.setup.config.language,
+        )
+
+    def close(self) -> None:
+        """Close connections to systems and store."""
+        for adapter in self.adapters.values():
+            adapter.close()
+        self.store.dispose()
+
+
+def last_read(conn: Connection, name: str, adapter: Adapter) -> datetime | None:
+    """When every stream of a system had last been read to its end; None when one never was."""
+    positions = runs.positions(conn, name)
+    times = [positions[s].read_at if s in positions else None for s in adapter.streams]
+    return None if any(at is None for at in times) else min((at for at in times if at is not None), default=None)
+
+
+def store_url(setup: Setup) -> str:
+    """The URL of the store, its secret revealed, a relative SQLite path taken from the folder of `config.yaml`.
+
+    :raises ConfigError: when a secret is missing
+    """
+    config = setup.config
+    url = Secret(**config.store_url).reveal() if config.store_url else config.store
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(f"{prefix}/"):
+        return f"{prefix}{(setup.folder / url.removeprefix(prefix)).resolve()}"
+    return url
+
+
+def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> App:
+    """Open the store, bring its schema up to date, and make the adapters (which do no I/O yet).
+
+    :raises ConfigError: when a secret is missing
+    :raises StoreError: when the store cannot be used
+    """
+    store = database.open_engine(store_url(setup))
+    database.upgrade(store)
+    names = [only] if only else list(setup.systems)
+    made = {name: setup.systems[name][0](name, setup.systems[name][1], setup.needs(name)) for name in names}
+    return App(setup, store, made, clock)
+
+
+def run_id(started: datetime) -> str:
+    """A readable id for a run: its start, and something that no other run has."""
+    return f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"

@@ -1,0 +1,227 @@
+"""Deliver: what waits in the outbox goes out, claimed before it is sent, its receipt recorded after.
+
+Each system has a thread of its own; within it, batches go out side by side as far as the adapter allows. A system
+that cannot be reached keeps its changes for the next run; the others go on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
+from connector.engine.app import App
+from connector.engine.report import Report
+from connector.errors import AdapterError, ConnectorError, Exhausted, Throttled, Uncertain
+from connector.model import Ref
+from connector.ports import Adapter, Receipt
+from connector.rules.alert import pace
+from connector.store import facts, load, outbox, runs
+from connector.store.lease import Lease
+from connector.store.outbox import Wish
+from connector.store.runs import Counts
+
+log = structlog.get_logger("connector.deliver")
+
+WINDOW = 5000
+"""Changes taken from the outbox at once; bounds memory."""
+BACK_OFF = timedelta(minutes=5)
+SAFETY = timedelta(seconds=90)
+"""A batch is sent only while the lease lasts this much longer; renewed before that."""
+
+
+def deliver(app: App, lease: Lease, report: Report) -> None:
+    """Send what is due, each system in a thread of its own.
+
+    :raises Fenced: another run has taken over; nothing was recorded after that
+    """
+    with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
+        for done in [pool.submit(_System(app, name, lease, report).deliver) for name in app.adapters]:
+            done.result()
+
+
+@dataclass
+class _System:
+    """The delivery to one system during one run."""
+
+    app: App
+    name: str
+    lease: Lease
+    report: Report
+    stopped: ConnectorError | None = None
+    tally: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+
+    @property
+    def adapter(self) -> Adapter:
+        return self.app.adapters[self.name]
+
+    def deliver(self) -> None:
+        """Everything that is due for this system, window by window."""
+        seen: set[str] = set()
+        while self.stopped is None:
+            wishes = [w for w in self._due() if w.change.key not in seen]
+            if not wishes:
+                break
+            seen.update(w.change.key for w in wishes)
+            self._send_all(self._fit_to_send(wishes))
+        self._count_deferred()
+        for kind, counts in sorted(self.tally.items()):
+            with self.lease.writing() as conn:
+                runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
+            self.report.count(self.name, f"→{kind}", counts)
+        if self.stopped is not None and not isinstance(self.stopped, Exhausted):
+            self.report.problem(self.name, self.stopped)
+
+    def _due(self) -> list[Wish]:
+        kinds = [kind.__name__ for kind in self.adapter.writes]
+        with self.app.reading() as conn:
+            lanes = [str(lane) for lane in self.app.setup.config.run.lanes]
+            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, WINDOW)
+
+    def _fit_to_send(self, wishes: Sequence[Wish]) -> list[Wish]:
+        """Without list entries for people who opted out meanwhile, and with alerts held to the owners' day."""
+        kept = []
+        with self.lease.writing() as conn:
+            for wish in wishes:
+                change = wish.change
+                if (
+                    isinstance(change, AddToList)
+                    and change.lane is Lane.NURTURE
+                    and load.opted_out(conn, change.identity)
+                ):
+                    outbox.drop(conn, [change.key], "opted_out")
+                    self._tally(change, Counts(read=1, ignored=1))
+                else:
+                    kept.append(wish)
+            return self._paced(conn, kept)
+
+    def _paced(self, conn: Connection, wishes: list[Wish]) -> list[Wish]:
+        quiet = self.app.setup.config.run.quiet
+        waiting = [w.change for w in wishes if isinstance(w.change, RaiseAlert)]
+        if not waiting or quiet.per_owner_per_day is None:
+            return wishes
+        tz, now = self.app.setup.config.timezone, self.app.clock()
+        midnight = now.astimezone(tz).replace(hour=0, minute=0, second=0, microsecond=0)
+        sent = outbox.sent_alerts(conn, self.name, midnight)
+        ja = self.app.setup.config.language == "ja"
+        paced = pace(waiting, sent, quiet.per_owner_per_day, now, tz, ja=ja)
+        outbox.enqueue(conn, paced.digests, self.report.run, now, {})
+        for digest, keys in paced.digested.items():
+            outbox.fold(conn, keys, digest)
+            for _ in keys:
+                self._tally(waiting[0], Counts(read=1, ignored=1))
+        going = {alert.key for alert in paced.now}
+        others = [w for w in wishes if not isinstance(w.change, RaiseAlert) or w.change.key in going]
+        return others + [Wish(digest, 0) for digest in paced.digests]
+
+    def _send_all(self, wishes: Sequence[Wish]) -> None:
+        batches = _batches(wishes, self.adapter)
+        under_way: set[Future[None]] = set()
+        with ThreadPoolExecutor(max_workers=self.adapter.connections) as pool:
+            for batch in batches:
+                if self.stopped is not None:
+                    break
+                if len(under_way) >= self.adapter.connections:
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    for one in done:
+                        one.result()
+                if self.stopped is None:
+                    under_way.add(pool.submit(self._send, batch))
+            for one in under_way:
+                one.result()
+
+    def _send(self, batch: Sequence[Wish]) -> None:
+        """One batch: claim, send, settle. What the adapter raises decides about the rest of the batch."""
+        wishes = {wish.change.key: wish for wish in batch}
+        if self.lease.left() < SAFETY:
+            self.lease.renew()
+        with self.lease.writing() as conn:
+            outbox.claim(conn, list(wishes), self.lease.token, self.app.clock())
+        receipts: list[Receipt] = []
+        error: AdapterError | None = None
+        try:
+            receipts.extend(self.adapter.push([wish.change for wish in batch]))
+        except AdapterError as raised:
+            error = raised
+        with self.lease.writing() as conn:
+            self._settle(conn, wishes, receipts)
+            rest = [key for key in wishes if key not in {receipt.key for receipt in receipts}]
+            if error is not None:
+                self._put_off(conn, rest, error)
+        self.report.expect_calls(self.name, self.adapter.calls_for(len(batch)))
+        log.info("batch_delivered", system=self.name, kind=type(batch[0].change).__name__, receipts=len(receipts))
+
+    def _settle(self, conn: Connection, wishes: dict[str, Wish], receipts: Sequence[Receipt]) -> None:
+        now = self.app.clock()
+        attempts = self.app.setup.config.run.attempts
+        states = outbox.settle(conn, wishes, receipts, self.report.run, now, now + BACK_OFF, attempts)
+        for receipt in receipts:
+            change = wishes[receipt.key].change
+            if receipt.status == "done":
+                _remember(conn, change, receipt, now)
+            state = states[receipt.key]
+            self._tally(
+                change,
+                Counts(1, used=int(state == "done"), parked=int(state == "parked"), deferred=int(state == "pending")),
+            )
+
+    def _put_off(self, conn: Connection, keys: Sequence[str], error: AdapterError) -> None:
+        """Nothing is known about these yet; they stay for later, and this system is left alone in this run."""
+        self.stopped = self.stopped or error
+        if isinstance(error, Uncertain):
+            outbox.in_doubt(conn, keys)
+        else:
+            until = self.app.clock()
+            if isinstance(error, Throttled):
+                until += error.wait
+            outbox.put_off(conn, keys, until)
+        log.warning(
+            "system_unavailable", system=self.name, error=type(error).__name__, code=error.code, changes=len(keys)
+        )
+
+    def _count_deferred(self) -> None:
+        """What is still due was not sent: deferred, by name of its kind."""
+        if self.stopped is None:
+            return
+        with self.app.reading() as conn:
+            for kind, count in outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF).items():
+                self.tally[kind].add(Counts(read=count, deferred=count))
+
+    def _tally(self, change: AnyChange, counts: Counts) -> None:
+        self.tally[type(change).__name__].add(counts)
+
+
+def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish]]:
+    """Wishes of one group together, as many as the adapter takes, in the order in which they come up."""
+    open_: dict[Hashable, list[Wish]] = {}
+    for wish in wishes:
+        group = adapter.group(wish.change)
+        batch = open_.setdefault(group, [])
+        batch.append(wish)
+        if len(batch) == adapter.batch:
+            yield open_.pop(group)
+    yield from open_.values()
+
+
+def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:
+    """What was written is what we last saw there: reading it back will be no news."""
+    if isinstance(change, SetFields):
+        facts.write_back(conn, change.ref, change.values, _own_key(change), now)
+    elif isinstance(change, AddToList):
+        facts.set_member(conn, change.system, change.list, change.person.id, on_list=True, at=now)
+    elif isinstance(change, RemoveFromList):
+        facts.set_member(conn, change.system, change.list, change.person.id, on_list=False, at=now)
+    elif isinstance(change, CreatePerson) and receipt.remote_id:
+        no = facts.ensure_people(conn, [Ref(change.system, change.object, receipt.remote_id)], now)
+        facts.assign(conn, dict.fromkeys(no.values(), change.identity))
+
+
+def _own_key(change: SetFields) -> str | None:
+    """Our external id, where this change writes it."""
+    return next((str(change.values[r.field]) for r in change.reasons if r.rule == "identity"), None)

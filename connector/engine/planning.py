@@ -1,0 +1,124 @@
+"""Planning: chunks of affected identities through the pure plan; what follows is written down, or only shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.changes import AnyChange, Plan, RaiseAlert
+from connector.engine.app import App
+from connector.engine.report import Report
+from connector.model import Kind
+from connector.rules.alert import release_time
+from connector.rules.columns import Touchpoints
+from connector.rules.plan import Facts, Rules, plan
+from connector.rules.view import World
+from connector.store import facts, load, outbox, runs
+from connector.store.lease import Lease
+
+log = structlog.get_logger("connector.plan")
+
+CHUNK = 1000
+"""Identities that are planned at once: the unit of work, and what bounds memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A chunk's plan with the row numbers of its identities."""
+
+    nos: Sequence[int]
+    plan: Plan
+
+
+def timeline_of(rules: Rules, as_of: datetime) -> tuple[Sequence[str], datetime]:
+    """The kinds of touchpoint, and from when on, that timelines need one by one."""
+    own = [mapping.timeline for mapping in rules.people if mapping.timeline]
+    kinds: set[Kind] = {kind for timeline in own for kind in timeline.kinds}
+    since = max((timeline.since for timeline in own), default=timedelta(0))
+    return sorted(kinds), as_of - since
+
+
+def plan_chunk(conn: Connection, rules: Rules, world: World, nos: Sequence[int]) -> Planned:
+    """Load a chunk of identities and plan it. Reads only."""
+    loaded = load.load(conn, nos, rules.oldest(world.as_of), timeline_of(rules, world.as_of))
+    found = Facts(loaded.subjects, Touchpoints.from_rows(loaded.touchpoints), world)
+    return Planned(nos, plan(found, rules))
+
+
+def chunks(app: App, world: World) -> Iterator[Planned]:
+    """The plans of all affected identities, a chunk at a time."""
+    last = 0
+    while True:
+        with app.reading() as conn:
+            nos = load.affected_chunk(conn, world.as_of, last, CHUNK)
+            if not nos:
+                return
+            planned = plan_chunk(conn, app.setup.rules, world, nos)
+        yield planned
+        last = nos[-1]
+
+
+def plan_all(app: App, lease: Lease, report: Report) -> None:
+    """Plan every affected identity and write the changes into the outbox, a chunk in one transaction."""
+    with lease.writing() as conn:
+        note_rules(conn, app.setup.digest)
+        outbox.recover(conn, lease.token)
+    with app.reading() as conn:
+        world = app.world(conn, report.as_of)
+    for planned in chunks(app, world):
+        with lease.writing() as conn:
+            now = app.clock()
+            ids = [outcome.identity for outcome in planned.plan.outcomes]
+            outbox.withdraw(conn, ids, {change.key for change in planned.plan.changes})
+            added = outbox.enqueue(conn, planned.plan.changes, report.run, now, _not_before(app, planned, now))
+            load.save_outcomes(conn, planned.plan.outcomes, planned.nos, world.as_of)
+        report.planned += added
+        report.identities += len(planned.nos)
+        log.info("chunk_planned", identities=len(planned.nos), changes=added)
+
+
+def _not_before(app: App, planned: Planned, now: datetime) -> dict[str, datetime]:
+    """Alerts wait until the quiet hours end."""
+    quiet = app.setup.config.run.quiet.alerts
+    due = release_time(now, quiet, app.setup.config.timezone)
+    return {change.key: due for change in planned.plan.changes if isinstance(change, RaiseAlert)} if due > now else {}
+
+
+def note_rules(conn: Connection, digest: str) -> None:
+    """When the configuration changed since the last planning, everybody is planned anew."""
+    if runs.remembered(conn, "rules") != digest:
+        facts.mark_all(conn)
+        runs.remember(conn, "rules", digest)
+
+
+def preview(app: App, as_of: datetime) -> tuple[list[AnyChange], Plan]:
+    """What a run would write down now, without writing anything; and the whole of what was planned."""
+    with app.reading() as conn:
+        world = app.world(conn, as_of)
+        everybody = runs.remembered(conn, "rules") != app.setup.digest
+    fresh: list[AnyChange] = []
+    changes, outcomes, withheld = [], [], []
+    for planned in all_chunks(app, world) if everybody else chunks(app, world):
+        with app.reading() as conn:
+            fresh += outbox.fresh(conn, planned.plan.changes)
+        changes += planned.plan.changes
+        outcomes += planned.plan.outcomes
+        withheld += planned.plan.withheld
+    return fresh, Plan(tuple(changes), tuple(outcomes), tuple(withheld))
+
+
+def all_chunks(app: App, world: World) -> Iterator[Planned]:
+    """The plans of all identities, affected or not."""
+    last = 0
+    while True:
+        with app.reading() as conn:
+            nos = load.living_chunk(conn, last, CHUNK)
+            if not nos:
+                return
+            planned = plan_chunk(conn, app.setup.rules, world, nos)
+        yield planned
+        last = nos[-1]

@@ -1,0 +1,83 @@
+"""Plan without writing to any system: read, compute, show every change with its reason and its cost in calls."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector.changes import AnyChange, Withheld
+from connector.engine.app import App, run_id
+from connector.engine.planning import preview
+from connector.engine.pull import pull
+from connector.engine.report import Exit, Report
+from connector.engine.run import counting_calls
+from connector.errors import Text
+from connector.ports import Adapter, Quota
+from connector.rules.brake import Load, brake
+from connector.store import load, outbox, runs
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A plan for people: what would be written now, what is withheld, and what it would cost."""
+
+    as_of: datetime
+    fresh: Sequence[AnyChange]
+    withheld: Sequence[Withheld]
+    waiting: Mapping[str, int]
+    """Changes of earlier plans that are still to be sent, per system."""
+    calls: Mapping[str, int]
+    quota: Mapping[str, Quota | None]
+    brake: Sequence[Text]
+    report: Report
+    exit: Exit
+
+
+def plan_preview(app: App, *, pull: bool, as_of: datetime | None) -> Shown:
+    """Read the systems if `pull`, then plan; only the store's facts are brought up to date.
+
+    :raises Locked: another run is at work
+    """
+    started = app.clock()
+    report = Report(run_id(started), started, as_of or started)
+    if pull:
+        _read(app, report)
+    fresh, whole = preview(app, report.as_of)
+    with app.reading() as conn:
+        waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
+        baseline = not runs.has_delivered(conn)
+        records = load.count_records(conn)
+    altering = Counter(change.system for change in fresh if change.alters)
+    adding = Counter(change.system for change in fresh if not change.alters)
+    loads = {s: Load(altering[s], adding[s], records.get(s, 0)) for s in {*altering, *adding}}
+    return Shown(
+        report.as_of, fresh, whole.withheld, waiting, _cost(app.adapters, fresh),
+        {name: adapter.quota() for name, adapter in app.adapters.items()},
+        brake(loads, app.setup.config.run.guards, baseline=baseline), report,
+        Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
+    )  # fmt: skip
+
+
+def _read(app: App, report: Report) -> None:
+    lease = app.lease()
+    try:
+        with lease.writing() as conn:
+            runs.start_run(conn, report.run, report.started, report.as_of, lease.token, "")
+        with counting_calls(app, lease, report):
+            pull(app, lease, report)
+        with lease.writing() as conn:
+            runs.end_run(conn, report.run, app.clock(), "plan", report.as_data())
+    finally:
+        lease.release()
+
+
+def _cost(adapters: Mapping[str, Adapter], changes: Sequence[AnyChange]) -> dict[str, int]:
+    groups: dict[tuple[str, Hashable], int] = defaultdict(int)
+    for change in changes:
+        groups[change.system, adapters[change.system].group(change)] += 1
+    calls: dict[str, int] = defaultdict(int)
+    for (system, _), count in groups.items():
+        calls[system] += adapters[system].calls_for(count)
+    return dict(calls)

@@ -1,0 +1,115 @@
+"""What a run did, as data: the same for people, for `--json`, and for the store."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from connector.errors import ConnectorError, Text
+from connector.store.runs import Counts
+
+
+class Exit(IntEnum):
+    """Exit codes, as documented for users."""
+
+    DONE = 0
+    FAILED = 1
+    PENDING = 2
+    PARKED = 3
+    DEFERRED = 4
+    STOPPED = 5
+    CONFIG = 78
+
+
+@dataclass
+class Report:
+    """Filled while a run goes on, by several threads."""
+
+    run: str
+    started: datetime
+    as_of: datetime
+    ledger: dict[tuple[str, str], Counts] = field(default_factory=dict)
+    problems: list[tuple[str, ConnectorError]] = field(default_factory=list)
+    halted: list[Text] = field(default_factory=list)
+    calls: dict[str, int] = field(default_factory=dict)
+    least_calls: dict[str, int] = field(default_factory=dict)
+    planned: int = 0
+    identities: int = 0
+    ended: datetime | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, system: str, stream: str, counts: Counts) -> None:
+        """Add to a line of the ledger."""
+        with self._lock:
+            self.ledger.setdefault((system, stream), Counts()).add(counts)
+
+    def problem(self, system: str, error: ConnectorError) -> None:
+        """A system that could not do its part."""
+        with self._lock:
+            self.problems.append((system, error))
+
+    def halt(self, why: Text) -> None:
+        """The brake: nothing will be sent."""
+        with self._lock:
+            self.halted.append(why)
+
+    def expect_calls(self, system: str, calls: int) -> None:
+        """Add to the least number of API calls that this run's work takes."""
+        with self._lock:
+            self.least_calls[system] = self.least_calls.get(system, 0) + calls
+
+    @property
+    def outcome(self) -> str:
+        """One word for how the run ended."""
+        return self.exit.name.lower()
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code: the worst of what happened."""
+        if self.halted:
+            return Exit.STOPPED
+        if self.problems or not all(counts.balances() for counts in self.ledger.values()):
+            return Exit.FAILED
+        if any(counts.parked for counts in self.ledger.values()):
+            return Exit.PARKED
+        if any(counts.deferred for counts in self.ledger.values()):
+            return Exit.DEFERRED
+        return Exit.DONE
+
+    def sent(self) -> int:
+        """How many changes reached their system."""
+        return sum(counts.used for (_, stream), counts in self.ledger.items() if stream.startswith("→"))
+
+    def as_data(self) -> dict[str, Any]:
+        """The report under stable English keys."""
+        return {
+            "run": self.run,
+            "started": self.started.isoformat(),
+            "as_of": self.as_of.isoformat(),
+            "ended": self.ended.isoformat() if self.ended else None,
+            "outcome": self.outcome,
+            "exit": int(self.exit),
+            "identities": self.identities,
+            "planned": self.planned,
+            "sent": self.sent(),
+            "ledger": [
+                {
+                    "system": system,
+                    "stream": stream,
+                    "read": counts.read,
+                    "used": counts.used,
+                    "unchanged": counts.unchanged,
+                    "parked": counts.parked,
+                    "ignored": counts.ignored,
+                    "deferred": counts.deferred,
+                }
+                for (system, stream), counts in sorted(self.ledger.items())
+            ],
+            "calls": self.calls,
+            "least_calls": self.least_calls,
+            "problems": [{"system": system, "message": str(error)} for system, error in self.problems],
+            "halted": [str(why) for why in self.halted],
+        }

@@ -1,0 +1,95 @@
+"""One pass: facts in, changes out. It reads as the picture in the README does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import structlog
+
+from connector.engine.app import App, run_id
+from connector.engine.deliver import deliver
+from connector.engine.planning import plan_all
+from connector.engine.pull import pull
+from connector.engine.report import Report
+from connector.rules.brake import Load, brake
+from connector.store import load, outbox, runs
+from connector.store.lease import Lease
+
+log = structlog.get_logger("connector.run")
+
+
+def run(app: App, *, as_of: datetime | None = None, force: str | None = None, only_deliver: bool = False) -> Report:
+    """Pull, plan, look at the brake, deliver. `force`: the reason why the brake is overruled this time.
+
+    :raises Locked: another run is at work
+    :raises StoreError: the store cannot be used
+    """
+    lease = app.lease()
+    try:
+        with _written_down(app, lease, as_of, force) as report, counting_calls(app, lease, report):
+            if not only_deliver:
+                pull(app, lease, report, force=force is not None)
+                plan_all(app, lease, report)
+            look_at_brake(app, report)
+            if not report.halted or force is not None:
+                report.halted.clear()
+                deliver(app, lease, report)
+        return report
+    finally:
+        lease.release()
+
+
+def look_at_brake(app: App, report: Report) -> None:
+    """Stop when too much of what is there would change at once."""
+    with app.reading() as conn:
+        records = load.count_records(conn)
+        loads = {
+            system: Load(alters, adds, records.get(system, 0)) for system, (alters, adds) in outbox.loads(conn).items()
+        }
+        baseline = not runs.has_delivered(conn)
+    for why in brake(loads, app.setup.config.run.guards, baseline=baseline):
+        report.halt(why)
+
+
+@contextmanager
+def _written_down(app: App, lease: Lease, as_of: datetime | None, force: str | None) -> Iterator[Report]:
+    """The run as a row of the store, from its start to its outcome."""
+    started = app.clock()
+    report = Report(run_id(started), started, as_of or started)
+    with lease.writing() as conn:
+        runs.start_run(conn, report.run, started, report.as_of, lease.token, force or "")
+    log.info("run_started", run=report.run)
+    try:
+        yield report
+    except BaseException:
+        log.error("run_failed", run=report.run)  # noqa: TRY400  the error itself is told by whoever catches it
+        raise
+    report.ended = app.clock()
+    with lease.writing() as conn:
+        runs.end_run(conn, report.run, report.ended, report.outcome, report.as_data())
+    log.info("run_ended", run=report.run, outcome=report.outcome, sent=report.sent())
+
+
+@contextmanager
+def counting_calls(app: App, lease: Lease, report: Report) -> Iterator[None]:
+    """Calls of earlier runs of the day count against the day's budget, and this run's are remembered."""
+    tz = app.setup.config.timezone
+    day = app.clock().astimezone(tz).date().isoformat()
+    before: dict[str, int] = {}
+    with app.reading() as conn:
+        for name, adapter in app.adapters.items():
+            before[name] = runs.calls_on(conn, name, day)
+            if adapter.http is not None:
+                adapter.http.charge_before(before[name])
+    start = {name: adapter.http.calls for name, adapter in app.adapters.items() if adapter.http is not None}
+    try:
+        yield
+    finally:
+        for name, adapter in app.adapters.items():
+            if adapter.http is not None:
+                report.calls[name] = adapter.http.calls - start[name]
+        with lease.writing() as conn:
+            for name, calls in report.calls.items():
+                runs.set_calls(conn, name, day, before[name] + calls)

@@ -1,0 +1,233 @@
+"""Keys for comparing what people typed: mail addresses, domains, telephone and other numbers, prefectures.
+
+Every function is idempotent (a key is its own key) and takes any text there is: what cannot be a key gives None.
+Keys are for comparing only; what is written to a system is the value as it was typed. Names of people and companies
+are in `cleanse_names`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Literal
+
+import phonenumbers
+from publicsuffixlist import PublicSuffixList
+
+# Control characters but white space, soft hyphen, fillers, variation selectors, zero-width and bidi marks, tags, and
+# half surrogates, which come out of broken CSV and JSON and can neither be stored nor sent.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―⁃−˗─━", "-"))
+
+
+def fold(raw: str) -> str:
+    """Text as it is compared: NFKC, nothing invisible, one kind of dash, single spaces."""
+    # Invisible characters go first: what they kept apart may compose.
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", raw))
+    return " ".join(text.translate(_DASHES).split())
+
+
+def words(table: str) -> frozenset[str]:
+    """The words of a table of data, as these files write them."""
+    return frozenset(table.split())
+
+
+# --- mail addresses ---------------------------------------------------------------------------------------------------
+
+_LONGEST_ADDRESS = 254
+
+# Permissive on purpose: old docomo and au addresses have dots where no RFC allows them (`taro.@docomo.ne.jp`).
+_ADDRESS = re.compile(
+    r"(?:[^<]*<)?(?:mailto:)?"
+    r"(?P<local>[^\s@<>()\[\],;:\"\\]+)@(?P<host>[^\s@<>()\[\],;:\"\\/?#]+?)"
+    r"(?:\?[^>]*)?>?"
+)
+_HOST = re.compile(r"(?:[\w-]+\.)+[\w-]+")
+
+
+@lru_cache(maxsize=16_384)
+def email_key(raw: str, plus_tags: Literal["strip", "keep"] = "strip") -> str | None:
+    """The address as a key: folded, in lower case, out of `Name <a@b>` and `mailto:`, without `+tag`.
+
+    At Gmail, dots in the local part go too: to Google they are not there.
+    """
+    match = _ADDRESS.fullmatch(fold(raw[:2000]).lower())
+    host = _host(match["host"]) if match else None
+    if match is None or host is None:
+        return None
+    local = match["local"]
+    if plus_tags == "strip":
+        local = local.partition("+")[0] or local
+    if host in ("gmail.com", "googlemail.com"):
+        host, local = "gmail.com", local.replace(".", "") or local
+    key = f"{local}@{host}"
+    return key if len(key) <= _LONGEST_ADDRESS else None
+
+
+def _host(raw: str) -> str | None:
+    """A host with at least two labels, as DNS spells it."""
+    host = raw.replace("。", ".").removesuffix(".")
+    if len(host) > _LONGEST_ADDRESS or not _HOST.fullmatch(host):
+        return None
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return None
+
+
+_ROLES = words(
+    """
+    info information infomation contact contactus inquiry inquiries otoiawase toiawase support helpdesk service services
+    customer customers desk office reception uketsuke front center centre sales eigyo eigyou eigyoubu eigyobu hanbai
+    order orders juchu hacchu shop store webmaster postmaster hostmaster admin administrator administration system
+    systems network joho johosys jouhou security abuse
+    soumu somu soumubu somubu keiri keiribu keiei keieikikaku jinji jinjibu jimu jimukyoku kanri kanribu kikaku kikakubu
+    koho kouhou houmu homu recruit recruiting recruitment saiyo saiyou career accounting account accounts finance
+    billing invoice seikyu legal press media news newsletter mailmagazine mailmag magazine marketing mktg
+    kaihatsu gijutsu gijyutsu koujou kojo seizou seizo hinshitsu kobai koubai shizai purchase purchasing butsuryu
+    logistics honsha honten shiten group team staff members jimusho event events seminar privacy noreply donotreply
+    """
+)
+# Roles only where they are the whole local part: beside another word they may belong to a person's own address.
+_LONE_ROLES = words(
+    """
+    mail email e-mail help cs ec it hr pr ir web www site sale root sys noc jobs all everyone minna member master
+    no-reply no_reply do-not-reply mailer-daemon bounce bounces test testing tester tesuto dummy sample example user
+    guest aaa abc xxx none null
+    """
+)
+
+
+def is_role_mailbox(local: str) -> bool:
+    """Whether a local part names a role, a team or nobody: `info`, `sales2`, `info-tokyo`, `kansai.eigyo`, `test`."""
+    name = local.lower().rstrip("0123456789").rstrip("-_.")
+    parts = re.split(r"[-_.]", name)
+    return name in _LONE_ROLES or name in _ROLES or parts[0] in _ROLES or parts[-1] in _ROLES
+
+
+# --- domains ----------------------------------------------------------------------------------------------------------
+
+# Mail for everybody: by itself such a domain says nothing about an employer. Subdomains count as well.
+_FREE_MAIL = words(
+    """
+    gmail.com googlemail.com yahoo.co.jp yahoo.ne.jp ymail.ne.jp yahoo.com ymail.com rocketmail.com yahoo.co.uk
+    yahoo.fr yahoo.de outlook.com outlook.jp hotmail.com hotmail.co.jp hotmail.co.uk hotmail.fr live.jp live.com msn.com
+    passport.com windowslive.com icloud.com me.com mac.com aol.com aol.jp proton.me protonmail.com pm.me
+    tutanota.com zoho.com gmx.com gmx.de gmx.net web.de mail.com mail.ru yandex.ru yandex.com fastmail.com hey.com
+    qq.com 163.com 126.com sina.com sohu.com foxmail.com naver.com daum.net hanmail.net nate.com kakao.com
+    inbox.com hushmail.com mailinator.com comcast.net verizon.net att.net sbcglobal.net orange.fr free.fr t-online.de
+    excite.co.jp infoseek.jp goo.jp mail.goo.ne.jp livedoor.com auone.jp fc2.com
+    docomo.ne.jp mopera.net mopera.ne.jp ezweb.ne.jp au.com uqmobile.jp softbank.ne.jp i.softbank.jp vodafone.ne.jp
+    jp-t.ne.jp jp-d.ne.jp jp-h.ne.jp jp-k.ne.jp jp-r.ne.jp jp-s.ne.jp jp-n.ne.jp jp-q.ne.jp jp-c.ne.jp
+    disney.ne.jp willcom.com pdx.ne.jp wcm.ne.jp y-mobile.ne.jp ymobile.ne.jp ymobile1.ne.jp emnet.ne.jp emobile.ne.jp
+    bbexcite.jp rakumail.jp mineo.jp
+    nifty.com nifty.ne.jp biglobe.ne.jp biglobe.jp ocn.ne.jp so-net.ne.jp so-net.jp plala.or.jp dion.ne.jp odn.ne.jp
+    odn.ad.jp hi-ho.ne.jp asahi-net.or.jp home.ne.jp zaq.ne.jp zaq.jp eonet.ne.jp infoweb.ne.jp dti.ne.jp dream.com
+    wakwak.com sannet.ne.jp commufa.jp cty-net.ne.jp tiki.ne.jp mbn.or.jp ybb.ne.jp bb-east.ne.jp bb-west.ne.jp
+    megaegg.ne.jp enjoy.ne.jp pikara.ne.jp bbiq.jp t-com.ne.jp tokai.or.jp thn.ne.jp wbs.ne.jp itscom.net
+    starcat.ne.jp katch.ne.jp janis.or.jp interlink.or.jp alpha-net.ne.jp bekkoame.ne.jp gol.com
+    """
+)
+
+
+def domain_of(raw: str) -> str | None:
+    """The host of a mail address or a website, in lower case, as DNS spells it."""
+    text = fold(raw[:2000]).lower()
+    if "@" in text and "//" not in text:
+        address = email_key(text)
+        return address.rpartition("@")[2] if address else None
+    return _host(re.split(r"[/?#:]", re.sub(r"^[a-z][a-z0-9+.-]*://", "", text), maxsplit=1)[0])
+
+
+def is_free_mail(domain: str, extra: frozenset[str] = frozenset()) -> bool:
+    """Whether everybody may have an address there: free mail, carriers, internet providers, and `extra`."""
+    while domain:
+        if domain in _FREE_MAIL or domain in extra:
+            return True
+        domain = domain.partition(".")[2]
+    return False
+
+
+@lru_cache(maxsize=16_384)
+def corporate_domain(raw: str, free: frozenset[str] = frozenset()) -> str | None:
+    """The registrable domain of the organisation behind an address, host or website: `a.b.co.jp` gives `b.co.jp`.
+
+    None for free mail (`free`: more of it), and for endings that do not exist: the typing error `.co.p` would
+    otherwise become one organisation for everyone.
+    """
+    domain = domain_of(raw)
+    if domain is None or is_free_mail(domain, free):
+        return None
+    return _suffixes().privatesuffix(domain)
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    """The list that comes with the library, parsed at first use: it takes a tenth of a second."""
+    return PublicSuffixList(accept_unknown=False)
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+_LONG_MARK = str.maketrans("ー", "-")
+_PHONE_LABEL = re.compile(r"\(?(?:代表|代|直通|携帯|電話|tel)\)?[:.]?", re.IGNORECASE)
+_EXTENSION = re.compile(r"(?:内線|内|ext|#|;|,|x\s*\d).*", re.IGNORECASE)
+
+
+@lru_cache(maxsize=16_384)
+def phone_key(raw: str) -> str | None:
+    """A valid telephone number as E.164, Japanese unless it says otherwise; without extension and labels.
+
+    The leading 0 that a spreadsheet took away comes back.
+    """
+    text = fold(raw[:200]).translate(_LONG_MARK)
+    text = _EXTENSION.sub("", _PHONE_LABEL.sub("", text))
+    try:
+        number = phonenumbers.parse(text, "JP")
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def corporate_number(raw: str) -> str | None:
+    """A 法人番号: 13 digits whose first is the check digit of the others. Also out of an invoice number (`T` + it)."""
+    text = re.sub(r"[\s-]", "", fold(raw[:200]).translate(_LONG_MARK)).upper().removeprefix("T")
+    if not re.fullmatch(r"[0-9]{13}", text) or not int(text):
+        return None
+    weighted = sum(int(digit) * (1 + position % 2) for position, digit in enumerate(reversed(text[1:])))
+    return text if int(text[0]) == 9 - weighted % 9 else None
+
+
+def postal_code(raw: str) -> str | None:
+    """The seven digits of a 郵便番号."""
+    text = re.sub(r"[〒\s-]", "", fold(raw[:200]).translate(_LONG_MARK))
+    return text if re.fullmatch(r"[0-9]{7}", text) else None
+
+
+_PREFECTURES = words(
+    """
+    北海道 青森県 岩手県 宮城県 秋田県 山形県 福島県 茨城県 栃木県 群馬県 埼玉県 千葉県 東京都 神奈川県 新潟県 富山県
+    石川県 福井県 山梨県 長野県 岐阜県 静岡県 愛知県 三重県 滋賀県 京都府 大阪府 兵庫県 奈良県 和歌山県 鳥取県 島根県
+    岡山県 広島県 山口県 徳島県 香川県 愛媛県 高知県 福岡県 佐賀県 長崎県 熊本県 大分県 宮崎県 鹿児島県 沖縄県
+    """
+)
+_PREFECTURE = re.compile("|".join(_PREFECTURES))
+_SHORT_PREFECTURES = {name[:-1]: name for name in _PREFECTURES if name != "北海道"}
+_POSTAL_PREFIX = re.compile(r"^(?:〒 ?)?[0-9]{3}-?[0-9]{4}(?![0-9-]) ?")
+
+
+def split_prefecture(raw: str) -> tuple[str | None, str]:
+    """The prefecture an address begins with, and the rest; `東京` alone is 東京都. A 郵便番号 in front goes."""
+    text = _POSTAL_PREFIX.sub("", fold(raw))
+    if text in _SHORT_PREFECTURES:
+        return _SHORT_PREFECTURES[text], ""
+    match = _PREFECTURE.match(text)
+    return (match[0], text[match.end() :].lstrip()) if match else (None, text)

@@ -1,0 +1,165 @@
+"""Keys for comparing names of people and companies. As in `cleanse`: idempotent, for any text, never written back."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import jaconv
+
+from connector.rules.cleanse import fold, words
+
+_LONGEST_NAME = 200
+"""What is longer is a text, not a name."""
+
+
+def _pairs(table: str) -> dict[str, str]:
+    return {pair[0]: pair[1] for pair in table.split()}
+
+
+STRICT = _pairs(
+    """
+    邊辺 邉辺 齋斎 齊斉 髙高 﨑崎 嵜崎 㟢崎 𠮷吉 濵浜 濱浜 澤沢 櫻桜 廣広 德徳 惠恵 眞真 國国 圀国
+    學学 斈学 實実 寳宝 寶宝 榮栄
+    靜静 瀨瀬 瀧滝 槇槙 萬万 與与 豐豊 彌弥 禮礼 壽寿 壯壮 淸清 祿禄 曾曽 增増 藏蔵 薮藪 籔藪 鹽塩 關関 縣県 圓円
+    應応 會会 繪絵 壹壱 貳弐 衞衛 爲為 營営 驛駅 緣縁 奧奥 溫温 穩穏 樂楽 勸勧 卷巻 觀観 嚴厳 巖巌 龜亀 氣気 歸帰 擧挙
+    峽峡 堯尭 曉暁 勳勲 勛勲 薰薫 鷄鶏 藝芸 儉倹 劍剣 剱剣 釼剣 檢検 顯顕 權権 黃黄 橫横 恆恒 鑛鉱 號号 黑黒 濟済 參参
+    產産 贊賛 蠶蚕 絲糸 齒歯 兒児 寫写 釋釈 收収 從従 澁渋 澀渋 縱縦 肅粛 敍叙 將将 奬奨 條条 乘乗 淨浄 疊畳 讓譲 愼慎
+    盡尽 粹粋 穗穂 隨随 數数 聲声 攝摂 專専 淺浅 錢銭 禪禅 雙双 莊荘 總総 聰聡 卽即 續続 對対 體体 帶帯 臺台 擇択 擔担
+    單単 團団 彈弾 晝昼 蟲虫 廳庁 聽聴 鎭鎮 鐵鉄 銕鉄 鐡鉄 點点 轉転 傳伝 燈灯 當当 稻稲 獨独 讀読 腦脳 賣売 麥麦 發発
+    髮髪 祕秘 拂払 佛仏 變変 步歩 萠萌 每毎 滿満 譯訳 藥薬 遙遥 樣様 謠謡 譽誉 來来 賴頼 覽覧 兩両 凉涼 綠緑 勵励 靈霊
+    齡齢 曆暦 歷歴 戀恋 勞労 郞郎 錄録 灣湾 亙亘 嶌嶋 栁柳 桺柳 桒桑 𣘺橋 槗橋 枩松 柗松 舩船 𠩤原 圡土 戶戸 曻昇 渊淵
+    凞熙 煕熙 鷗鴎 檜桧 靏鶴 靍鶴 靎鶴 吳呉 俠侠 啓啟 彥彦 晉晋 寬寛 寕寧 夛多 㐂喜 亰京 敎教 昻昂 柹柿 枾柿 豎竪 壺壷
+    禰祢 螢蛍 蔣蒋 鄕郷 鄉郷 銳鋭 鄰隣 冲沖 蘆芦 珎珍 瑤瑶 飜翻 經経 繩縄 穰穣 顏顔 姬姫 逹達 廐厩 廏厩 籠篭 蠣蛎
+    ヶケ ヵカ
+    """
+)
+"""The same character in another shape: old and new forms, variants of one family register or another."""
+
+LOOSE = _pairs(
+    """
+    斉斎 嶋島 冨富 舘館 峯峰 龍竜 埜野 嶽岳 碕崎 埼崎 邨村 渕淵 桝枡 舛枡 椙杉 杦杉 穐秋 籐藤 薗園 阪坂 凛凜 諌諫 鴈雁 睿叡
+    喆哲 苅刈 穎頴 廸迪 悳徳 迺乃 畠畑 礒磯 湧涌 絋紘 耀燿 晧皓 駈駆 罡岡 崗岡 洌冽
+    """
+)
+"""Different characters that are often typed for each other. For people; it would join namesakes among companies."""
+
+_STRICT = str.maketrans(STRICT)
+_LOOSE = str.maketrans(LOOSE)
+
+
+def _unrepeat(text: str) -> str:
+    """佐々木 as 佐佐木."""
+    return re.sub(r"(.)(々+)", lambda match: match[1] * (1 + len(match[2])), text)
+
+
+# --- companies --------------------------------------------------------------------------------------------------------
+
+# Without the forms of law, tax and audit firms: those tell apart independent firms of one brand.
+_FORM_WORDS = words(
+    """
+    株式会社 有限会社 合同会社 合資会社 合名会社 相互会社 特定目的会社 有限責任事業組合 農事組合法人
+    一般社団法人 公益社団法人 社団法人 一般財団法人 公益財団法人 財団法人 特定非営利活動法人 npo法人
+    医療法人社団 医療法人財団 社会医療法人 医療法人 社会福祉法人 学校法人 宗教法人
+    独立行政法人 地方独立行政法人 国立研究開発法人 国立大学法人 公立大学法人
+    """
+)
+_FORMS = "|".join(sorted(_FORM_WORDS, key=len, reverse=True))  # longest first, as an alternation needs them
+_SHORT_FORMS = "株|有|合|同|資|名|相|財|社|医|学|福|独|宗|特非|一社|一財|公社|公財|カ|ユ|ド"
+_BRACKETED_FORM = re.compile(rf"\((?:{_SHORT_FORMS})(?:\)|$)|^(?:{_SHORT_FORMS})\)")
+_LATIN_FORMS = (
+    r"co|company|corp|corporation|inc|incorporated|ltd|limited|llc|llp|plc|gmbh|ag|s\.?a|b\.?v|pte|pty"
+    r"|k\.?k|g\.?k|kabushiki kaisha|kabushiki gaisha|godo kaisha"
+)
+_BRANCH = "支店|支社|営業所|事業所|出張所|本社|本店"
+_PLACE_WORDS = words(
+    """
+    北海道 青森 岩手 宮城 秋田 山形 福島 茨城 栃木 群馬 埼玉 千葉 東京 神奈川 新潟 富山 石川 福井 山梨 長野 岐阜 静岡
+    愛知 三重 滋賀 京都 大阪 兵庫 奈良 和歌山 鳥取 島根 岡山 広島 山口 徳島 香川 愛媛 高知 福岡 佐賀 長崎 熊本 大分 宮崎
+    鹿児島 沖縄 札幌 仙台 さいたま 横浜 川崎 相模原 浜松 名古屋 堺 神戸 北九州 関東 関西 中部 東北 九州 東海 北陸 四国
+    首都圏 東日本 西日本
+    """
+)
+_HEAD = re.compile(rf"^(?:{_FORMS})[\s・,.]*")
+_TAIL = re.compile(
+    rf"(?:{_FORMS})$"
+    rf"|[\s,.()・&-]+(?:{_LATIN_FORMS})\.?$"
+    rf"|[\s・/]\S{{0,15}}(?:{_BRANCH})$"  # a word of its own
+    rf"|(?:{_FORMS})\S{{0,15}}(?:{_BRANCH})$"  # right behind the legal form
+    rf"|(?:{"|".join(_PLACE_WORDS)})(?:{_BRANCH})$"
+    r"|(?<!日)本社$"  # but not the end of 日本社
+)
+_SMALL_KANA = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
+_NOT_A_COMPANY = words(
+    "なし 無し 不明 未入力 未定 未登録 個人 個人事業主 該当なし 無職 自営 自営業 フリーランス 学生 主婦 テスト"
+    " test aaa none null na unknown"
+)
+
+
+@lru_cache(maxsize=16_384)
+def company_key(raw: str) -> str | None:
+    """The core of a company's name: without legal form, branch, spaces and signs; old shapes of kanji folded.
+
+    Words of a group (ホールディングス, グループ), of a place or a trade stay: they tell companies apart.
+    """
+    text = fold(raw[: 10 * _LONGEST_NAME]).lower()
+    if len(text) > _LONGEST_NAME:
+        return None
+    text = _unrepeat(_BRACKETED_FORM.sub(" ", text).translate(_STRICT)).translate(_SMALL_KANA)
+    text = re.sub(r"(?<=[ァ-ヺ])-(?=[ァ-ヺ])", "ー", text)
+    core = _trim(re.sub(r"[^\w&+]|_", "", _trim(text.strip())))
+    core = re.sub(r"(?<=[ァ-ヺ])一(?=[ァ-ヺ])", "ー", core)
+    core = re.sub(r"ー+(?![ァ-ヺー])", "", core)
+    return None if core in _NOT_A_COMPANY or not core.strip("0&+") else core
+
+
+def _trim(text: str) -> str:
+    """Without legal forms at either end and without the branch at the end."""
+    while (shorter := _TAIL.sub("", _HEAD.sub("", text)).strip()) != text:
+        text = shorter
+    return text
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】")
+_HONORIFIC = re.compile(r"(?<=..)(?:様|殿|先生|さん|さま|氏)$")
+_TITLES = words("mr mrs ms miss dr prof")
+_NOBODY = words(
+    "なし 無し 不明 未入力 未定 未登録 名無し 匿名 担当 担当者 ご担当 ご担当者 御担当 御担当者 てすと"
+    " test aaa none null unknown na"
+)
+
+
+def name_key(family: str = "", given: str = "", full: str = "") -> str | None:
+    """A person's name for comparing, from its two parts where both are known, else from the whole.
+
+    Japanese: one word, katakana as hiragana, variants of kanji folded (`STRICT` and `LOOSE`). Other scripts: the words
+    in alphabetical order, without accents, so that `YAMADA Taro` equals `Taro Yamada`.
+    """
+    return _name_key(f"{family} {given}" if family.strip() and given.strip() else full or family or given)
+
+
+@lru_cache(maxsize=16_384)
+def _name_key(raw: str) -> str | None:
+    text = fold(raw[: 10 * _LONGEST_NAME]).lower()
+    if len(text) > _LONGEST_NAME:
+        return None
+    text = _BRACKETS.sub(" ", text)
+    key = _japanese(text) if JAPANESE.search(text) else _western(text)
+    return None if key in _NOBODY or not key.strip("0 ") else key
+
+
+def _japanese(text: str) -> str:
+    name = re.sub(r"[\W_]", "", text)
+    while (shorter := _HONORIFIC.sub("", name)) != name:
+        name = shorter
+    return jaconv.kata2hira(_unrepeat(name.translate(_STRICT).translate(_LOOSE)))
+
+
+def _western(text: str) -> str:
+    plain = "".join(c for c in unicodedata.normalize("NFD", text.replace("'", "")) if not unicodedata.combining(c))
+    words = re.sub(r"[\W_]", " ", plain).split()
+    return " ".join(sorted(word for word in words if word not in _TITLES))
