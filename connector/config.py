@@ -105,7 +105,7 @@ class Config(Spec):
     """Language of the texts that reps and marketers read in their systems."""
     store: str = "sqlite:///data/connector.db"
     """Where the store is: `sqlite:///data/connector.db` or `postgresql+psycopg://...`."""
-    store_url: dict[str, str] = {}
+    store_url: dict[str, str] = Field(default_factory=dict)
     """A reference to the store's URL instead, when it holds a password: `{env: NAME}` or `{file: PATH}`."""
     mappings: str = "mappings"
     """Folder of the mappings, beside this file."""
@@ -142,7 +142,8 @@ class Setup:
 
     def needs(self, system: str) -> Needs:
         """What the mappings ask of a system."""
-        return needs_of(system, self.rules, [(d.object, d.fields) for d in self.deals if d.system == system])
+        deals = [(d.object, {str(word): to for word, to in d.fields.items()}) for d in self.deals if d.system == system]
+        return needs_of(system, self.rules, deals)
 
 
 def load(path: Path) -> Setup:
@@ -184,9 +185,10 @@ class _Reader:
         )
         deals = tuple(self._each(found["deals"], DealMapping))
         identity = next(iter(self._each(found["identity"], IdentityRules, whole=True)), IdentityRules())
-        checks = Checks(systems, roles, self.problems)
-        rules = checks.resolve(rules)
-        checks.all(rules, [(deal.system, deal.mark_of("in")) for deal in deals])
+        if len(systems) == len(config.systems):  # otherwise every mention of the others would look wrong too
+            checks = Checks(systems, roles, self.problems)
+            rules = checks.resolve(rules)
+            checks.all(rules, [(deal.system, deal.mark_of("in")) for deal in deals])
         return Setup(
             config, self.path.parent, systems, roles, identity, deals, rules, self.hash.hexdigest(),
             [p for p in self.problems if p.severity == "warning"],

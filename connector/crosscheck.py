@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from connector.changes import AddToList, CreatePerson, RaiseAlert
-from connector.errors import Problem, text
+from connector.errors import Problem, Text, text
 from connector.model import Role
 from connector.ports import Adapter, Needs, ObjectNeeds
 from connector.rules.alert import AlertRule
@@ -79,13 +79,14 @@ class Checks:
         self._one_writer(rules)
         self._ids(rules)
         self._lists(rules)
-        for rule in (*rules.alerts, *rules.protect, *rules.nurture):
-            self._scores_of(rule.when, rules)
+        whens = [r.when for r in rules.alerts] + [r.when for r in rules.protect] + [r.when for r in rules.nurture]
+        for when in whens:
+            self._scores_of(when, rules)
         for spec in rules.scores.values():
             self.problems += lint(spec)
 
-    def _say(self, mark: Mark, what, fix=None, severity="error") -> None:  # type: ignore[no-untyped-def]  # as Mark.problem
-        self.problems.append(mark.problem(what, fix, severity))
+    def _say(self, mark: Mark, what: Text, fix: Text | None = None) -> None:
+        self.problems.append(mark.problem(what, fix))
 
     def _system(self, name: str, mark: Mark) -> bool:
         if name in self.systems:

@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
 from typing import Annotated, Any, Protocol, Self
@@ -492,8 +493,6 @@ class Http:
         self.base_url = check_base_url(base_url)
         self.options = options
         self.judge, self.clock, self.sleep, self.utcnow = judge, clock, sleep, utcnow
-        proxy = options.proxy.reveal() if isinstance(options.proxy, Secret) else options.proxy
-        self.proxies = {"http": proxy, "https": proxy} if proxy else {}
         self.calls = 0
         """Requests sent in this run, retries included."""
         self.server_time: datetime | None = None
@@ -507,6 +506,13 @@ class Http:
         self.session = _Session(self)
         """To be handed to a vendor's client library: what goes through it is protected in the same way. It takes
         `repeatable=` beside the arguments of requests, and gives the answer back whatever its status."""
+
+    @cached_property
+    def proxies(self) -> dict[str, str]:
+        """The proxy as requests wants it; a reference is read when it is first needed."""
+        proxy = self.options.proxy
+        found = proxy.reveal() if isinstance(proxy, Secret) else proxy
+        return {"http": found, "https": found} if found else {}
 
     @property
     def calls_today(self) -> int:

@@ -121,8 +121,8 @@ class Spec(BaseModel):
             problems: list[Problem] = (info.context or {}).setdefault("problems", [])
             problems.append(data.key_marks[key].problem(*unknown_key(key, known)))
         built = handler({key: value for key, value in data.items() if key in known})
-        built._mark = data.mark
-        built._marks = data.marks
+        built._mark = data.mark  # noqa: SLF001  of our own class
+        built._marks = data.marks  # noqa: SLF001  as above
         return built
 
 
@@ -237,14 +237,14 @@ def read_yaml_text(content: str, shown: str) -> tuple[Any, list[Problem]]:
     """As `read_yaml`, from text."""
     builder = _Builder(shown)
     try:
-        loader = yaml.SafeLoader(content)
+        loader: Any = yaml.SafeLoader(content)
         try:
             loader.check_event(yaml.StreamStartEvent)
             root = builder.document(loader)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        at = error.problem_mark or error.context_mark
+        at: Any = error.problem_mark or error.context_mark
         mark = Mark(shown, at.line + 1, at.column + 1) if at else Mark(shown, 0, 0)
         builder.problems.append(
             mark.problem(text("not YAML: {why}", "YAML として読めません: {why}", why=error.problem))
@@ -264,7 +264,7 @@ class _Builder:
         self.shown = shown
         self.problems: list[Problem] = []
 
-    def document(self, loader: yaml.SafeLoader) -> Any:
+    def document(self, loader: Any) -> Any:
         root: Any = None
         seen = False
         while True:
@@ -280,13 +280,13 @@ class _Builder:
             root = self._value(loader, loader.get_event(), 1)
 
     def _mark(self, event: yaml.Event) -> Mark:
-        at = event.start_mark
+        at: Any = event.start_mark
         return Mark(self.shown, at.line + 1, at.column + 1)
 
-    def _value(self, loader: yaml.SafeLoader, event: yaml.Event, depth: int) -> Any:
+    def _value(self, loader: Any, event: yaml.Event, depth: int) -> Any:
         mark = self._mark(event)
         if depth > MAX_DEPTH:
-            at = event.start_mark
+            at: Any = event.start_mark
             raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=at)
         if isinstance(event, yaml.AliasEvent):
             self.problems.append(
@@ -304,14 +304,14 @@ class _Builder:
             return self._sequence(loader, mark, depth)
         return self._mapping(loader, mark, depth)
 
-    def _sequence(self, loader: yaml.SafeLoader, mark: Mark, depth: int) -> Items:
+    def _sequence(self, loader: Any, mark: Mark, depth: int) -> Items:
         items = Items(mark)
         while not isinstance(event := loader.get_event(), yaml.SequenceEndEvent):
             items.marks.append(self._mark(event))
             items.append(self._value(loader, event, depth + 1))
         return items
 
-    def _mapping(self, loader: yaml.SafeLoader, mark: Mark, depth: int) -> Block:
+    def _mapping(self, loader: Any, mark: Mark, depth: int) -> Block:
         block = Block(mark)
         while not isinstance(event := loader.get_event(), yaml.MappingEndEvent):
             at = self._mark(event)

@@ -40,7 +40,7 @@ from connector.model import (
     Value,
 )
 from connector.ports import Adapter, Finding, Needs, Page, Receipt, Reject
-from connector.spec import Spec
+from connector.spec import Spec, Word
 
 PERSON = "person"
 
@@ -50,7 +50,7 @@ class Config(Spec):
 
     type: str = "memory"
     """The word that chooses this adapter."""
-    role: Role
+    role: Word[Role]
     """Which side of the loop it plays: ma or sfa."""
     page_size: int = 2
     """Records per page."""

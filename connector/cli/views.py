@@ -147,7 +147,7 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
         return [head, *(("+", place, f"{name}: {_shown(value)}", "") for name, value in change.values.items())]
     if isinstance(change, RaiseAlert):
         return [
-            ("!", f"{change.system}/{change.deal or change.person or ''}", f"{change.title} → {change.owner_id}", why)
+            ("!", str(change.deal or change.person or change.system), f"{change.title} → {change.owner_id}", why)
         ]
     if isinstance(change, AddTouchpoint):
         return [("+", str(change.person), change.title, why)]

@@ -22,7 +22,7 @@ from connector.errors import AdapterError, ConnectorError, Exhausted, Throttled,
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
 from connector.rules.alert import pace
-from connector.store import facts, load, outbox, runs
+from connector.store import load, outbox, people, runs, touchpoints
 from connector.store.lease import Lease
 from connector.store.outbox import Wish
 from connector.store.runs import Counts
@@ -212,14 +212,14 @@ def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish
 def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:
     """What was written is what we last saw there: reading it back will be no news."""
     if isinstance(change, SetFields):
-        facts.write_back(conn, change.ref, change.values, _own_key(change), now)
+        people.write_back(conn, change.ref, change.values, _own_key(change), now)
     elif isinstance(change, AddToList):
-        facts.set_member(conn, change.system, change.list, change.person.id, on_list=True, at=now)
+        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, at=now)
     elif isinstance(change, RemoveFromList):
-        facts.set_member(conn, change.system, change.list, change.person.id, on_list=False, at=now)
+        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, at=now)
     elif isinstance(change, CreatePerson) and receipt.remote_id:
-        no = facts.ensure_people(conn, [Ref(change.system, change.object, receipt.remote_id)], now)
-        facts.assign(conn, dict.fromkeys(no.values(), change.identity))
+        no = people.ensure_people(conn, [Ref(change.system, change.object, receipt.remote_id)], now)
+        people.assign(conn, dict.fromkeys(no.values(), change.identity))
 
 
 def _own_key(change: SetFields) -> str | None:

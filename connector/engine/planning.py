@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from connector.changes import AnyChange, Plan, RaiseAlert
+from connector.changes import AnyChange, Outcome, Plan, RaiseAlert, Withheld
 from connector.engine.app import App
 from connector.engine.report import Report
 from connector.model import Kind
@@ -17,8 +17,9 @@ from connector.rules.alert import release_time
 from connector.rules.columns import Touchpoints
 from connector.rules.plan import Facts, Rules, plan
 from connector.rules.view import World
-from connector.store import facts, load, outbox, runs
+from connector.store import load, outbox, runs
 from connector.store.lease import Lease
+from connector.store.marks import mark_all
 
 log = structlog.get_logger("connector.plan")
 
@@ -91,7 +92,7 @@ def _not_before(app: App, planned: Planned, now: datetime) -> dict[str, datetime
 def note_rules(conn: Connection, digest: str) -> None:
     """When the configuration changed since the last planning, everybody is planned anew."""
     if runs.remembered(conn, "rules") != digest:
-        facts.mark_all(conn)
+        mark_all(conn)
         runs.remember(conn, "rules", digest)
 
 
@@ -101,7 +102,9 @@ def preview(app: App, as_of: datetime) -> tuple[list[AnyChange], Plan]:
         world = app.world(conn, as_of)
         everybody = runs.remembered(conn, "rules") != app.setup.digest
     fresh: list[AnyChange] = []
-    changes, outcomes, withheld = [], [], []
+    changes: list[AnyChange] = []
+    outcomes: list[Outcome] = []
+    withheld: list[Withheld] = []
     for planned in all_chunks(app, world) if everybody else chunks(app, world):
         with app.reading() as conn:
             fresh += outbox.fresh(conn, planned.plan.changes)

@@ -17,8 +17,21 @@ from connector.engine.report import Report
 from connector.errors import AdapterError, Halted, text
 from connector.model import Company, Deal, DealPerson, Gone, Membership, Owner, Person, Ref, Touchpoint
 from connector.ports import Adapter, Page
-from connector.rules.identify import company_of, company_of_record, identify, keep_ids, keys_of, new_id
-from connector.store import facts, runs
+from connector.rules.cleanse import corporate_domain
+from connector.rules.identify import (
+    Key,
+    Keys,
+    assign_company,
+    company_id_of,
+    identify,
+    keep_ids,
+    keys_of,
+    new_id,
+)
+from connector.store import deals as deal_store
+from connector.store import people as people_store
+from connector.store import runs
+from connector.store import touchpoints as touchpoint_store
 from connector.store.lease import Lease
 from connector.store.runs import Counts
 
@@ -71,24 +84,30 @@ def _pull_stream(
 
 
 def _guard_empty(app: App, name: str, stream: str, page: Page, position: runs.Position | None) -> None:
-    if app.setup.config.run.guards.empty_source != "stop" or not page.complete:
+    guards = app.setup.config.run.guards
+    if guards.empty_source != "stop" or not page.complete:
         return
-    size = sum(len(r.members) if isinstance(r, Membership) else 1 for r in page.records)
-    had = position.last_count if position else None
-    if had and not size:
-        raise Halted(
-            text(
-                "{system} {stream} had {n} records and is empty now",
-                "{system} の {stream} は前回{n}件でしたが空になりました",
-                system=name,
-                stream=stream,
-                n=had,
-            ),
-            fix=text(
-                "if that is right, run again with --force",
-                "正しい場合は --force を付けて再実行してください",
-            ),
-        )
+    emptied = [record for record in page.records if isinstance(record, Membership) and not record.members]
+    with app.reading() as conn:
+        had = {r.list: touchpoint_store.count_members(conn, name, r.list) for r in emptied}
+    if not page.records and position is not None:
+        had[stream] = position.last_count or 0
+    for what, count in had.items():
+        if count >= max(1, guards.at_least):
+            raise _empty(name, what, count)
+
+
+def _empty(system: str, what: str, count: int) -> Halted:
+    return Halted(
+        text(
+            "{system}: {what} had {n} records and is empty now",
+            "{system}: {what} は前回{n}件でしたが空になりました",
+            system=system,
+            what=what,
+            n=count,
+        ),
+        fix=text("if that is right, run again with --force", "正しい場合は --force を付けて再実行してください"),
+    )
 
 
 def store_page(conn: Connection, setup: Setup, page: Page, at: datetime) -> Counts:
@@ -98,67 +117,75 @@ def store_page(conn: Connection, setup: Setup, page: Page, at: datetime) -> Coun
         by_type[type(record)].append(record)
     used = 0
     if owners := by_type.pop(Owner, None):
-        used += facts.put_owners(conn, owners)
+        used += deal_store.put_owners(conn, owners)
     if companies := by_type.pop(Company, None):
-        used += facts.put_companies(conn, [_with_company(c, setup) for c in companies], at)
+        used += deal_store.put_companies(conn, [_with_company(c, setup) for c in companies], at)
     if people := by_type.pop(Person, None):
         used += _people(conn, setup, people, at)
     if gone := by_type.pop(Gone, None):
         used += _gone(conn, setup, gone, at)
     if deals := by_type.pop(Deal, None):
-        used += facts.put_deals(conn, deals, at)
+        used += deal_store.put_deals(conn, deals, at)
     if parts := by_type.pop(DealPerson, None):
-        used += facts.put_deal_people(conn, parts, at)
+        used += deal_store.put_deal_people(conn, parts)
     if touchpoints := by_type.pop(Touchpoint, None):
-        used += facts.put_touchpoints(conn, touchpoints, at)
-    members = 0
+        used += touchpoint_store.put_touchpoints(conn, touchpoints, at)
     for membership in by_type.pop(Membership, []):
-        changed = facts.put_membership(conn, membership, at)
-        used += min(changed, 1)
-        members += 1
+        used += min(touchpoint_store.put_membership(conn, membership, at), 1)
     parked, ignored = len(page.rejects), page.ignored.total()
     return Counts(page.read, used, page.read - used - parked - ignored, parked, ignored)
 
 
 def _with_company(company: Company, setup: Setup) -> tuple[Company, str, str | None]:
-    ours, domain = company_of_record(company, setup.identity)
-    return company, ours, domain
+    """A company record with our id of it and its web domain."""
+    stand_in = Person(company.ref, {"company": company.name, "corporate_number": company.corporate_number})
+    keys = keys_of(stand_in, setup.identity)
+    # A name made of nothing but legal forms says nothing: such a record is a company by itself.
+    ours = company_id_of(keys.company or str(company.ref), keys.corporate_number)
+    return company, str(ours), corporate_domain(company.website or "")
 
 
 def _people(conn: Connection, setup: Setup, people: Sequence[Person], at: datetime) -> int:
     """Store person records with their keys and companies; how many of them are news."""
     named = {p.company_id for p in people if p.company_id}
-    by_system = {system: facts.companies_of(conn, system, named) for system in {p.ref.system for p in people}}
+    by_system = {system: deal_store.companies_of(conn, system, named) for system in {p.ref.system for p in people}}
     keys = {p.ref: keys_of(p, setup.identity) for p in people}
-    at_domain = facts.companies_at(conn, {k.domain for k in keys.values() if k.domain})
+    known = deal_store.companies_at(conn, {k.company or k.domain or "" for k in keys.values()})
     filings, domains = [], []
     for person in people:
         own = keys[person.ref]
-        company = by_system[person.ref.system].get(person.company_id or "") or company_of(own, at_domain)
-        if own.domain and company and own.company_key:
+        company = by_system[person.ref.system].get(person.company_id or "") or assign_company(own, known)
+        if company and own.domain and own.company:
             domains.append((own.domain, company))
-        filings.append(facts.Filing(person, [(k.kind, k.value) for k in own.keys], company))
-    facts.put_domains(conn, domains)
-    changed = facts.put_people(conn, filings, at)
+        filings.append(people_store.Filing(person, own.keys, company))
+    deal_store.put_domains(conn, domains)
+    changed = people_store.put_people(conn, filings, at)
     _identify(conn, setup, changed)
     return len(changed)
 
 
 def _gone(conn: Connection, setup: Setup, gone: Sequence[Gone], at: datetime) -> int:
-    changed = facts.put_gone(conn, gone, at)
+    changed = people_store.put_gone(conn, gone, at)
     _identify(conn, setup, changed)
-    return len(changed) + facts.put_deals_gone(conn, gone) + facts.put_companies_gone(conn, gone)
+    return len(changed) + deal_store.put_deals_gone(conn, gone) + deal_store.put_companies_gone(conn, gone)
 
 
 def _identify(conn: Connection, setup: Setup, nos: Iterable[int]) -> None:
     """Re-decide who is who around these records; everybody else keeps what was decided."""
-    near = facts.neighbourhood(conn, nos)
+    near = people_store.neighbourhood(conn, nos)
     if not near:
         return
-    keys = [keys_of(f.person, setup.identity, gone=f.gone, successor=f.successor) for f in near]
-    groups = identify(keys, setup.identity)
+    groups = identify([keys_of_filed(filed, setup) for filed in near], setup.identity)
     before = {f.person.ref: f.identity for f in near if f.identity}
     named = {f.person.ref: f.person.key for f in near if f.person.key and not f.gone}
-    ids = keep_ids(groups, before, named, new_id)
+    ids = keep_ids(groups, before, named, new_id, people_store.Taken(conn))
     by_ref: dict[Ref, int] = {f.person.ref: f.no for f in near}
-    facts.assign(conn, {by_ref[ref]: identity for ref, identity in ids.items()})
+    people_store.assign(conn, {by_ref[ref]: identity for ref, identity in ids.items()})
+
+
+def keys_of_filed(filed: people_store.Filed, setup: Setup) -> Keys:
+    """The identity keys of a stored record; one that is gone is tied to its successor and to nothing else."""
+    if not filed.gone:
+        return keys_of(filed.person, setup.identity)
+    ties = [filed.person.ref, *([filed.successor] if filed.successor else [])]
+    return Keys(filed.person.ref, tuple(Key("id", str(ref)) for ref in ties))

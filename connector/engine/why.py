@@ -8,10 +8,11 @@ from datetime import datetime
 from connector.changes import AnyChange, Reason, Withheld
 from connector.engine.app import App
 from connector.engine.planning import plan_chunk
+from connector.engine.pull import keys_of_filed
 from connector.errors import ConnectorError, text
 from connector.model import Person, Score
-from connector.rules.identify import identify, keys_of
-from connector.store import facts, load, outbox
+from connector.rules.identify import identify
+from connector.store import load, outbox, people
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,12 @@ def why(app: App, words: str) -> Why:
         planned = plan_chunk(conn, app.setup.rules, world, found)
         loaded = load.load(conn, found, world.as_of, ((), world.as_of))
         subject = loaded.subjects[0]
-        near = facts.neighbourhood(conn, facts.person_nos(conn, [p.ref for p in subject.identity.persons]).values())
+        near = people.neighbourhood(conn, people.person_nos(conn, [p.ref for p in subject.identity.persons]).values())
         fresh = outbox.fresh(conn, planned.plan.changes)
         history = [Sent(*row) for row in outbox.history(conn, subject.identity.id)]
         names = load.company_names(conn, [subject.identity.company] if subject.identity.company else [])
     ties: dict[str, str] = {}
-    for group in identify(
-        [keys_of(f.person, app.setup.identity, gone=f.gone, successor=f.successor) for f in near], app.setup.identity
-    ):
+    for group in identify([keys_of_filed(filed, app.setup) for filed in near], app.setup.identity):
         for edge in group.edges:
             for ref in (edge.a, edge.b):
                 ties.setdefault(str(ref), edge.rule)

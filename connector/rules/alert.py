@@ -76,11 +76,17 @@ def _alert(view: View, rule: AlertRule, deal: Deal | None) -> Step:
     subject = f"deal:{deal.ref}" if rule.repeat.per == "deal" and deal else f"person:{view.subject.identity.id}"
     last = view.subject.alerts.get((rule.id, subject))
     if last is not None and view.world.as_of < last + rule.repeat.every:
-        yield Withheld(view.subject.identity.id, rule.id, f"said on {_day(last, view.world.tz)}, not again yet")
+        yield Withheld(
+            view.subject.identity.id,
+            rule.id,
+            view.say(f"said on {_day(last, view.world.tz)}, not again yet", f"{_day(last, view.world.tz)} に通知済み"),
+        )
         return
     owner = _owner(view, rule, deal, person)
     if owner is None:
-        yield Withheld(view.subject.identity.id, rule.id, "no active owner to tell")
+        yield Withheld(
+            view.subject.identity.id, rule.id, view.say("no active owner to tell", "通知先となる有効な担当者がいない")
+        )
         yield from (BandUntold(name) for name, test in rule.when.score.items() if test.turned)
         return
     system, owner_id = owner
@@ -137,13 +143,13 @@ def _because(view: View, touches: Sequence[Touch], deal: Deal | None) -> str:
 
 
 def _body(view: View, rule: AlertRule, touches: Sequence[Touch], deal: Deal | None) -> str:
-    ja = view.world.language == "ja"
     lines = [_touch_line(view, touch) for touch in touches[:5]]
     if deal is not None:
-        since = f" ({_day(deal.stage_since, view.world.tz)}{'から' if ja else ' on'})" if deal.stage_since else ""
-        lines.append(f"{'商談' if ja else 'Deal'}: {deal.name} / {deal.stage}{since}")
-    lines += [f"{'スコア' if ja else 'Score'}: {score.why}" for score in view.scores.values() if score.hits]
-    lines.append(f"{'ルール' if ja else 'Rule'}: {rule.id}")
+        day = _day(deal.stage_since, view.world.tz) if deal.stage_since else ""
+        since = view.say(f" (since {day})", f"（{day}から）") if day else ""
+        lines.append(f"{view.say('Deal', '商談')}: {deal.name} / {deal.stage}{since}")
+    lines += [f"{view.say('Score', 'スコア')}: {score.why}" for score in view.scores.values() if score.hits]
+    lines.append(f"{view.say('Rule', 'ルール')}: {rule.id}")
     return "\n".join(lines)
 
 

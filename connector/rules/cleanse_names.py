@@ -39,8 +39,8 @@ STRICT = _pairs(
 
 LOOSE = _pairs(
     """
-    斉斎 嶋島 冨富 舘館 峯峰 龍竜 埜野 嶽岳 碕崎 埼崎 邨村 渕淵 桝枡 舛枡 椙杉 杦杉 穐秋 籐藤 薗園 阪坂 凛凜 諌諫 鴈雁 睿叡
-    喆哲 苅刈 穎頴 廸迪 悳徳 迺乃 畠畑 礒磯 湧涌 絋紘 耀燿 晧皓 駈駆 罡岡 崗岡 洌冽
+    斉斎 嶋島 冨富 舘館 峯峰 龍竜 埜野 嶽岳 碕崎 埼崎 邨村 渕淵 桝枡 舛枡 椙杉 杦杉 穐秋 籐藤 薗園 阪坂 凛凜 諌諫 鴈雁
+    睿叡 喆哲 苅刈 穎頴 廸迪 悳徳 迺乃 畠畑 礒磯 湧涌 絋紘 耀燿 晧皓 駈駆 罡岡 崗岡 洌冽
     """
 )
 """Different characters that are often typed for each other. For people; it would join namesakes among companies."""
@@ -81,13 +81,14 @@ _PLACE_WORDS = words(
     首都圏 東日本 西日本
     """
 )
+_PLACES = "|".join(_PLACE_WORDS)
 _HEAD = re.compile(rf"^(?:{_FORMS})[\s・,.]*")
 _TAIL = re.compile(
     rf"(?:{_FORMS})$"
     rf"|[\s,.()・&-]+(?:{_LATIN_FORMS})\.?$"
     rf"|[\s・/]\S{{0,15}}(?:{_BRANCH})$"  # a word of its own
     rf"|(?:{_FORMS})\S{{0,15}}(?:{_BRANCH})$"  # right behind the legal form
-    rf"|(?:{"|".join(_PLACE_WORDS)})(?:{_BRANCH})$"
+    rf"|(?:{_PLACES})(?:{_BRANCH})$"
     r"|(?<!日)本社$"  # but not the end of 日本社
 )
 _SMALL_KANA = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
@@ -148,12 +149,12 @@ def _name_key(raw: str) -> str | None:
     if len(text) > _LONGEST_NAME:
         return None
     text = _BRACKETS.sub(" ", text)
-    key = _japanese(text) if JAPANESE.search(text) else _western(text)
+    joined = re.sub(r"[\W_]", "", text)
+    key = _japanese(joined) if JAPANESE.search(joined) else _western(text)
     return None if key in _NOBODY or not key.strip("0 ") else key
 
 
-def _japanese(text: str) -> str:
-    name = re.sub(r"[\W_]", "", text)
+def _japanese(name: str) -> str:
     while (shorter := _HONORIFIC.sub("", name)) != name:
         name = shorter
     return jaconv.kata2hira(_unrepeat(name.translate(_STRICT).translate(_LOOSE)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Literal
 
 from pydantic import Field
@@ -34,7 +35,7 @@ class FieldRule(Spec):
     """Only in records of this object."""
     blank: Literal["keep", "clear"] = "keep"
     """`clear`: a blank on the deciding side erases the field."""
-    values: dict[str, str] = {}
+    values: dict[str, str] = Field(default_factory=dict)
     """Our values and the system's, where they differ."""
 
 
@@ -60,7 +61,7 @@ class PeopleMapping(Spec):
     """An external id field that is ours alone; it makes creation safe to repeat."""
     create: Create | None = None
     """When a person who has no record yet gets one."""
-    fields: dict[str, FieldRule] = {}
+    fields: dict[str, FieldRule] = Field(default_factory=dict)
     """Our words and the fields they go to."""
     timeline: TimelineRule | None = None
     """Touchpoints that are shown on the person's timeline."""
@@ -102,8 +103,8 @@ def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, S
         if own:
             yield from _update(view, mapping, own[0], scores, guard)
             for other in own[1:]:
-                text = f"{other.ref.object} {other.ref.id} looks like a duplicate of {own[0].ref.id}"
-                yield Withheld(view.subject.identity.id, "duplicate", text)
+                said = view.say(f"{other.ref} is a duplicate of {own[0].ref}", f"{other.ref} は {own[0].ref} と重複")
+                yield Withheld(view.subject.identity.id, "duplicate", said)
         else:
             yield from _create(view, mapping, scores)
 
@@ -129,7 +130,7 @@ def _update(
     identity = view.subject.identity.id
     if mapping.key and person.key != identity:
         values[mapping.key] = identity
-        reasons.append(Reason("identity", "our key", mapping.key))
+        reasons.append(Reason("identity", view.say("our key", "当方のキー"), mapping.key))
     written = view.subject.written.get(person.ref, {})
     for word, rule in mapping.fields.items():
         if rule.only not in (None, person.ref.object):
@@ -138,8 +139,9 @@ def _update(
         if wanted is _KEEP or same(wanted, person.native.get(rule.to)):
             continue
         if _fought_over(wanted, written.get(rule.to), guard, view.world.as_of):
-            text = f"{rule.to} of {person.ref.object} {person.ref.id} is always changed back; left alone"
-            yield Withheld(identity, "flip_flop", text)
+            place = f"{person.ref} {rule.to}"
+            said = view.say(f"{place} is always changed back; left alone", f"{place} が繰り返し戻されるため停止中")
+            yield Withheld(identity, "flip_flop", said)
             continue
         values[rule.to] = wanted
         reasons.append(Reason(word, rule.wins, rule.to))
@@ -164,11 +166,13 @@ def _fought_over(wanted: Value, last: Written | None, guard: FlipFlop, as_of: da
     )
 
 
-class _Keep:
-    """The mark of "leave the field as it is"."""
+class _Keep(Enum):
+    """Says "leave the field as it is", which no value can."""
+
+    KEEP = auto()
 
 
-_KEEP = _Keep()
+_KEEP = _Keep.KEEP
 
 
 def _wanted(
@@ -179,13 +183,13 @@ def _wanted(
     here = view.world.roles[mapping.system]
     if word in COMPUTED or word.startswith("score."):
         ours: Value = computed(view, word, rule.max_length, scores)
-        decided = ours if not (rule.wins == "once" and not blank(theirs)) else _KEEP
+        decided: Value | _Keep = ours if not (rule.wins == "once" and not blank(theirs)) else _KEEP
     elif rule.wins == "strictest":
         decided = True if view.opted_out and not truth(theirs) else _KEEP
     else:
         ours = view.value(Role.SFA if here is Role.MA else Role.MA, word)
         decided = _decide(view, rule, here, person, ours, theirs, last)
-    if isinstance(decided, _Keep) or (blank(decided) and (rule.blank == "keep" or blank(theirs))):
+    if decided is _KEEP or (blank(decided) and (rule.blank == "keep" or blank(theirs))):
         return _KEEP
     spelt: Value = "true" if decided is True else "false" if decided is False else decided
     return cut(rule.values.get(str(spelt), decided), rule.max_length)
@@ -252,16 +256,17 @@ def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec])
     identity = view.subject.identity.id
     missing = [word for word in create.require if blank(view.value(Role.MA, word))]
     if missing:
-        yield Withheld(identity, "create", f"no {create.object} made: {', '.join(missing)} blank")
+        listed = ", ".join(missing)
+        yield Withheld(identity, "create", view.say(f"not created: {listed} blank", f"作成しない: {listed} が空"))
         return
     nobody = Person(Ref(mapping.system, create.object, ""), {})
     values: dict[str, Value] = {}
-    reasons = [Reason("create", f"no record of this person in {mapping.system}")]
+    reasons = [Reason("create", view.say(f"not yet in {mapping.system}", f"{mapping.system} に未登録"))]
     for word, rule in mapping.fields.items():
         if rule.only not in (None, create.object):
             continue
         wanted = _wanted(view, mapping, nobody, word, rule, scores, None)
-        if not isinstance(wanted, _Keep) and not blank(wanted):
+        if wanted is not _KEEP and not blank(wanted):
             values[rule.to] = wanted
             reasons.append(Reason(word, rule.wins, rule.to))
     yield CreatePerson(

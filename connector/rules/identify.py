@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise
+from itertools import chain
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
@@ -25,7 +25,8 @@ from pydantic import AfterValidator, Field
 from connector.errors import text
 from connector.model import Person, Ref, Value
 from connector.rules.cleanse import corporate_domain, corporate_number, email_key, fold, is_role_mailbox
-from connector.rules.cleanse_names import JAPANESE, company_key, name_key
+from connector.rules.cleanse_names import company_key
+from connector.rules.compare import Name, agreeing, different
 from connector.spec import Many, Spec, SpecError
 
 # --- the block of mappings/identity.yaml ------------------------------------------------------------------------------
@@ -96,10 +97,8 @@ class Keys:
 
     ref: Ref
     keys: tuple[Key, ...]
-    name: str | None = None
-    """`name_key`; of the kana where there is no other name."""
-    family: str | None = None
-    """The part of `name` that is the family name, where the record tells."""
+    name: Name | None = None
+    """Of the kana where there is no other name."""
     company: str | None = None
     """`company_key`."""
     corporate_number: str | None = None
@@ -111,12 +110,10 @@ def keys_of(person: Person, rules: IdentityRules) -> Keys:
     """The keys of a record. Role mailboxes, blanks and placeholders give none."""
     fields = {name: _text(value) for name, value in person.fields.items()}
     email = email_key(fields.get("email", ""), rules.plus_tags)
-    name, family = _names(fields)
     return Keys(
         person.ref,
         tuple(dict.fromkeys(_keys(person, email, rules))),
-        name,
-        family,
+        _name_of(fields),
         company_key(fields.get("company", "")),
         corporate_number(fields.get("corporate_number", "")),
         corporate_domain(email, _lower(rules.free_mail)) if email else None,
@@ -165,15 +162,11 @@ def _lower(entries: tuple[str, ...]) -> frozenset[str]:
     return frozenset(fold(entry).lower() for entry in entries)
 
 
-def _names(fields: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Name and family name as keys."""
+def _name_of(fields: Mapping[str, str]) -> Name | None:
     family, given, full = (fields.get(name, "") for name in ("family_name", "given_name", "name"))
-    if not (family or given or full):
-        family, given = fields.get("family_kana", ""), fields.get("given_kana", "")
-    name = name_key(family, given, full)
-    first = family if family and given else full.partition(" ")[0]
-    known = name_key(first)
-    return name, known if name and known and JAPANESE.search(first) and name.startswith(known) else None
+    if family or given or full:
+        return Name.of(family, given, full)
+    return Name.of(fields.get("family_kana", ""), fields.get("given_kana", ""))
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------
@@ -290,20 +283,7 @@ class _Forest:
 
 def connects(key: Key, held: Sequence[Keys], rules: IdentityRules) -> bool:
     """Whether a key says anything about the records that hold it (`held`: all of them): not when it is shared."""
-    return len(held) > 1 and (key.kind == "id" or not _is_crowded(held, rules.shared_when_names))
-
-
-def _is_crowded(held: Iterable[Keys], limit: int) -> bool:
-    """Whether the holders have more than `limit` names that differ.
-
-    Kanji, kana and Latin names are counted apart, because they cannot be compared; so is not counted what is the
-    beginning of another name (山田 beside 山田太郎).
-    """
-    for names in _by_script(held).values():
-        ordered = sorted({name.key for name in names})
-        if sum(not longer.startswith(name) for name, longer in pairwise([*ordered, ""])) > limit:
-            return True
-    return False
+    return len(held) > 1 and (key.kind == "id" or different(_names_of(held)) <= rules.shared_when_names)
 
 
 def _edges(key: Key, held: Sequence[Keys], rules: IdentityRules) -> Iterator[Edge]:
@@ -321,14 +301,9 @@ def _edges(key: Key, held: Sequence[Keys], rules: IdentityRules) -> Iterator[Edg
 def _strength(key: Key, a: Keys, b: Keys) -> int:
     if key.kind != "email":
         return _NAMED if key.kind == "id" else _OUR_KEY
-    if a.name is None or b.name is None or _script(a.name) != _script(b.name):
+    if a.name is None or b.name is None or a.name.script != b.name.script:
         return _NAME_UNKNOWN
-    return _SAME_NAME if a.name == b.name else _SIMILAR_NAME
-
-
-class _Name(NamedTuple):
-    key: str
-    family: str | None
+    return _SAME_NAME if a.name.key == b.name.key else _SIMILAR_NAME
 
 
 def _agreeing(held: Sequence[Keys]) -> list[Sequence[Keys]]:
@@ -336,59 +311,18 @@ def _agreeing(held: Sequence[Keys]) -> list[Sequence[Keys]]:
 
     Then a record whose name cannot be compared stands alone: whose it is would be a guess.
     """
-    sets = [names for script in _by_script(held).values() for names in _agreeing_names(script)]
-    if len(sets) == len(_by_script(held)) or not sets:
+    sets = agreeing(_names_of(held))
+    if sets is None:
         return [held]
-    parts: dict[object, list[Keys]] = defaultdict(list)
     place = {name: index for index, names in enumerate(sets) for name in names}
+    parts: dict[object, list[Keys]] = defaultdict(list)
     for record in held:
-        parts[place[_name(record)] if record.name else record.ref].append(record)
+        parts[place[record.name] if record.name else record.ref].append(record)
     return list(parts.values())
 
 
-def _by_script(held: Iterable[Keys]) -> dict[str, set[_Name]]:
-    names: dict[str, set[_Name]] = defaultdict(set)
-    for record in held:
-        if record.name:
-            names[_script(record.name)].add(_name(record))
-    return names
-
-
-def _name(record: Keys) -> _Name:
-    return _Name(record.name or "", record.family)
-
-
-def _script(name: str) -> Literal["latin", "kana", "kanji"]:
-    if not JAPANESE.search(name):
-        return "latin"
-    return "kana" if re.fullmatch("[\u3040-\u30ff]+", name) else "kanji"
-
-
-def _agreeing_names(names: Iterable[_Name]) -> list[set[_Name]]:
-    sets: list[set[_Name]] = []
-    for name in names:
-        near = [some for some in sets if any(_agree(name, other) for other in some)]
-        sets = [some for some in sets if some not in near] + [{name}.union(*near)]
-    return sets
-
-
-def _agree(a: _Name, b: _Name) -> bool:
-    """Whether two names of one script may be one person's: the same family or the same given name."""
-    if " " in a.key or " " in b.key or not JAPANESE.search(a.key):
-        return any(len(word) > 1 for word in set(a.key.split()) & set(b.key.split()))
-    (family_a, given_a), (family_b, given_b) = _split(a), _split(b)
-    return (
-        a.key.startswith(family_b)
-        or b.key.startswith(family_a)
-        or (given_b != "" and a.key.endswith(given_b))
-        or (given_a != "" and b.key.endswith(given_a))
-    )
-
-
-def _split(name: _Name) -> tuple[str, str]:
-    """Family and given name; where the record does not tell, two characters are the most frequent family name."""
-    family = name.family or name.key[:2]
-    return family, name.key.removeprefix(family)
+def _names_of(held: Iterable[Keys]) -> set[Name]:
+    return {record.name for record in held if record.name}
 
 
 # --- after a change ---------------------------------------------------------------------------------------------------
@@ -409,12 +343,13 @@ def reidentify(
     old, new = {record.ref: record for record in before}, {record.ref: record for record in after}
     core = dict(new)
     known: dict[Ref, Keys] = {}
-    now = _ask(_holders([*old.values(), *new.values()]), holders, known)
-    was = _holders([*(r for r in known.values() if r.ref not in old and r.ref not in new), *old.values()])
+    asked = {key for record in (*old.values(), *new.values()) for key in record.keys}
+    now = _ask(asked, holders, known)
+    was = _holders([*(r for ref, r in known.items() if ref not in old and ref not in new), *old.values()])
     for key, held in now.items():
-        if connects(key, held, rules) or connects(key, was[key], rules):
+        # A key may have become a shared one by the change, or have been one until now.
+        if connects(key, held, rules) or connects(key, was.get(key, ()), rules):
             core.update((record.ref, record) for record in held)
-    asked = set(now)
     while wanted := {key for record in core.values() for key in record.keys} - asked:
         asked |= wanted
         for key, held in _ask(wanted, holders, known).items():
@@ -430,7 +365,7 @@ def _ask(
     found = list(holders(keys))
     known.update((record.ref, record) for record in found)
     held = _holders(found)
-    return {key: held[key] for key in keys}
+    return {key: held.get(key, []) for key in keys}
 
 
 # --- ids that stay ----------------------------------------------------------------------------------------------------
@@ -465,15 +400,58 @@ def keep_ids(
     """
     ordered = sorted(groups, key=lambda group: _order(group.records[0]))
     ids = _kept(ordered, before)
-    used = {*before.values(), *ids.values()}
-    namings = Counter(name for group in ordered for name in {named[ref] for ref in group.records if ref in named})
+    used = {*before.values()}
+    wishes = [[named[ref] for ref in group.records if ref in named] for group in ordered]
+    wished = Counter(name for names in wishes for name in set(names))
     for place, group in enumerate(ordered):
-        if place in ids:
-            continue
-        proposed = [named[ref] for ref in group.records if ref in named and namings[named[ref]] == 1]
-        free = (name for name in [*proposed, *_chain(new(group))] if name not in used and name not in taken)
-        raise NotImplementedError(free)
+        if place not in ids:
+            proposed = chain((name for name in wishes[place] if wished[name] == 1), _rehashed(new(group)))
+            ids[place] = next(name for name in proposed if name not in used and name not in taken)
+            used.add(ids[place])
     return {ref: ids[place] for place, group in enumerate(ordered) for ref in group.records}
 
 
+def _kept(groups: Sequence[Group], before: Mapping[Ref, str]) -> dict[int, str]:
+    """Which group (by its place) keeps which id."""
+    shares: dict[tuple[int, str], list[Ref]] = defaultdict(list)
+    for place, group in enumerate(groups):
+        for ref in group.records:
+            if ref in before:
+                shares[place, before[ref]].append(ref)
+    ids: dict[int, str] = {}
+    for place, name in sorted(shares, key=lambda share: (-len(shares[share]), _order(shares[share][0]))):
+        if place not in ids and name not in ids.values():
+            ids[place] = name
+    return ids
+
+
+def _rehashed(name: str) -> Iterator[str]:
+    """`name`, and others for when it is taken: a group that split off may begin with the record that gave the id."""
+    while True:
+        yield name
+        name = _digest("p", name)
+
+
 # --- companies --------------------------------------------------------------------------------------------------------
+
+
+def company_id_of(company: str | None, number: str | None) -> str | None:
+    """A stable id for a company: by the core of its name (`company_key`), else by its 法人番号.
+
+    The name comes first because every system has it: a number that only one side knows would part a company from its
+    people on the other side. So companies of the same name are one.
+    """
+    if company:
+        return _digest("c", f"name:{company}")
+    return _digest("c", f"number:{number}") if number else None
+
+
+def assign_company(keys: Keys, known: Mapping[str, Collection[str]]) -> str | None:
+    """Our id of the company a person record speaks of; `known`: the ids of the companies seen with a domain.
+
+    The domain is asked where there is neither name nor number, and answers only where it belongs to one company:
+    parents and subsidiaries share domains.
+    """
+    told = company_id_of(keys.company, keys.corporate_number)
+    there = known.get(keys.domain or "", ())
+    return next(iter(there)) if told is None and len(there) == 1 else told

@@ -59,5 +59,5 @@ def stale_sfa(view: View, limit_seconds: float) -> str | None:
             continue
         read_at = view.world.read_at.get(system)
         if read_at is None or (view.world.as_of - read_at).total_seconds() > limit_seconds:
-            return f"{system} was not read lately: nobody is released"
+            return view.say(f"{system} was not read lately", f"{system} を最近読み込めていない")
     return None

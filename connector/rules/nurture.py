@@ -28,7 +28,7 @@ class ListBy(Spec):
 
     by: Literal["lost_reason", "product", "stage"]
     """The word that decides."""
-    lists: dict[str, str] = {}
+    lists: dict[str, str] = Field(default_factory=dict)
     """The word's values and their lists; written directly in the block."""
     otherwise: str | None = Field(default=None, alias="else")
     """The list for all other values; without it those people go nowhere."""
@@ -63,7 +63,7 @@ class NurtureRule(Spec):
     """The list in the MA, or one chosen by a word of the deal."""
     system: str | None = Field(default=None, alias="in")
     """The MA; needed only where there are several."""
-    carry: dict[DealWord, str] = {}
+    carry: dict[DealWord, str] = Field(default_factory=dict)
     """Words about the deal and the MA's fields that receive them."""
     leave_when: When | None = None
     """Taken off the list when this holds."""
@@ -106,7 +106,7 @@ def nurture(view: View, rules: Sequence[NurtureRule]) -> Step:
         for name in rule.names():
             if (str(rule.system), name) not in wanted:
                 wanted.add((str(rule.system), name))  # said once, though several rules may use the list
-                reason = Reason(rule.id, "the rule holds no more")
+                reason = Reason(rule.id, view.say("the rule holds no more", "該当しなくなった"))
                 yield from take_off(view, str(rule.system), name, Lane.NURTURE, reason, None)
 
 
@@ -138,7 +138,9 @@ def _send(view: View, rule: NurtureRule, name: str, person: Person, deal: Deal |
     identity = view.subject.identity.id
     on_list = person.ref.id in view.subject.lists.get(key, frozenset())
     if not on_list and person.ref.id in view.subject.ours.get(key, frozenset()):
-        yield Withheld(identity, rule.id, f"somebody took the person off {name}; not added again")
+        yield Withheld(
+            identity, rule.id, view.say(f"somebody took this person off {name}", f"{name} から手作業で外されている")
+        )
         return
     if not on_list and (stale := stale_sfa(view, 0.0 if view.world.baseline else 6 * 3600)):
         yield Withheld(identity, rule.id, stale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connector.changes import AnyChange, Lane, Outcome, Plan, SetFields, Withheld
@@ -31,12 +31,12 @@ class Rules:
     alerts: Sequence[AlertRule] = ()
     protect: Sequence[ProtectRule] = ()
     nurture: Sequence[NurtureRule] = ()
-    flip_flop: FlipFlop = FlipFlop()
+    flip_flop: FlipFlop = field(default_factory=FlipFlop)
 
     def oldest(self, as_of: datetime) -> datetime:
         """The time before which no touchpoint can matter any more."""
         windows = [rule.within for spec in self.scores.values() for rule in spec.rules]
-        whens = [rule.when for rule in (*self.alerts, *self.protect, *self.nurture)]
+        whens = [r.when for r in self.alerts] + [r.when for r in self.protect] + [r.when for r in self.nurture]
         windows += [when.touchpoint.within for when in whens if when.touchpoint]
         return as_of - max([*windows, timedelta(days=365)])
 
@@ -50,7 +50,7 @@ class Facts:
     world: World
 
 
-def _scores_step(view: View, rules: Rules) -> Step:
+def _scores_step(view: View, _rules: Rules) -> Step:
     yield from (LookAgain(s.next_change_at) for s in view.scores.values() if s.next_change_at is not None)
 
 

@@ -57,7 +57,14 @@ def protect(view: View, rules: Sequence[ProtectRule]) -> Step:
             yield from put_on(view, system, name, people, Lane.PROTECT, Reason(rule_id, why))
         else:
             hold = stale_sfa(view, min(rule.when_stale.after.total_seconds() for rule in own))
-            yield from take_off(view, system, name, Lane.PROTECT, Reason(own[0].id, "no rule holds any more"), hold)
+            yield from take_off(
+                view,
+                system,
+                name,
+                Lane.PROTECT,
+                Reason(own[0].id, view.say("no rule holds any more", "該当しなくなった")),
+                hold,
+            )
 
 
 def _because(view: View, rule: ProtectRule) -> str:

@@ -43,6 +43,10 @@ class View:
     touchpoints: Touchpoints
     index: int
 
+    def say(self, en: str, ja: str) -> str:
+        """A text for people, in the configured language."""
+        return ja if self.world.language == "ja" else en
+
     @cached_property
     def touches(self) -> tuple[Touch, ...]:
         """Touchpoints up to now, newest first."""

@@ -133,7 +133,7 @@ class When(Spec):
     """There is such a touchpoint."""
     person: PersonIs | None = None
     """The person is one of these."""
-    score: dict[str, ScoreIs] = {}
+    score: dict[str, ScoreIs] = Field(default_factory=dict)
     """Scores by name; written `score.NAME: {gte: 20}`."""
 
     @classmethod

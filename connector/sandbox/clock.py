@@ -1,4 +1,4 @@
-"""The clock of the emulated world: it ticks like the wall clock and can be set and moved."""
+"""The clock of the emulated world: it ticks like the wall clock, unless told to stand still, and can be moved."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Aware UTC time that starts at `start` (default: now) and can be advanced; thread-safe."""
+    """Aware UTC time that starts at `start` (default: now) and can be advanced; thread-safe.
 
-    def __init__(self, start: datetime | None = None) -> None:
+    One that is not `ticking` moves only when it is advanced.
+    """
+
+    def __init__(self, start: datetime | None = None, *, ticking: bool = True) -> None:
         self._lock = threading.Lock()
+        self._ticking = ticking
         self._offset = timedelta(0)
+        self._still = self._wall()
         if start is not None:
-            self._offset = start.astimezone(UTC) - self._wall()
+            self._offset = start.astimezone(UTC) - self._still
 
     @staticmethod
     def _wall() -> datetime:
@@ -23,7 +28,7 @@ class Clock:
     def __call__(self) -> datetime:
         """The present moment of the emulated world."""
         with self._lock:
-            return self._wall() + self._offset
+            return (self._wall() if self._ticking else self._still) + self._offset
 
     def advance(self, by: timedelta) -> None:
         """Let `by` pass at once."""

@@ -15,7 +15,9 @@ from connector.changes import Outcome
 from connector.model import Deal, Hit, Identity, Kind, Owner, Ref, Score, Subject, Touchpoint
 from connector.store import tables as t
 from connector.store.codec import load_values, maybe_micros, micros, moment
-from connector.store.facts import Filed, chunks, load_deal, load_filed
+from connector.store.deals import load_deal
+from connector.store.marks import chunks
+from connector.store.people import Filed, load_filed
 
 TouchpointRow = tuple[int, str, int, str, str, str, str]
 """Index of the identity in its chunk, kind, microseconds, label, url, campaign, result."""

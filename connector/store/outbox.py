@@ -17,7 +17,7 @@ from connector.changes import AnyChange, Change, RaiseAlert, WriteClass
 from connector.ports import Receipt
 from connector.store import tables as t
 from connector.store.codec import dump_change, fingerprint, load_change, micros, moment
-from connector.store.facts import chunks
+from connector.store.marks import chunks
 
 QUARANTINE = timedelta(minutes=10)
 """The longest a server may still commit a request whose answer we lost."""
@@ -77,7 +77,7 @@ def enqueue(
     if new:
         conn.execute(insert(t.outbox), new)
     if again:
-        values = {name[:-1]: bindparam(name) for name in again[0] if name != "key_"}
+        values: dict[str, Any] = {name[:-1]: bindparam(name) for name in again[0] if name != "key_"}
         conn.execute(
             update(t.outbox).where(c.key == bindparam("key_")).values(**values, attempts=0, code="", error=""), again
         )
@@ -202,7 +202,7 @@ def settle(
         history.append(_history(wish.change, receipt, run, now))
     if rows:
         c = t.outbox.c
-        values = {
+        values: dict[str, Any] = {
             "state": bindparam("state_"),
             "next_at": bindparam("next_"),
             "done_at": bindparam("done_"),

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from connector.ports import Reject
 from connector.store import tables as t
 from connector.store.codec import maybe_moment, micros, moment
-from connector.store.facts import upsert
+from connector.store.marks import upsert
 
 
 @dataclass(slots=True)

@@ -243,7 +243,7 @@ class AdapterContract:
     """Every MUST of `connector.ports`, as a test. Subclasses give the fixture `world`."""
 
     @pytest.fixture
-    def world(self) -> Iterator[World]:
+    def world(self) -> World | Iterator[World]:
         raise NotImplementedError
 
     # --- the declaration ----------------------------------------------------------------------------------------------

@@ -3,17 +3,19 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from connector.adapters import csvfile
-from connector.adapters.csvfile import Config, CsvFile
-from connector.adapters.csvfile.config import File
+from connector.adapters.csvfile import CsvFile
+from connector.adapters.csvfile.config import Config, File
+from connector.adapters.csvfile.printing import Printer
 from connector.adapters.csvfile.telling import derived_id
 from connector.model import Company, Deal, DealState, Kind, Membership, Owner, Person, Ref, Role, Touchpoint, Value
 from connector.ports import Adapter, Needs, ObjectNeeds
@@ -39,7 +41,8 @@ class CsvWorld(World):
     person_object, text_field, other_field, key_field = "person", "根拠", "最終接点", "連携ID"
     reads_back = False
 
-    def __init__(self, root: Path, role: Role) -> None:
+    def __init__(self, root: Path, role: Role, patch: pytest.MonkeyPatch) -> None:
+        self.patch = patch
         self.root, self.role = root, role
         self.folder, self.out = root / "in", root / "out"
         self.folder.mkdir()
@@ -54,6 +57,7 @@ class CsvWorld(World):
             folder=str(self.folder),
             out=str(self.out),
             encoding="cp932",
+            settle=timedelta(0),
             files=(
                 File(pattern="人物*.csv", kind="people", columns=headers(id="番号", **COLUMNS)),
                 File(
@@ -77,7 +81,7 @@ class CsvWorld(World):
     def snapshot(self) -> object:
         return {path: path.is_file() and path.read_bytes() for path in sorted(self.root.rglob("*"))}
 
-    def drop(self, kind: str, *rows: Mapping[str, str]) -> None:
+    def drop(self, kind: str, *rows: Mapping[str, str], late: bool = False) -> None:
         n = next(self.numbers)
         path = self.folder / f"{kind}{n:03}.csv"
         text = io.StringIO(newline="")
@@ -85,7 +89,7 @@ class CsvWorld(World):
         writer.writeheader()
         writer.writerows(rows)
         path.write_bytes(text.getvalue().encode("cp932"))
-        stamp = 1_775_000_000 + n
+        stamp = 1_775_000_000 + (n if not late else -n)
         os.utime(path, (stamp, stamp))
 
     def table(self, file: str) -> list[dict[str, str]]:
@@ -106,6 +110,11 @@ class CsvWorld(World):
         )
         row |= {COLUMNS[word]: str(value) for word, value in fields.items()}
         self.drop("人物", row)
+
+    def add_late_person(self, **fields: Value) -> Ref:
+        row = {"番号": "L00001", **{COLUMNS[word]: str(value) for word, value in fields.items()}}
+        self.drop("人物", row, late=True)
+        return Ref(self.name, "person", "L00001")
 
     def add_unreadable_person(self, **fields: Value) -> None:
         (self.folder / "人物999.csv").write_bytes("番号,メール,姓,名,会社名,電話\r\n7,x\r\n".encode("cp932"))
@@ -167,14 +176,28 @@ class CsvWorld(World):
         return [row["件名"] for row in self.table("timeline.csv")]
 
     def break_next(self, kind: Fault) -> None:
-        if kind != "dead":
-            pytest.skip("a file is written or it is not")
+        if kind == "lost_answer":
+            self.patch.setattr(Printer, "print", failing_afterwards(Printer.print, self.patch))
+            return
         for folder in (self.folder, self.out):
             folder.rename(folder.with_suffix(".away"))
 
     def heal(self) -> None:
         for folder in (self.folder, self.out):
+            if folder.exists():
+                continue
             folder.with_suffix(".away").rename(folder)
+
+
+def failing_afterwards(works: Callable[..., None], patch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The disk is full right after the file was put in its place."""
+
+    def fails(*args: Any) -> None:
+        patch.setattr(Printer, "print", works)
+        works(*args)
+        raise OSError(28, "No space left on device")
+
+    return fails
 
 
 def headers(**columns: str) -> dict[str, tuple[str, ...]]:
@@ -183,6 +206,6 @@ def headers(**columns: str) -> dict[str, tuple[str, ...]]:
 
 class TestCsv(AdapterContract):
     @pytest.fixture(params=list(Role))
-    def world(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    def world(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.setattr(csvfile, "PAGE", 2)
-        return CsvWorld(tmp_path, request.param)
+        return CsvWorld(tmp_path, request.param, monkeypatch)

@@ -85,7 +85,7 @@ class CsvFile(Adapter):
         if not changes:
             return
         with self._reachable(), self._book() as book:
-            desk = Desk(self._config, self._out, self._zone, book)
+            desk = Desk(self._config, self._zone, book)
             receipts = [desk.carry_out(change) for change in changes]
         try:
             with self._book() as book:
@@ -112,21 +112,21 @@ class CsvFile(Adapter):
         place.begin(path.name, digest)
         try:
             rows = reading.rows(raw, self._config.encoding, self._config.delimiter, _wanted(layout))
-            yield from self._pages(path.name, self._in_order(rows, layout), layout, place)
+            yield from self._pages(path, self._in_order(rows, layout), layout, place)
         except Broken as error:
             place.finish("failed")
             yield Page([], place.cursor(), [Reject(f"{path.name}:{error.line}", error.what, "broken")])
 
-    def _pages(self, name: str, rows: Iterator[Row | Bad], layout: File, place: intake.Place) -> Iterator[Page]:
-        so_far = _SoFar(skip=place.rows)
+    def _pages(self, path: Path, rows: Iterator[Row | Bad], layout: File, place: intake.Place) -> Iterator[Page]:
+        so_far = _SoFar(path, layout, place.rows)
         last = False
         while not last:
             chunk = list(islice(rows, PAGE))
             last = len(chunk) < PAGE
             with self._reachable(), self._book() as book:
-                records, rejects, ignored = self._tell(name, chunk, layout, so_far, book)
+                records, rejects, ignored = self._tell(chunk, so_far, book)
                 if last:
-                    self._conclude(name, so_far, book)
+                    self._conclude(so_far, book)
             if last:
                 place.finish("done")
             elif so_far.rows <= so_far.skip:
@@ -136,21 +136,22 @@ class CsvFile(Adapter):
             yield Page(records, place.cursor(), rejects, ignored)
 
     def _tell(
-        self, name: str, chunk: Sequence[Row | Bad], layout: File, so_far: _SoFar, book: Book
+        self, chunk: Sequence[Row | Bad], so_far: _SoFar, book: Book
     ) -> tuple[list[Record], list[Reject], Counter[str]]:
         """Rows that an earlier pull gave are told to the book only, which then knows all, whatever happened."""
-        teller = Teller(self._name, layout, self._needs, self._zone, book)
+        written = datetime.fromtimestamp(so_far.path.stat().st_mtime, UTC)
+        teller = Teller(self._name, so_far.layout, self._needs, self._zone, book, written)
         records: list[Record] = []
         rejects: list[Reject] = []
         ignored: Counter[str] = Counter()
         for row in chunk:
             so_far.rows += 1
-            told, bad = ([], [row]) if isinstance(row, Bad) else teller.tell(Cells(layout, row, self._zone))
+            told, bad = ([], [row]) if isinstance(row, Bad) else teller.tell(Cells(so_far.layout, row, self._zone))
             so_far.bad += bad
             if so_far.rows <= so_far.skip:
                 continue
             if bad:
-                rejects.append(Reject(f"{name}:{bad[0].line}", _all(bad)))
+                rejects.append(Reject(f"{so_far.path.name}:{bad[0].line}", _all(bad)))
             elif told is None:
                 ignored["layout"] += 1
             else:
@@ -160,13 +161,17 @@ class CsvFile(Adapter):
             so_far.members.setdefault(list_, []).append(member)
         return records, rejects, ignored
 
-    def _conclude(self, name: str, so_far: _SoFar, book: Book) -> None:
-        """What only a whole file tells: lists are what it holds, and its bad cells are reported together."""
-        for list_, members in so_far.members.items():
-            book.replace_members(list_, members)
+    def _conclude(self, so_far: _SoFar, book: Book) -> None:
+        """What only a whole file tells: its bad cells together; lists, unless a bad row leaves them in doubt."""
+        fixed = so_far.layout.defaults.get("list")
+        if fixed is not None and "list" not in so_far.layout.columns:
+            so_far.members.setdefault(str(fixed), [])
+        for name, members in so_far.members.items() if not so_far.bad else ():
+            book.replace_members(name, members)
         printer = Printer(self._config, self._out, book)
-        printer.complaints(name, so_far.bad)
-        for object_ in so_far.arrived:
+        printer.complaints(so_far.path.name, so_far.bad)
+        for object_, key in sorted(so_far.arrived):
+            book.withdraw(new_file(object_), key)
             printer.print(new_file(object_), object_)
 
     def _last_page(self, stream: str, place: intake.Place, book: Book) -> Page:
@@ -206,10 +211,8 @@ class CsvFile(Adapter):
         try:
             names = reading.headers(raw, self._config.encoding, self._config.delimiter, _wanted(layout))
         except Broken as error:
-            what = Text(
-                f"{{name}}: {error.what.en}", f"{{name}}: {error.what.ja}", {**error.what.params, "name": path.name}
-            )
-            yield Finding("error", what)
+            why, why_ja = error.what.in_("en"), error.what.in_("ja")
+            yield Finding("error", text("{name}: {why}", "{name}: {why_ja}", name=path.name, why=why, why_ja=why_ja))
             return
         read = self._needs.of(layout.object).read if layout.kind == "people" else ()
         for header in sorted(header for header in read if cells.fold(header) not in names):
@@ -245,11 +248,13 @@ class CsvFile(Adapter):
 class _SoFar:
     """What was gathered over the pages of a file; the first `skip` rows were given by an earlier pull."""
 
+    path: Path
+    layout: File
     skip: int
     rows: int = 0
     bad: list[Bad] = field(default_factory=list)
     members: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    arrived: set[str] = field(default_factory=set)
+    arrived: set[tuple[str, str]] = field(default_factory=set)
 
 
 def _wanted(layout: File) -> list[str]:

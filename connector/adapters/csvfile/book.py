@@ -101,9 +101,13 @@ class Book:
         return self.creations("seq > ? AND successor IS NULL", (seq,))
 
     def came_back(self, object_: str, key: str, id_: str) -> Created | None:
-        """Note that the record created under `key` has an id now; gives it when there was one."""
-        found = self.creations("object = ? AND key = ? AND id <> ?", (object_, key, id_))
-        self._db.execute("UPDATE created SET successor = ? WHERE object = ? AND key = ?", (id_, object_, key))
+        """Note that `key` stands in a record with an id of its own; gives the creation it came from, if we made it."""
+        self._db.execute(
+            "INSERT INTO created (object, key, id, successor) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (object, key) DO UPDATE SET successor = excluded.successor",
+            (object_, key, id_, id_),
+        )
+        found = self.creations("object = ? AND key = ? AND id <> successor", (object_, key))
         return found[0] if found else None
 
     def creations(self, where: str, values: Sequence[Any]) -> list[Created]:

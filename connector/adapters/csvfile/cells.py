@@ -24,10 +24,12 @@ ERAS = {
 """The year before the first of each era."""
 
 _ERA = re.compile(
-    r"(令和|平成|昭和|大正|明治|[RHSTM])\.?(元|\d{1,2})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.IGNORECASE
+    r"(令和|平成|昭和|大正|明治|[RHSTM])[ .]?(元|\d{1,2}) ?[-/.年] ?(\d{1,2}) ?[-/.月] ?(\d{1,2}) ?日?(?!\d)",
+    re.IGNORECASE,
 )
-_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
+_DATE = re.compile(r"(\d{4}) ?[-/.年] ?(\d{1,2}) ?[-/.月] ?(\d{1,2}) ?日?(?!\d)")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?!\d)")
+_STAMP = re.compile(r"(\d{8})(\d{2})(\d{2})(\d{2})")
 _WEEKDAY = re.compile(r"\([月火水木金土日祝・]+\)|[月火水木金土日]曜日?")
 _TIME = re.compile(
     r"(午前|午後|AM|PM)?(\d{1,2})[:時](\d{1,2})分?(?::?(\d{1,2})秒?)?(?:\.\d+)?(AM|PM)?(Z|[-+]\d\d:?\d\d)?",
@@ -103,7 +105,8 @@ def native(cell: str, zone: ZoneInfo) -> Value:
 
 
 def _plain(cell: str) -> str:
-    return "".join(_WEEKDAY.sub(" ", unicodedata.normalize("NFKC", cell)).split())
+    plain = " ".join(_WEEKDAY.sub(" ", unicodedata.normalize("NFKC", cell)).split())
+    return _STAMP.sub(r"\1 \2:\3:\4", plain) if _STAMP.fullmatch(plain) else plain
 
 
 def _date_and_rest(cell: str) -> tuple[date, str | timedelta]:
@@ -124,7 +127,7 @@ def _date_and_rest(cell: str) -> tuple[date, str | timedelta]:
 def _at(day_: date, rest: str, zone: ZoneInfo) -> datetime:
     if not rest:
         return datetime.combine(day_, time(), zone).astimezone(UTC)
-    found = _TIME.fullmatch(rest.removeprefix("T").removeprefix("t"))
+    found = _TIME.fullmatch(rest.replace(" ", "").removeprefix("T"))
     if found is None:
         raise ValueError
     half = (found[1] or found[5] or "").upper()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -26,7 +25,7 @@ from connector.changes import (
     SetFields,
 )
 from connector.errors import text
-from connector.model import Ref, Value
+from connector.model import PERSON_FIELDS, Ref, Value
 from connector.ports import Receipt
 
 ALERTS, TIMELINE, LISTS = "alerts.csv", "timeline.csv", "lists"
@@ -63,9 +62,8 @@ def _file_name(name: str) -> str:
 class Desk:
     """Takes changes within one transaction of the book, and notes which files they touch."""
 
-    def __init__(self, config: Config, out: Path, zone: ZoneInfo, book: Book) -> None:
+    def __init__(self, config: Config, zone: ZoneInfo, book: Book) -> None:
         self._layouts = config.files
-        self._out = out
         self._zone = zone
         self._book = book
         self.touched: dict[str, str] = {}
@@ -95,7 +93,7 @@ class Desk:
         refusal = self._refusal(change, ref)
         if refusal is not None:
             return refusal
-        created = self._book.creations("object = ? AND id = ?", (ref.object, ref.id))
+        created = self._book.creations("object = ? AND id = ? AND successor IS NULL", (ref.object, ref.id))
         key = created[0].key if created else ref.id
         self._hand_out(new_file(ref.object) if created else updates_file(ref.object), ref.object, key, values)
         return Receipt(change.key, "done", ref.id)
@@ -180,15 +178,15 @@ class Desk:
         return Known(object_, id_, cells.fold(fields.get("email", "")), derived=True, fields=fields, native=dict(row))
 
     def _touch(self, file: str, about: str = "") -> None:
-        if file not in self.touched and not (self._out / file).exists():
-            self._book.taken(file)
         self.touched[file] = about
 
 
 def columns_of(layouts: Sequence[File], object_: str) -> dict[str, str]:
-    """Our words for a person and the single headers they have in the files of people of this object."""
+    """Our words for a person and the headers they have in files about such people, files of people before others."""
     columns: dict[str, str] = {}
-    for layout in layouts:
-        if layout.kind == "people" and layout.object == object_:
-            columns = {word: headers[0] for word, headers in layout.columns.items() if len(headers) == 1} | columns
+    for layout in sorted(layouts, key=lambda one: one.kind != "people"):
+        if layout.kind in ("people", "touchpoints", "lists") and layout.object == object_:
+            words = PERSON_FIELDS if layout.kind != "people" else ("id", *PERSON_FIELDS)
+            single = {word: headers[0] for word, headers in layout.columns.items() if len(headers) == 1}
+            columns = {word: header for word, header in single.items() if word in words} | columns
     return columns

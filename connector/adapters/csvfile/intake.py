@@ -47,7 +47,7 @@ class Place:
     def cursor(self) -> str:
         """The cursor for this place."""
         finished = sorted((file, sha, where) for file, (sha, where) in self.finished.items())
-        return json.dumps([finished, self.name, self.digest, self.rows, self.created], ensure_ascii=False)
+        return json.dumps([finished, self.name, self.digest, self.rows, self.created])
 
     def begin(self, name: str, digest: str) -> None:
         """A file is read: from its beginning, unless it is the one that an earlier pull was reading."""
@@ -84,8 +84,10 @@ def dropped(folder: Path, layouts: Sequence[File]) -> list[tuple[Path, File | No
 
 
 def settled(path: Path, seconds: float) -> bool:
-    """Whether nobody has written to the file for so long."""
-    return time.time() - path.stat().st_mtime >= seconds  # noqa: TID251  only the clock tells how old a file is
+    """Whether nobody has touched the file for so long. A copy may bear the time of its original, but not as `ctime`."""
+    found = path.stat()
+    touched = max(found.st_mtime, found.st_ctime)
+    return seconds == 0 or time.time() - touched >= seconds  # noqa: TID251  only the clock tells how old a file is
 
 
 def content(path: Path) -> bytes | None:

@@ -7,24 +7,25 @@ import io
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from tempfile import mkstemp
 
 from connector.adapters.csvfile import cells
 from connector.adapters.csvfile.book import Book
 from connector.adapters.csvfile.config import Config
-from connector.adapters.csvfile.handout import LISTS, columns_of, updates_file
+from connector.adapters.csvfile.handout import columns_of, list_file, updates_file
 from connector.adapters.csvfile.reading import Bad
-from connector.errors import text
+from connector.errors import Text, text
 
 PROBLEMS = "problems"
 GETA = "〓"
 """What Japanese printers set for a letter they lacked."""
 
-IDENTITY = ("id", "email", "name", "family_name", "given_name", "company")
-"""The words by which a row tells who it is about."""
+IDENTITY = ("email", "name", "family_name", "given_name", "company")
+"""The words by which a row tells, beside the id, who it is about."""
 
-LOST = text(
+REPORT = ("列", "理由", "reason")
+LOST = (
     "{letters} cannot be written in {encoding}; 〓 stands for it",
     "{letters} は {encoding} で書けないため 〓 に置き換えました",
 )
@@ -39,34 +40,34 @@ class Printer:
         self._config = config
         self._out = out
         self._book = book
+        self._columns = {layout.object: columns_of(config.files, layout.object) for layout in config.files}
 
     def print(self, file: str, about: str) -> None:
         """Write one file anew; `about` is the object of its people, or the name of the list.
 
+        Without rows it goes away; but a list stays, for an empty one says that nobody is on it.
+
         :raises OSError: when it cannot be written
         """
-        if file.startswith(f"{LISTS}/"):
-            members = self._book.members(about)
-            keys, table = [id_ for _, id_ in members], [self._identity(*member) for member in members]
-        elif file == updates_file(about):
-            keys, table = self._updates(file, about)
+        if not (self._out / file).exists():
+            self._book.taken(file)
+        if file == list_file(about):
+            rows = [(id_, self._identity(object_, id_)) for object_, id_ in self._book.members(about)]
+            header = list(rows[0][1] if rows else self._identity(self._config.files[0].object, ""))
         else:
-            rows = self._book.open_rows(file)
-            keys, table = [key for key, _ in rows], [row for _, row in rows]
-        self._write(file, keys, table)
+            rows = self._updates(file, about) if file == updates_file(about) else self._book.open_rows(file)
+            header = list(dict.fromkeys(name for _, row in rows for name in row))
+        if header:
+            self._write(file, header, rows)
+        else:
+            (self._out / file).unlink(missing_ok=True)
         self._book.show(file)
 
     def complaints(self, name: str, problems: Sequence[Bad]) -> None:
         """Report what was wrong with a file that was read: places and causes, never what stood there."""
-        self._report(
-            name,
-            [
-                {"行": str(bad.line), "列": bad.header, "理由": bad.what.in_("ja"), "reason": bad.what.in_("en")}
-                for bad in problems
-            ],
-        )
+        self._report(name, ["行", *REPORT], [[str(bad.line), bad.header, *_both(bad.what)] for bad in problems])
 
-    def _updates(self, file: str, object_: str) -> tuple[list[str], list[dict[str, str]]]:
+    def _updates(self, file: str, object_: str) -> list[tuple[str, dict[str, str]]]:
         """Who it is, and what to set; a column we have no word on keeps what was last read, so that it stays."""
         rows = self._book.open_rows(file)
         written = sorted({header for _, row in rows for header in row})
@@ -75,39 +76,36 @@ class Printer:
             known = self._book.known(object_, id_)
             native = known.native if known else {}
             values = {header: row.get(header, native.get(header, "")) for header in written}
-            table.append({**self._identity(object_, id_), **values})
-        return [id_ for id_, _ in rows], table
+            table.append((id_, {**self._identity(object_, id_), **values}))
+        return table
 
     def _identity(self, object_: str, id_: str) -> dict[str, str]:
         """Who a row is about, under the headers of the files that were read."""
-        columns = columns_of(self._config.files, object_)
+        columns = self._columns.get(object_, {})
         known = self._book.known(object_, id_)
         fields = known.fields if known else {}
-        shown = {columns[word]: str(fields.get(word) or "") for word in IDENTITY if word in columns and word != "id"}
+        shown = {columns[word]: str(fields.get(word) or "") for word in IDENTITY if word in columns}
         return {columns.get("id", "ID"): id_, **shown}
 
-    def _write(self, file: str, keys: Sequence[str], table: Sequence[Mapping[str, str]]) -> None:
-        names = list(dict.fromkeys(header for row in table for header in row))
-        lost: list[dict[str, str]] = []
-        lines = [names]
-        for key, row in zip(keys, table, strict=True):
+    def _write(self, file: str, header: list[str], rows: Sequence[tuple[str, Mapping[str, str]]]) -> None:
+        lost: list[list[str]] = []
+        lines = [header]
+        for key, row in rows:
             line = []
-            for name in names:
+            for name in header:
                 cell, letters = self._spell(cells.guard(row.get(name, "")))
                 line.append(cell)
                 if letters:
-                    what = text(LOST.en, LOST.ja, letters=letters, encoding=self._config.encoding)
-                    lost.append({"キー": key, "列": name, "理由": what.in_("ja"), "reason": what.in_("en")})
+                    lost.append([key, name, *_both(text(*LOST, letters=letters, encoding=self._config.encoding))])
             lines.append(line)
         self._save(self._out / file, lines)
-        self._report(file, lost)
+        self._report(file, ["キー", *REPORT], lost)
 
-    def _report(self, name: str, table: Sequence[Mapping[str, str]]) -> None:
+    def _report(self, name: str, header: list[str], lines: list[list[str]]) -> None:
         """A report beside the results; an earlier one goes when there is nothing to tell any more."""
         path = self._out / PROBLEMS / f"{name.replace('/', '-').removesuffix('.csv')}.csv"
-        if table:
-            lines = [list(table[0]), *([self._spell(cells.guard(cell))[0] for cell in row.values()] for row in table)]
-            self._save(path, lines)
+        if lines:
+            self._save(path, [header, *([self._spell(cells.guard(cell))[0] for cell in line] for line in lines)])
         else:
             path.unlink(missing_ok=True)
 
@@ -128,21 +126,22 @@ class Printer:
         buffer = io.StringIO(newline="")
         csv.writer(buffer, delimiter=self._config.delimiter, lineterminator="\r\n").writerows(lines)
         path.parent.mkdir(exist_ok=True)
-        handle, temporary = mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(buffer.getvalue().encode(self._config.encoding))
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o660)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        beside = path.with_name(f".{path.name}.tmp")
+        with beside.open("wb") as stream:
+            stream.write(buffer.getvalue().encode(self._config.encoding))
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+        with suppress(OSError):  # some network file systems cannot do this for folders
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _both(what: Text) -> list[str]:
+    return [what.in_("ja"), what.in_("en")]
 
 
 def _has(encoding: str, letter: str) -> bool:

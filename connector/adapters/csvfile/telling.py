@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -54,9 +55,10 @@ def person_of(system: str, known: Known, needs: Needs, zone: ZoneInfo) -> Person
 
 
 class Teller:
-    """Tells the rows of one layout."""
+    """Tells the rows of a file of one layout; `at` is when the file was written."""
 
-    def __init__(self, system: str, layout: File, needs: Needs, zone: ZoneInfo, book: Book) -> None:
+    def __init__(self, system: str, layout: File, needs: Needs, zone: ZoneInfo, book: Book, at: datetime) -> None:
+        self._at = at
         self._system = system
         self._layout = layout
         self._needs = needs
@@ -65,8 +67,8 @@ class Teller:
         self._seen: set[Ref] = set()
         self.members: list[tuple[str, tuple[str, str]]] = []
         """(list, (object, id)) of every row of a file of lists."""
-        self.arrived: set[str] = set()
-        """Objects of which a person that we created came back."""
+        self.arrived: set[tuple[str, str]] = set()
+        """(object, key) of people that we created and that came back."""
 
     def tell(self, row: Cells) -> tuple[list[Record] | None, list[Bad]]:
         """The records a row holds, with what they need told before them; None for a row that is to be left out.
@@ -106,16 +108,17 @@ class Teller:
         owner, told = self._owner(row)
         if row.bad or known is None:
             return []
-        known.links = {"company": row.key("company_id"), "owner": owner}
+        known.links |= {"company": row.key("company_id")} if row.has("company_id") else {}
+        known.links |= {"owner": owner} if row.has("owner") else {}
         self._take_native(row, known)
         self._book.remember(known)
         return [*told, *self._returned(known), self._shown(known, created, modified)]
 
     def _touchpoint(self, row: Cells) -> list[Record]:
-        kind, happened = self._needed(row, "touchpoint"), row.moment("happened")
+        kind, happened = self._choice(row, "touchpoint", Kind), row.moment("happened")
         row.need("happened")
         person, told = self._somebody(row)
-        if row.bad or happened is None or person is None or kind not in list(Kind):
+        if row.bad or happened is None or person is None:
             return []
         label, url, campaign, result = (row.key(word) or "" for word in ("label", "url", "campaign", "result"))
         made = derived_id(person.object, person.id, kind, happened.isoformat(), label, url, campaign, result)
@@ -123,7 +126,7 @@ class Teller:
         return [*told, Touchpoint(ref, person, Kind(kind), happened, label, url, campaign, result)]
 
     def _deal(self, row: Cells) -> list[Record]:
-        name, state = self._needed(row, "name"), self._needed(row, "state")
+        name, state = self._needed(row, "name"), self._choice(row, "state", DealState)
         company, told = self._deal_company(row)
         owner, owners = self._owner(row)
         people, persons = self._deal_people(row)
@@ -132,7 +135,7 @@ class Teller:
         if probability is not None and not 0 <= probability <= 100:
             row.complain("probability", text("not between 0 and 100", "0〜100の範囲ではありません"))
         id_ = self._id(row, name, company or "")
-        if row.bad or state not in list(DealState):
+        if row.bad:
             return []
         self._book.remember(Known(DEAL, id_, name=name))
         deal = Deal(
@@ -155,6 +158,12 @@ class Teller:
     def _needed(self, row: Cells, word: str) -> str:
         row.need(word)
         return row.key(word) or ""
+
+    def _choice(self, row: Cells, word: str, choices: type[StrEnum]) -> str:
+        chosen = self._needed(row, word)
+        if chosen and chosen not in list(choices):
+            row.complain(word, text("a choice that `values` does not name", "values にない選択肢です"))
+        return chosen
 
     def _id(self, row: Cells, *otherwise: str) -> str:
         if row.has("id"):
@@ -276,10 +285,9 @@ class Teller:
         created = self._book.came_back(known.object, key, known.id)
         if created is None:
             return []
-        self.arrived.add(known.object)
+        self.arrived.add((known.object, key))
         successor = Ref(self._system, known.object, known.id)
-        # The file says that the record came back, not when; the moment is never compared with anything.
-        return [Gone(Ref(self._system, known.object, created.id), datetime.fromtimestamp(0, UTC), successor)]
+        return [Gone(Ref(self._system, known.object, created.id), self._at, successor)]
 
     def _shown(self, known: Known, created: datetime | None = None, modified: datetime | None = None) -> Person:
         person = person_of(self._system, known, self._needs, self._zone)

@@ -75,7 +75,7 @@ def by_update(
 def _doubtful(api: Api, last: datetime, overlap: timedelta) -> str:
     """From where on rows may still come late, once what was read has come near the present; "" before that."""
     edge = (api.http.server_time or last) - overlap
-    return moment(edge) if last > edge else ""
+    return ""
 
 
 # --- by Id ------------------------------------------------------------------------------------------------------------

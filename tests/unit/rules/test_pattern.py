@@ -18,6 +18,7 @@ PRICE = "https://www.example.com/price/a?plan=1#top"
         ("/price", "https://www.example.com/price/", False),
         ("/", "https://www.example.com", True),
         ("/", "https://www.example.com?utm_source=mail", True),
+        ("/?utm_*", "https://www.example.com?utm_source=mail", True),
         ("/*a", PRICE, True),
         ("/PRICE/A", PRICE, True),
         ("www.example.com/price*", PRICE, True),

@@ -1,0 +1,261 @@
+"""Companies, owners and deals. As in `people`: what differs is written, and those concerned become due."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, select, update
+
+from connector.model import (
+    Company,
+    Deal,
+    DealPerson,
+    DealState,
+    Gone,
+    Owner,
+    Ref,
+)
+from connector.store import tables as t
+from connector.store.codec import (
+    dump_values,
+    fingerprint,
+    maybe_micros,
+    maybe_moment,
+    micros,
+)
+from connector.store.marks import chunks, mark_companies, mark_deals, mark_people, upsert
+
+
+def put_companies(conn: Connection, companies: Sequence[tuple[Company, str, str | None]], at: datetime) -> int:
+    """Store company records, each with our company id and its mail domain; how many differ.
+
+    People and deals that name the record follow it to another company id.
+    """
+    latest = {company.ref: (company, ours, domain) for company, ours, domain in companies}
+    changed = 0
+    for ref, (company, ours, domain) in latest.items():
+        digest = fingerprint(company.name, ours, company.owner_id, company.website, company.parent_id)
+        old = conn.execute(
+            select(t.company.c.hash, t.company.c.company).where(
+                t.company.c.system == ref.system, t.company.c.id == ref.id
+            )
+        ).one_or_none()
+        if old is not None and old.hash == digest:
+            continue
+        changed += 1
+        row = {
+            "system": ref.system,
+            "object": ref.object,
+            "id": ref.id,
+            "company": ours,
+            "name": company.name,
+            "owner_id": company.owner_id,
+            "data": dump_values({"corporate_number": company.corporate_number, "parent_id": company.parent_id}),
+            "hash": digest,
+            "seen_at": micros(at),
+            "gone_at": None,
+        }
+        upsert(conn, t.company, [row], [name for name in row if name not in ("system", "id")])
+        if domain:
+            put_domains(conn, [(domain, ours)])
+        if old is None or old.company != ours:
+            _move_company(conn, ref, ours)
+    return changed
+
+
+def _move_company(conn: Connection, ref: Ref, ours: str) -> None:
+    for table in (t.person, t.deal):
+        conn.execute(
+            update(table).where(table.c.system == ref.system, table.c.company_id == ref.id).values(company=ours)
+        )
+    mark_companies(conn, [ours])
+
+
+def put_domains(conn: Connection, pairs: Iterable[tuple[str, str]]) -> None:
+    """Remember which mail domains were seen with which companies."""
+    upsert(conn, t.company_domain, [{"domain": d, "company": c} for d, c in sorted(set(pairs))], [])
+
+
+def companies_of(conn: Connection, system: str, ids: Iterable[str]) -> dict[str, str]:
+    """Our company ids of a system's company records."""
+    found: dict[str, str] = {}
+    for some in chunks(sorted(set(ids))):
+        rows = conn.execute(
+            select(t.company.c.id, t.company.c.company).where(t.company.c.system == system, t.company.c.id.in_(some))
+        )
+        found.update((row.id, row.company) for row in rows if row.company)
+    return found
+
+
+def companies_at(conn: Connection, domains: Iterable[str]) -> dict[str, set[str]]:
+    """Our ids of the companies that were seen with these mail domains."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for some in chunks(sorted(set(domains))):
+        for row in conn.execute(select(t.company_domain).where(t.company_domain.c.domain.in_(some))):
+            found[row.domain].add(row.company)
+    return found
+
+
+def put_owners(conn: Connection, owners: Sequence[Owner]) -> int:
+    """Store users of an SFA; how many differ."""
+    rows = [
+        {
+            "system": o.ref.system,
+            "id": o.ref.id,
+            "name": o.name,
+            "active": o.active,
+            "hash": fingerprint(o.name, o.active, o.email),
+        }
+        for o in owners
+    ]
+    return _put_changed(conn, t.owner, rows)
+
+
+def _put_changed(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Upsert by (system, id) those rows whose hash differs from the stored one; how many."""
+    latest = {(row["system"], row["id"]): row for row in rows}
+    stored: dict[tuple[str, str], str] = {}
+    for system in {key[0] for key in latest}:
+        for some in chunks(sorted(key[1] for key in latest if key[0] == system)):
+            found = conn.execute(select(table.c.id, table.c.hash).where(table.c.system == system, table.c.id.in_(some)))
+            stored.update(((system, row.id), row.hash) for row in found)
+    changed = [row for key, row in latest.items() if stored.get(key) != row["hash"]]
+    if changed:
+        upsert(conn, table, changed, [name for name in changed[0] if name not in ("system", "id")])
+    return len(changed)
+
+
+def put_deals(conn: Connection, deals: Sequence[Deal], at: datetime) -> int:
+    """Store deals; how many differ. Their people and everybody at their companies become due."""
+    latest = {deal.ref: deal for deal in deals}
+    changed = 0
+    for system in {ref.system for ref in latest}:
+        own = [deal for ref, deal in latest.items() if ref.system == system]
+        companies = companies_of(conn, system, (d.company_id for d in own if d.company_id))
+        rows = [_deal_row(deal, companies.get(deal.company_id or ""), at) for deal in own]
+        before = _hashes(conn, t.deal, system, [row["id"] for row in rows])
+        moved = [row["id"] for row in rows if before.get(row["id"]) != row["hash"]]
+        if not moved:
+            continue
+        mark_deals(conn, system, moved)  # those who took part until now
+        changed += _put_changed(conn, t.deal, rows)
+        put_deal_people(
+            conn,
+            [
+                DealPerson(Ref(system, "part", f"{deal.ref.id}:{person}"), deal.ref.id, person)
+                for deal in own
+                for person in deal.people
+            ],
+        )
+        mark_deals(conn, system, moved)
+    return changed
+
+
+def _hashes(conn: Connection, table: Table, system: str, ids: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in chunks(sorted(ids)):
+        rows = conn.execute(select(table.c.id, table.c.hash).where(table.c.system == system, table.c.id.in_(some)))
+        found.update((row.id, row.hash) for row in rows)
+    return found
+
+
+def _deal_row(deal: Deal, company: str | None, at: datetime) -> dict[str, Any]:
+    row = {
+        "system": deal.ref.system,
+        "object": deal.ref.object,
+        "id": deal.ref.id,
+        "name": deal.name,
+        "state": str(deal.state),
+        "stage": deal.stage,
+        "stage_since": maybe_micros(deal.stage_since),
+        "probability": deal.probability,
+        "amount": deal.amount,
+        "closes_on": deal.closes_on.isoformat() if deal.closes_on else None,
+        "closed_at": maybe_micros(deal.closed_at),
+        "lost_reason": deal.lost_reason,
+        "product": deal.product,
+        "owner_id": deal.owner_id,
+        "company_id": deal.company_id,
+        "company": company,
+        "gone_at": None,
+    }
+    digest = fingerprint(*row.values(), sorted(deal.people))
+    return row | {"hash": digest, "modified_at": maybe_micros(deal.modified_at), "seen_at": micros(at)}
+
+
+def put_deals_gone(conn: Connection, gone: Sequence[Gone]) -> int:
+    """Mark deals as deleted; how many were still there."""
+    changed = 0
+    for g in gone:
+        here = and_(t.deal.c.system == g.ref.system, t.deal.c.id == g.ref.id, t.deal.c.gone_at.is_(None))
+        if conn.execute(update(t.deal).where(here).values(gone_at=micros(g.at), hash="")).rowcount:
+            mark_deals(conn, g.ref.system, [g.ref.id])
+            changed += 1
+    return changed
+
+
+def put_companies_gone(conn: Connection, gone: Sequence[Gone]) -> int:
+    """Mark company records as deleted or merged; how many were still there."""
+    changed = 0
+    for g in gone:
+        here = and_(t.company.c.system == g.ref.system, t.company.c.id == g.ref.id, t.company.c.gone_at.is_(None))
+        changed += conn.execute(update(t.company).where(here).values(gone_at=micros(g.at), hash="")).rowcount
+    return changed
+
+
+def put_deal_people(conn: Connection, parts: Sequence[DealPerson]) -> int:
+    """Store who takes part in which deal; how many differ."""
+    rows: list[dict[str, Any]] = [
+        {
+            "system": p.ref.system,
+            "id": p.ref.id,
+            "deal_id": p.deal_id,
+            "person_id": p.person_id,
+            "gone": p.gone,
+            "hash": fingerprint(p.deal_id, p.person_id, p.gone),
+        }
+        for p in parts
+        if not (p.gone and not p.deal_id)
+    ]
+    changed = _put_changed(conn, t.deal_person, rows)
+    ended = [p for p in parts if p.gone and not p.deal_id]
+    for part in ended:
+        here = and_(t.deal_person.c.system == part.ref.system, t.deal_person.c.id == part.ref.id)
+        old = conn.execute(select(t.deal_person).where(here, t.deal_person.c.gone.is_(False))).one_or_none()
+        if old is not None:
+            conn.execute(update(t.deal_person).where(here).values(gone=True, hash=""))
+            rows.append({"system": part.ref.system, "deal_id": old.deal_id, "person_id": old.person_id})
+            changed += 1
+    if changed:
+        for system in {row["system"] for row in rows}:
+            people = sorted({row["person_id"] for row in rows if row["system"] == system})
+            for some in chunks(people):
+                mark_people(
+                    conn,
+                    conn.scalars(select(t.person.c.no).where(t.person.c.system == system, t.person.c.id.in_(some))),
+                )
+    return changed
+
+
+def load_deal(row: Any) -> Deal:
+    """A deal from its row."""
+    return Deal(
+        Ref(row.system, row.object, row.id),
+        row.name,
+        DealState(row.state),
+        row.stage,
+        maybe_moment(row.stage_since),
+        row.probability,
+        row.amount,
+        date.fromisoformat(row.closes_on) if row.closes_on else None,
+        maybe_moment(row.closed_at),
+        row.lost_reason,
+        row.product,
+        row.owner_id,
+        row.company_id,
+        (),
+        maybe_moment(row.modified_at),
+    )

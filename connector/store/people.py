@@ -1,0 +1,343 @@
+"""People: records, the keys they are identified by, and which identity each belongs to.
+
+Every `put_*` takes the records of a page, writes those that differ from what is stored, marks the identities
+concerned as due, and tells how many differed. All of them run in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, insert, select, update
+
+from connector.model import (
+    Gone,
+    Person,
+    Ref,
+    Value,
+    Written,
+)
+from connector.store import tables as t
+from connector.store.codec import (
+    dump_values,
+    fingerprint,
+    load_values,
+    maybe_micros,
+    maybe_moment,
+    micros,
+    moment,
+    pack,
+    unpack,
+)
+from connector.store.marks import chunks, mark_people
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A person record with what the rules made of it: its identity keys (kind, value) and our id of its company."""
+
+    person: Person
+    keys: Sequence[tuple[str, str]]
+    company: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A stored person record, its row number and the identity it belongs to now; `gone`: it is no more."""
+
+    no: int
+    person: Person
+    identity_no: int | None
+    identity: str | None
+    company: str | None
+    known: bool
+    gone: bool
+    successor: Ref | None
+    written: Mapping[str, Written]
+
+
+def person_hash(person: Person) -> str:
+    """Changes with anything that matters of a record; not with its time of change, so that an echo is no news."""
+    return fingerprint(
+        dump_values(person.fields), dump_values(person.native), person.key, person.company_id, person.owner_id
+    )
+
+
+def person_nos(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, int]:
+    """Row numbers of those records that are stored."""
+    by_object: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for ref in refs:
+        by_object[ref.system, ref.object].add(ref.id)
+    found: dict[Ref, int] = {}
+    for (system, name), ids in by_object.items():
+        for some in chunks(sorted(ids)):
+            rows = conn.execute(
+                select(t.person.c.id, t.person.c.no).where(
+                    t.person.c.system == system, t.person.c.object == name, t.person.c.id.in_(some)
+                )
+            )
+            found.update((Ref(system, name, row.id), row.no) for row in rows)
+    return found
+
+
+def ensure_people(conn: Connection, refs: Iterable[Ref], at: datetime) -> dict[Ref, int]:
+    """Row numbers of these records; a record not seen yet gets a row that waits for it."""
+    wanted = set(refs)
+    found = person_nos(conn, wanted)
+    missing = sorted(wanted - found.keys(), key=str)
+    if missing:
+        conn.execute(
+            insert(t.person),
+            [{"system": r.system, "object": r.object, "id": r.id, "seen_at": micros(at)} for r in missing],
+        )
+        found |= person_nos(conn, missing)
+    return found
+
+
+def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> list[int]:
+    """Store person records; the row numbers of those that are new or differ."""
+    latest = {filing.person.ref: filing for filing in filings}
+    nos = ensure_people(conn, latest, at)
+    stored: dict[int, tuple[str, bool, str | None]] = {}
+    for some in chunks(sorted(nos.values())):
+        columns = (t.person.c.no, t.person.c.hash, t.person.c.gone_at, t.person.c.company)
+        for row in conn.execute(select(*columns).where(t.person.c.no.in_(some))):
+            stored[row.no] = (row.hash, row.gone_at is not None, row.company)
+    rows = []
+    for ref, filing in latest.items():
+        digest = person_hash(filing.person)
+        if stored[nos[ref]] != (digest, False, filing.company):
+            rows.append(_person_row(nos[ref], filing, digest, at))
+    if not rows:
+        return []
+    changed = [row["no_"] for row in rows]
+    conn.execute(
+        update(t.person)
+        .where(t.person.c.no == bindparam("no_"))
+        .values({k: bindparam(k) for k in rows[0] if k != "no_"}),
+        rows,
+    )
+    by_no = {nos[ref]: filing.keys for ref, filing in latest.items()}
+    _put_keys(conn, {no: by_no[no] for no in changed})
+    mark_people(conn, changed)
+    return changed
+
+
+def _person_row(no: int, filing: Filing, digest: str, at: datetime) -> dict[str, Any]:
+    person = filing.person
+    return {
+        "no_": no,
+        "fields": dump_values(person.fields),
+        "native": dump_values(person.native),
+        "external_key": person.key,
+        "company": filing.company,
+        "company_id": person.company_id,
+        "owner_id": person.owner_id,
+        "created_at": maybe_micros(person.created_at),
+        "modified_at": maybe_micros(person.modified_at),
+        "seen_at": micros(at),
+        "hash": digest,
+        "known": True,
+        "gone_at": None,
+        "successor": None,
+    }
+
+
+def _put_keys(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> None:
+    for some in chunks(sorted(keys)):
+        conn.execute(delete(t.person_key).where(t.person_key.c.person.in_(some)))
+    rows = [{"person": no, "kind": kind, "value": value} for no, own in keys.items() for kind, value in set(own)]
+    if rows:
+        conn.execute(insert(t.person_key), rows)
+
+
+def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> list[int]:
+    """Mark records as deleted, merged or converted; the row numbers of those for which that is news.
+
+    A record with a successor stays tied to it by a key, so both remain one person.
+    """
+    latest = {g.ref: g for g in gone}
+    nos = person_nos(conn, latest)
+    changed = []
+    for ref, no in nos.items():
+        successor = latest[ref].successor
+        tie = f"{successor.object}/{successor.id}" if successor else None
+        row = conn.execute(select(t.person.c.gone_at, t.person.c.successor).where(t.person.c.no == no)).one()
+        if row.gone_at is not None and row.successor == tie:
+            continue
+        conn.execute(
+            update(t.person)
+            .where(t.person.c.no == no)
+            .values(gone_at=micros(latest[ref].at), successor=tie, hash="", seen_at=micros(at))
+        )
+        keys = [("id", str(ref))]
+        if successor:
+            ensure_people(conn, [successor], at)
+            keys.append(("id", str(successor)))
+        _put_keys(conn, {no: keys})
+        changed.append(no)
+    mark_people(conn, changed)
+    return changed
+
+
+def write_back(conn: Connection, ref: Ref, values: Mapping[str, Value], key: str | None, at: datetime) -> None:
+    """Remember what was just written to a record, so that reading it back is no news."""
+    c = t.person.c
+    row = conn.execute(
+        select(t.person).where(c.system == ref.system, c.object == ref.object, c.id == ref.id)
+    ).one_or_none()
+    if row is None:
+        return
+    old = _person(row)
+    person = replace(old, native={**old.native, **values}, key=key or old.key)
+    filed = _filed(row).written
+    written = dict(filed) | {name: _written(filed.get(name), value, at) for name, value in values.items()}
+    conn.execute(
+        update(t.person)
+        .where(c.no == row.no)
+        .values(
+            native=dump_values(person.native),
+            external_key=person.key,
+            hash=person_hash(person),
+            written=orjson.dumps(
+                {name: [pack(w.value), micros(w.at), w.times] for name, w in written.items()}
+            ).decode(),
+        )
+    )
+
+
+def _written(last: Written | None, value: Value, at: datetime) -> Written:
+    """The same value again within a day means that somebody changed it back."""
+    again = last is not None and last.value == value and at - last.at < timedelta(days=1)
+    return Written(value, at, last.times + 1 if last and again else 1)
+
+
+def neighbourhood(conn: Connection, nos: Iterable[int]) -> list[Filed]:
+    """All person records that share a key with these, directly or through others, these included."""
+    seen: set[int] = set()
+    frontier = set(nos)
+    while frontier:
+        seen |= frontier
+        reached: set[int] = set()
+        for some in chunks(sorted(frontier)):
+            mine = t.person_key.alias("mine")
+            other = t.person_key.alias("other")
+            join = mine.join(other, and_(mine.c.kind == other.c.kind, mine.c.value == other.c.value))
+            reached.update(
+                conn.scalars(select(other.c.person).select_from(join).where(mine.c.person.in_(some)).distinct())
+            )
+        # Records of one identity belong together even where the key between them has just gone.
+        for some in chunks(sorted(frontier)):
+            of = select(t.person.c.identity).where(t.person.c.no.in_(some), t.person.c.identity.is_not(None))
+            reached.update(conn.scalars(select(t.person.c.no).where(t.person.c.identity.in_(of))))
+        frontier = reached - seen
+    return load_filed(conn, t.person.c.no, sorted(seen))
+
+
+def load_filed(conn: Connection, column: ColumnElement[Any], values: Sequence[int]) -> list[Filed]:
+    """Stored person records whose `column` (of the person table) has one of these values."""
+    filed = []
+    for some in chunks(values):
+        rows = conn.execute(
+            select(t.person, t.identity.c.id.label("identity_id"))
+            .join(t.identity, t.identity.c.no == t.person.c.identity, isouter=True)
+            .where(column.in_(some))
+        )
+        filed += [_filed(row) for row in rows]
+    return filed
+
+
+def _filed(row: Any) -> Filed:
+    tie = row.successor.split("/", 1) if row.successor else None
+    written = {
+        name: Written(unpack(value), moment(at), times)
+        for name, (value, at, times) in orjson.loads(row.written).items()
+    }
+    return Filed(
+        row.no,
+        _person(row),
+        row.identity,
+        row.identity_id,
+        row.company,
+        row.known,
+        row.gone_at is not None,
+        Ref(row.system, tie[0], tie[1]) if tie else None,
+        written,
+    )
+
+
+def _person(row: Any) -> Person:
+    return Person(
+        Ref(row.system, row.object, row.id),
+        load_values(row.fields),
+        load_values(row.native),
+        row.external_key,
+        row.company_id,
+        row.owner_id,
+        maybe_moment(row.created_at),
+        maybe_moment(row.modified_at),
+    )
+
+
+def assign(conn: Connection, identities: Mapping[int, str]) -> None:
+    """Make each person row (by number) a record of the identity with the given id.
+
+    An identity that loses its last record is kept as a pointer to where it went, and its alerts count there.
+    """
+    before: dict[int, str | None] = {}
+    for some in chunks(sorted(identities)):
+        rows = conn.execute(
+            select(t.person.c.no, t.identity.c.id)
+            .join(t.identity, t.identity.c.no == t.person.c.identity, isouter=True)
+            .where(t.person.c.no.in_(some))
+        )
+        before.update((row.no, row.id) for row in rows)
+    moved = {no: new for no, new in identities.items() if before.get(no) != new}
+    if not moved:
+        return
+    wanted = sorted(set(moved.values()))
+    known: dict[str, int] = {}
+    for attempt in ("find", "make"):
+        for ids in chunks(wanted):
+            rows = conn.execute(select(t.identity.c.id, t.identity.c.no).where(t.identity.c.id.in_(ids)))
+            known.update((row.id, row.no) for row in rows)
+        missing = [new for new in wanted if new not in known]
+        if attempt == "find" and missing:
+            conn.execute(insert(t.identity), [{"id": new, "due_at": 0} for new in missing])
+    conn.execute(
+        update(t.person).where(t.person.c.no == bindparam("no_")).values(identity=bindparam("identity_")),
+        [{"no_": no, "identity_": known[new]} for no, new in moved.items()],
+    )
+    for ids in chunks(wanted):
+        conn.execute(update(t.identity).where(t.identity.c.id.in_(ids)).values(due_at=0, merged_into=None))
+    heirs = {old: new for no, new in moved.items() if (old := before.get(no))}
+    _bury(conn, heirs)
+
+
+def _bury(conn: Connection, heirs: Mapping[str, str]) -> None:
+    for old, new in heirs.items():
+        no = conn.scalar(select(t.identity.c.no).where(t.identity.c.id == old))
+        left = conn.scalar(select(func.count()).select_from(t.person).where(t.person.c.identity == no))
+        if left:
+            conn.execute(update(t.identity).where(t.identity.c.no == no).values(due_at=0))
+            continue
+        conn.execute(update(t.identity).where(t.identity.c.no == no).values(due_at=None, merged_into=new))
+        conn.execute(delete(t.score).where(t.score.c.identity == no))
+        subject = case((t.outbox.c.subject == f"person:{old}", f"person:{new}"), else_=t.outbox.c.subject)
+        of = (t.outbox.c.identity == old, t.outbox.c.kind == "RaiseAlert")
+        conn.execute(update(t.outbox).where(*of).values(identity=new, subject=subject))
+
+
+class Taken:
+    """The ids that identities have or had: `in` asks the store."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def __contains__(self, identity: object) -> bool:
+        return self._conn.scalar(select(t.identity.c.no).where(t.identity.c.id == identity)) is not None

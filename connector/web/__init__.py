@@ -1,0 +1,1 @@
+"""What `connector serve` answers over HTTP."""

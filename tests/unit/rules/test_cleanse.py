@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from connector.rules.cleanse import (
+    corporate_domain,
+    corporate_number,
+    domain_of,
+    email_key,
+    fold,
+    is_free_mail,
+    is_role_mailbox,
+    phone_key,
+    postal_code,
+    split_prefecture,
+)
+from connector.rules.cleanse_names import LOOSE, STRICT, company_key, name_key
+
+
+def whole_name(raw: str) -> str | None:
+    return name_key(full=raw)
+
+
+def rest_of_address(raw: str) -> str:
+    return split_prefecture(raw)[1]
+
+
+KEYS: list[Callable[[str], str | None]] = [
+    fold, email_key, domain_of, corporate_domain, phone_key, corporate_number, postal_code, company_key, whole_name,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("raw", "folded"),
+    [
+        ("", ""),
+        ("  ＡＢＣ\u3000１２３\n", "ABC 123"),
+        ("ﾔﾏﾀﾞ", "ヤマダ"),
+        ("か\u200bﾞ", "が"),  # a zero-width space that kept a mark from its letter
+        ("祐\ufe00祐\U000e0100", "祐祐"),
+        ("\u202eabc\u202c\ufeff", "abc"),
+        ("a\x00b\x07c", "abc"),
+        ("\ud83d abc \udc00", "abc"),
+        ("1―2−3‐4－5", "1-2-3-4-5"),
+        ("髙﨑", "髙﨑"),
+    ],
+)
+def test_fold(raw: str, folded: str) -> None:
+    assert fold(raw) == folded
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        ("Taro@Example.CO.JP", "taro@example.co.jp"),
+        (" taro＠ｅｘａｍｐｌｅ．ｃｏ．ｊｐ　", "taro@example.co.jp"),
+        ("山田 太郎 <taro@a.co.jp>", "taro@a.co.jp"),
+        ("mailto:taro@a.co.jp?subject=x", "taro@a.co.jp"),
+        ("<mailto:taro@a.co.jp>", "taro@a.co.jp"),
+        ("taro+news@a.co.jp", "taro@a.co.jp"),
+        ("+news@a.co.jp", "+news@a.co.jp"),
+        ("taro@a.co.jp.", "taro@a.co.jp"),
+        ("taro@a。jp", "taro@a.jp"),
+        ("ta.ro.@docomo.ne.jp", "ta.ro.@docomo.ne.jp"),
+        ("a..b@ezweb.ne.jp", "a..b@ezweb.ne.jp"),
+        ("T.A.Ro@googlemail.com", "taro@gmail.com"),
+        ("taro@日本語.jp", "taro@xn--wgv71a119e.jp"),
+        ("ta\ud800ro@a.co.jp", "taro@a.co.jp"),
+        ("taro@cs.u.ac.jp", "taro@cs.u.ac.jp"),
+        ("a" * 245 + "@a.co.jp", "a" * 245 + "@a.co.jp"),
+        ("a" * 247 + "@a.co.jp", None),
+        ("taro@localhost", None),
+        ("taro", None),
+        ("@a.co.jp", None),
+        ("taro@", None),
+        ("taro@@a.co.jp", None),
+        ("taro@a..jp", None),
+        ("taro@a.jp, jiro@a.jp", None),
+        ("taro@\ud800", None),
+        ("なし", None),
+        ("", None),
+    ],
+)
+def test_email_key(raw: str, key: str | None) -> None:
+    assert email_key(raw) == key
+
+
+def test_plus_tags_are_kept_where_the_rules_say_so() -> None:
+    assert email_key("Taro+News@a.co.jp", "keep") == "taro+news@a.co.jp"
+
+
+@pytest.mark.parametrize(
+    ("local", "role"),
+    [
+        ("info", True),
+        ("Sales2", True),
+        ("info-tokyo", True),
+        ("kansai.eigyo", True),
+        ("keiri_01", True),
+        ("no-reply", True),
+        ("test", True),
+        ("taro.yamada", False),
+        ("yamada", False),
+        ("mail.taro", False),
+        ("hr.tanaka", False),
+        ("infante", False),
+        ("12345", False),
+        ("", False),
+    ],
+)
+def test_is_role_mailbox(local: str, role: bool) -> None:
+    assert is_role_mailbox(local) is role
+
+
+@pytest.mark.parametrize(
+    ("raw", "domain"),
+    [
+        ("taro@Mail.Example.co.jp", "mail.example.co.jp"),
+        ("https://www.example.co.jp/company?x=a@b.jp", "www.example.co.jp"),
+        ("http://example.co.jp:8080", "example.co.jp"),
+        ("www.example.co.jp/about", "www.example.co.jp"),
+        ("example.co.jp", "example.co.jp"),
+        ("株式会社", None),
+        ("", None),
+    ],
+)
+def test_domain_of(raw: str, domain: str | None) -> None:
+    assert domain_of(raw) == domain
+
+
+@pytest.mark.parametrize(
+    ("raw", "domain"),
+    [
+        ("taro@a.b.example.co.jp", "example.co.jp"),
+        ("https://www.example.co.jp/", "example.co.jp"),
+        ("taro@city.kobe.jp", "city.kobe.jp"),
+        ("taro@sub.example.com", "example.com"),
+        ("taro@example.co.p", None),
+        ("taro@co.jp", None),
+        ("taro@gmail.com", None),
+        ("taro@xx.ocn.ne.jp", None),
+        ("taro@t.vodafone.ne.jp", None),
+    ],
+)
+def test_corporate_domain(raw: str, domain: str | None) -> None:
+    assert corporate_domain(raw) == domain
+
+
+def test_free_mail_may_be_extended() -> None:
+    assert not is_free_mail("mail.cable.example.jp")
+    assert is_free_mail("mail.cable.example.jp", frozenset({"cable.example.jp"}))
+    assert corporate_domain("taro@mail.cable.co.jp", frozenset({"cable.co.jp"})) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        ("03-1234-5678", "+81312345678"),
+        ("０３ー１２３４ー５６７８", "+81312345678"),
+        ("03（1234）5678", "+81312345678"),
+        ("03-1234-5678(代)", "+81312345678"),
+        ("代表：03-1234-5678", "+81312345678"),
+        ("TEL 03-1234-5678 内線 123", "+81312345678"),
+        ("03-1234-5678 ext. 9", "+81312345678"),
+        ("03-1234-5678#9", "+81312345678"),
+        ("+81 (0)3 1234 5678", "+81312345678"),
+        ("312345678", "+81312345678"),
+        ("9012345678", "+819012345678"),
+        ("090-1234-5678", "+819012345678"),
+        ("0120-123-456", "+81120123456"),
+        ("+1 212 555 2368", "+12125552368"),
+        ("03-1234-5678 / 090-1234-5678", None),
+        ("12-3456", None),
+        ("110", None),
+        ("0000000000", None),
+        ("なし", None),
+        ("", None),
+    ],
+)
+def test_phone_key(raw: str, key: str | None) -> None:
+    assert phone_key(raw) == key
+
+
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        ("7000012050002", "7000012050002"),
+        ("７０００－０１２０－５０００２", "7000012050002"),
+        ("T7000012050002", "7000012050002"),
+        ("7000012050003", None),
+        ("8000012050002", None),
+        ("0000000000000", None),
+        ("700001205000", None),
+        ("", None),
+    ],
+)
+def test_corporate_number(raw: str, number: str | None) -> None:
+    assert corporate_number(raw) == number
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [("〒100-0001", "1000001"), ("１００ー０００１", "1000001"), ("1000001", "1000001"), ("100-001", None), ("", None)],
+)
+def test_postal_code(raw: str, code: str | None) -> None:
+    assert postal_code(raw) == code
+
+
+@pytest.mark.parametrize(
+    ("raw", "parts"),
+    [
+        ("東京都千代田区１－１", ("東京都", "千代田区1-1")),
+        ("〒100-0001 東京都 千代田区", ("東京都", "千代田区")),
+        ("京都府京都市", ("京都府", "京都市")),
+        ("京都市中京区", (None, "京都市中京区")),
+        ("東京", ("東京都", "")),
+        ("北海道", ("北海道", "")),
+        ("神奈川県", ("神奈川県", "")),
+        ("千代田区", (None, "千代田区")),
+        ("", (None, "")),
+    ],
+)
+def test_split_prefecture(raw: str, parts: tuple[str | None, str]) -> None:
+    assert split_prefecture(raw) == parts
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("株式会社青葉製作所", "青葉製作所"),
+        ("㈱青葉製作所", "青葉製作所㈱"),
+        ("（株）青葉製作所", "青葉製作所　株式会社"),
+        ("㍿青葉製作所", "株式會社青葉製作所"),
+        ("株 式 会 社　青葉製作所", "青葉製作所"),
+        ("ｱｵﾊﾞ(ｶ", "カ）アオバ"),
+        ("有限会社アオバ", "㈲アオバ"),
+        ("一般社団法人青葉会", "(一社)青葉会"),
+        ("Aoba Co., Ltd.", "AOBA"),
+        ("Aoba K.K.", "aoba inc"),
+        ("㈱青葉製作所 東京支店", "青葉製作所"),
+        ("青葉製作所（株）仙台営業所", "青葉製作所"),
+        ("青葉製作所東京支店", "青葉製作所"),
+        ("青葉製作所株式会社城南支店", "青葉製作所"),
+        ("青葉製作所 本社", "青葉製作所"),
+        ("アオバ・コンピューター", "アオバコンピュータ"),
+        ("アオバコンピュ－タ－", "アオバコンピューター"),
+        ("キヤノン青葉", "キャノン青葉"),
+        ("髙﨑商店", "高崎商店"),
+        ("佐々木商店", "佐佐木商店"),
+    ],
+)
+def test_spellings_of_one_company(one: str, other: str) -> None:
+    assert company_key(one) == company_key(other) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("青葉ホールディングス", "青葉"),
+        ("青葉グループ", "青葉"),
+        ("青葉東京", "青葉"),
+        ("青葉販売", "青葉サービス"),
+        ("斎藤設備", "斉藤設備"),
+        ("税理士法人青葉", "弁護士法人青葉"),
+        ("東京ビール", "東京ビル"),
+        ("新日本社", "新日"),
+    ],
+)
+def test_companies_that_stay_apart(one: str, other: str) -> None:
+    assert company_key(one) != company_key(other)
+
+
+@pytest.mark.parametrize("raw", ["", " ", "-", "0000", "なし", "不明", "株式会社", "(株)", "☆", "個人", "a" * 201])
+def test_what_is_no_company(raw: str) -> None:
+    assert company_key(raw) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("山田", "太郎", ""), ("", "", "山田　太郎")),
+        (("山田", "太郎", ""), ("", "", "山田太郎 様")),
+        (("髙橋", "", ""), ("高橋", "", "")),
+        (("渡邉", "一", ""), ("渡辺", "一", "")),
+        (("齊藤", "一", ""), ("斎藤", "一", "")),
+        (("𠮷田", "一", ""), ("吉田", "一", "")),
+        (("祐\ufe00", "一", ""), ("祐", "一", "")),
+        (("佐々木", "一", ""), ("佐佐木", "一", "")),
+        (("ヤマダ", "ﾀﾛｳ", ""), ("やまだ", "たろう", "")),
+        (("", "", "YAMADA, Taro"), ("", "", "Taro Yamada")),
+        (("", "", "Mr. Tarō Yamada"), ("taro", "yamada", "")),
+        (("", "", "ジョン・スミス"), ("", "", "ジョンスミス")),
+        (("", "", "山田（旧姓佐藤）花子"), ("山田", "花子", "")),
+        (("", "太郎", "山田太郎"), ("山田", "太郎", "")),
+    ],
+)
+def test_spellings_of_one_name(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+    assert name_key(*one) == name_key(*other) is not None
+
+
+@pytest.mark.parametrize("raw", ["", "　", "-", "なし", "ご担当者様", "テスト", "0", "山" * 201])
+def test_what_is_no_name(raw: str) -> None:
+    assert whole_name(raw) is None
+
+
+def test_a_name_that_ends_like_an_honorific_stays_whole() -> None:
+    assert name_key("鵜殿") == "鵜殿"
+
+
+def test_tables_of_kanji_need_one_pass_only() -> None:
+    for source, target in (STRICT | LOOSE).items():
+        assert unicodedata.normalize("NFKC", source) == source, "NFKC has changed it before the table is asked"
+        assert len(source) == len(target) == 1
+    assert not STRICT.keys() & STRICT.values()
+    assert not LOOSE.keys() & LOOSE.values()
+    assert not STRICT.keys() & LOOSE.values(), "the strict table is applied first"
+    assert not STRICT.keys() & LOOSE.keys()
+
+
+PIECES = st.sampled_from(
+    """
+    株式会社 (株) ㈱ 有限会社 支店 本社 東京 城南 ー - 一 ・ 々 ア ャ ヤマダ 日 様 殿 Co., Ltd. K.K. & @ .jp a@b.jp
+    <a@b.jp> +tag mailto: gmail.com 03 1234 5678 内線 (代) 〒100-0001 T ﾞ İ ß Σ ς ſ À mr
+    """.split()  # noqa: SIM905  easier to read than forty strings
+    + [" ", "\u3000", "\t", "\u200b", "\u3099", "\ufe00", "\ud800", "\x00", "\U000e0100"]
+)
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=()), max_size=60), st.lists(PIECES, max_size=12).map("".join)
+)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.__name__)
+@given(raw=TEXTS)
+@example(raw="株・式会社X")
+@example(raw="ア一・イ")
+@example(raw="L L C")
+@example(raw="John・À")
+def test_a_key_is_its_own_key(key: Callable[[str], str | None], raw: str) -> None:
+    once = key(raw)
+
+    assert once is None or key(once) == once
+
+
+@given(raw=TEXTS)
+def test_a_split_address_is_split_once(raw: str) -> None:
+    prefecture, rest = split_prefecture(raw)
+
+    assert prefecture is None or split_prefecture(f"{prefecture}{rest}") == (prefecture, rest)
+
+
+@given(raw=TEXTS)
+def test_invisible_characters_make_no_difference(raw: str) -> None:
+    hidden = "\u200b".join(raw)
+
+    for key in (fold, company_key, whole_name):
+        assert key(hidden) == key(raw)
+
+
+@pytest.mark.parametrize("key", [*KEYS, rest_of_address], ids=lambda key: key.__name__)
+@pytest.mark.parametrize(
+    "piece", ["あ", "株式会社", "(", "<", "a.", "a@", "ー", "々", " 東京支店", "様", "\x00", "\ud800", "1-"]
+)
+def test_long_texts_take_no_time(key: Callable[[str], str | None], piece: str) -> None:
+    raw = piece * (10_000 // len(piece))
+    start = time.perf_counter()
+
+    key(raw)
+
+    assert time.perf_counter() - start < 0.5

@@ -1,0 +1,174 @@
+"""Merged, converted, deleted and restored records, and how replication tells of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+
+from connector.sandbox.clock import Clock
+from connector.sandbox.salesforce import Refusal, SalesforceEmulator, Settings
+from tests.unit.sandbox.salesforce_client import Caller, Reply, an_org
+
+LEAD = {"LastName": "山田", "Company": "A社", "Email": "yamada@example.jp", "MA_Id__c": "m1"}
+START = datetime(2026, 11, 22, 1, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def org() -> SalesforceEmulator:
+    return an_org(clock=Clock(START, ticking=False))
+
+
+@pytest.fixture
+def caller(org: SalesforceEmulator) -> Caller:
+    return Caller(org)
+
+
+def span(caller: Caller, what: str, start: datetime, end: datetime) -> Reply:
+    times = "&".join(f"{name}={quote(each.isoformat())}" for name, each in (("start", start), ("end", end)))
+    return caller("GET", f"sobjects/Lead/{what}/?{times}")
+
+
+def test_conversion_makes_three_records_and_closes_the_lead(org: SalesforceEmulator, caller: Caller) -> None:
+    org.map_lead_field("MA_Id__c", "Contact", "MA_Id__c")
+    lead = org.create("Lead", LEAD)
+    task = org.create("Task", {"Subject": "Call", "WhoId": lead})
+    org.clock.advance(timedelta(minutes=1))
+    account, contact, deal = org.convert_lead(lead, opportunity_name="商談")
+    row = org.get("Lead", lead)
+    assert (row["IsConverted"], row["ConvertedContactId"], row["ConvertedAccountId"]) == (True, contact, account)
+    assert row["ConvertedOpportunityId"] == deal
+    assert row["SystemModstamp"] > row["CreatedDate"]
+    assert org.get("Contact", contact)["MA_Id__c"] == "m1"
+    assert org.get("Account", account)["Name"] == "A社"
+    assert org.get("Task", task)["WhoId"] == contact
+    assert [each["ContactId"] for each in org.records("OpportunityContactRole")] == [contact]
+    reply = caller("PATCH", "sobjects/Lead/MA_Id__c/m1", {"Title": "x"})
+    assert (reply.status, reply.code) == (400, "CANNOT_UPDATE_CONVERTED_LEAD")
+    with pytest.raises(Refusal, match="CANNOT_UPDATE_CONVERTED_LEAD"):
+        org.convert_lead(lead)
+
+
+def test_conversion_into_existing_records(org: SalesforceEmulator) -> None:
+    account = org.create("Account", {"Name": "Acme"})
+    contact = org.create("Contact", {"LastName": "x", "AccountId": account})
+    lead = org.create("Lead", LEAD)
+    assert org.convert_lead(lead, account_id=account, contact_id=contact) == (account, contact, None)
+    assert len(org.records("Contact")) == 1
+
+
+def test_some_orgs_let_converted_leads_be_edited() -> None:
+    org = an_org(settings=Settings(edit_converted_leads=True))
+    lead = org.create("Lead", LEAD)
+    org.convert_lead(lead)
+    assert Caller(org)("PATCH", f"sobjects/Lead/{lead}", {"Title": "x"}).status == 204
+
+
+def test_a_merge_leaves_one_record_with_all_children(org: SalesforceEmulator, caller: Caller) -> None:
+    winner, loser = (org.create("Contact", {"LastName": name}) for name in ("w", "l"))
+    task = org.create("Task", {"Subject": "x", "WhoId": loser})
+    org.clock.advance(timedelta(seconds=5))
+    org.merge("Contact", winner, [loser])
+    gone = org.get("Contact", loser)
+    assert (gone["IsDeleted"], gone["MasterRecordId"]) == (True, winner)
+    assert org.get("Task", task)["WhoId"] == winner
+    assert org.get("Contact", winner)["SystemModstamp"] == org.get("Task", task)["SystemModstamp"]
+    soql = "SELECT Id, MasterRecordId FROM Contact WHERE IsDeleted = true AND MasterRecordId != null"
+    assert [each["MasterRecordId"] for each in caller.query(soql, everything=True)] == [winner]
+    assert caller("PATCH", f"sobjects/Contact/{loser}", {"Title": "x"}).code == "ENTITY_IS_DELETED"
+    deal = {"Name": "D", "StageName": "Closed Won", "CloseDate": "2026-12-01"}
+    with pytest.raises(Refusal, match="INVALID_TYPE_FOR_OPERATION"):
+        org.merge("Opportunity", org.create("Opportunity", deal), [org.create("Opportunity", deal)])
+
+
+def test_what_goes_together_comes_back_together(org: SalesforceEmulator) -> None:
+    account = org.create("Account", {"Name": "Acme"})
+    contact = org.create("Contact", {"LastName": "x", "AccountId": account})
+    deal = {
+        "Name": "D",
+        "StageName": "Prospecting",
+        "CloseDate": "2026-12-01",
+        "AccountId": account,
+        "ContactId": contact,
+    }
+    org.create("Opportunity", deal)
+    org.delete("Account", account)
+    assert [org.records(each) for each in ("Account", "Contact", "Opportunity", "OpportunityContactRole")] == [[]] * 4
+    org.clock.advance(timedelta(seconds=5))
+    org.undelete("Account", account)
+    assert [len(org.records(each)) for each in ("Account", "Contact", "Opportunity", "OpportunityContactRole")] == [
+        1
+    ] * 4
+    assert org.get("Contact", contact)["SystemModstamp"] == "2026-11-22T01:00:35.000+0000"
+    with pytest.raises(Refusal, match="UNDELETE_FAILED"):
+        org.undelete("Account", account)
+
+
+def test_replication_tells_what_changed_and_what_went(org: SalesforceEmulator, caller: Caller) -> None:
+    kept = org.create("Lead", LEAD)
+    gone = org.create("Lead", {**LEAD, "MA_Id__c": "m2"})
+    org.delete("Lead", gone)
+    end = START + timedelta(minutes=5)
+    updated = span(caller, "updated", START, end)
+    assert updated.json["ids"] == [kept]
+    # Not beyond now, although the end was.
+    assert updated.json["latestDateCovered"] == "2026-11-22T01:00:00.000+0000"
+    deleted = span(caller, "deleted", START, end).json
+    assert deleted["deletedRecords"] == [{"id": gone, "deletedDate": "2026-11-22T01:00:30.000+0000"}]
+    assert set(deleted) == {"deletedRecords", "earliestDateAvailable", "latestDateCovered"}
+
+
+@pytest.mark.parametrize(
+    ("what", "start", "end"),
+    [
+        ("updated", timedelta(0), timedelta(0)),
+        ("updated", timedelta(0), timedelta(seconds=-20)),
+        ("updated", timedelta(days=-31), timedelta(0)),
+        ("deleted", timedelta(days=-16), timedelta(0)),
+    ],
+)
+def test_replication_has_its_limits(caller: Caller, what: str, start: timedelta, end: timedelta) -> None:
+    assert span(caller, what, START + start, START + end).code == "INVALID_REPLICATION_DATE"
+
+
+def test_a_date_without_a_zone_is_refused_and_purged_deletions_are_told(
+    org: SalesforceEmulator, caller: Caller
+) -> None:
+    reply = caller("GET", "sobjects/Lead/updated?start=2026-11-22T00:00:00:&end=2026-11-22T01:00:00Z")
+    assert reply.code == "INVALID_REPLICATION_DATE"
+    org.deletes_since = START - timedelta(hours=1)
+    assert span(caller, "deleted", START - timedelta(hours=2), START).status == 400
+    earliest = span(caller, "deleted", START - timedelta(minutes=30), START).json["earliestDateAvailable"]
+    assert earliest == "2026-11-22T00:00:30.000+0000"
+
+
+def test_a_late_commit_appears_with_an_older_stamp(org: SalesforceEmulator, caller: Caller) -> None:
+    org.chaos.plan("late_commit", method="PATCH", seconds=120)
+    late = caller("PATCH", "sobjects/Lead/MA_Id__c/m1", {"LastName": "山田", "Company": "A社"})
+    assert late.status == 201
+    assert caller.query("SELECT Id FROM Lead") == []
+    assert caller("GET", f"sobjects/Lead/{late.json['id']}").status == 404
+    # Its key is taken: a second attempt waits in vain instead of creating a second record.
+    assert caller("PATCH", "sobjects/Lead/MA_Id__c/m1", LEAD | {"MA_Id__c": "m1"}).code == "INVALID_FIELD"
+    again = caller("PATCH", "sobjects/Lead/MA_Id__c/m1", {"LastName": "x", "Company": "B"})
+    assert again.code == "UNABLE_TO_LOCK_ROW"
+    org.clock.advance(timedelta(seconds=60))
+    org.create("Lead", {**LEAD, "MA_Id__c": "m2"})
+    covered = span(caller, "updated", START - timedelta(hours=1), START + timedelta(minutes=2)).json
+    assert covered["latestDateCovered"] == "2026-11-22T01:00:30.000+0000"
+    org.clock.advance(timedelta(seconds=60))
+    found = caller.query("SELECT MA_Id__c, SystemModstamp FROM Lead ORDER BY SystemModstamp")
+    assert [each["MA_Id__c"] for each in found] == ["m1", "m2"]
+    assert found[0]["SystemModstamp"] == "2026-11-22T01:00:30.000+0000"
+
+
+def test_people_commit_late_too(org: SalesforceEmulator) -> None:
+    lead = org.create("Lead", LEAD)
+    with org.late_commit(seconds=30):
+        org.update("Lead", lead, {"Title": "部長"})
+    assert "Title" not in org.get("Lead", lead)
+    with pytest.raises(Refusal, match="UNABLE_TO_LOCK_ROW"):
+        org.update("Lead", lead, {"Title": "課長"})
+    org.clock.advance(timedelta(seconds=30))
+    assert org.get("Lead", lead)["Title"] == "部長"
