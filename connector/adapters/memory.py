@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from connector.changes import (
     CHANGES,
@@ -48,7 +48,7 @@ PERSON = "person"
 class Config(Spec):
     """A system in memory, for trying things out: it starts empty and ends with the program."""
 
-    type: str = "memory"
+    type: Literal["memory"] = "memory"
     """The word that chooses this adapter."""
     role: Word[Role]
     """Which side of the loop it plays: ma or sfa."""
@@ -134,7 +134,7 @@ class Memory(Adapter):
         return replace(
             record,
             fields={word: held[word] for word in PERSON_FIELDS if word in held},
-            native={name: held.get(name) for name in needs.read},
+            native={name: held.get(name) for name in needs.read | self._needs.of("*").read},
             key=None if key is None else str(key),
         )
 

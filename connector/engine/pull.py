@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from connector.config import Setup
 from connector.engine.app import App
 from connector.engine.report import Report
 from connector.errors import AdapterError, Halted, text
-from connector.model import Company, Deal, DealPerson, Gone, Membership, Owner, Person, Ref, Touchpoint
+from connector.model import Company, Deal, DealPerson, Gone, Membership, Owner, Person, Ref, Role, Touchpoint
 from connector.ports import Adapter, Page
 from connector.rules.cleanse import corporate_domain
 from connector.rules.identify import (
@@ -39,15 +40,17 @@ log = structlog.get_logger("connector.pull")
 
 
 def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None:
-    """Read every system, each in a thread of its own. A system that fails is reported; the others go on.
+    """Read every system, those of one side at once, each in a thread of its own. A system that fails is reported; the others go on.
 
     `force`: a source that is suddenly empty is taken at its word.
 
     Raises only what makes the whole run pointless: a lost lease, a broken store.
     """
-    with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
-        for done in [pool.submit(_pull_system, app, name, lease, report, force) for name in app.adapters]:
-            done.result()
+    for role in (Role.MA, Role.SFA):  # sales last: what protects people should be as fresh as can be
+        names = [name for name in app.adapters if app.roles[name] is role]
+        with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+            for done in [pool.submit(_pull_system, app, name, lease, report, force) for name in names]:
+                done.result()
 
 
 def _pull_system(app: App, name: str, lease: Lease, report: Report, force: bool) -> None:  # noqa: FBT001  for submit()
@@ -175,7 +178,7 @@ def _identify(conn: Connection, setup: Setup, nos: Iterable[int]) -> None:
     near = people_store.neighbourhood(conn, nos)
     if not near:
         return
-    groups = identify([keys_of_filed(filed, setup) for filed in near], setup.identity)
+    groups = identify(keys_of_all(near, setup), setup.identity)
     before = {f.person.ref: f.identity for f in near if f.identity}
     named = {f.person.ref: f.person.key for f in near if f.person.key and not f.gone}
     ids = keep_ids(groups, before, named, new_id, people_store.Taken(conn))
@@ -183,9 +186,21 @@ def _identify(conn: Connection, setup: Setup, nos: Iterable[int]) -> None:
     people_store.assign(conn, {by_ref[ref]: identity for ref, identity in ids.items()})
 
 
-def keys_of_filed(filed: people_store.Filed, setup: Setup) -> Keys:
-    """The identity keys of a stored record; one that is gone is tied to its successor and to nothing else."""
-    if not filed.gone:
-        return keys_of(filed.person, setup.identity)
-    ties = [filed.person.ref, *([filed.successor] if filed.successor else [])]
-    return Keys(filed.person.ref, tuple(Key("id", str(ref)) for ref in ties))
+def keys_of_all(near: Sequence[people_store.Filed], setup: Setup) -> list[Keys]:
+    """The identity keys of stored records.
+
+    One that is gone is tied to its successor and to nothing else. Where a record bears an identity's id as our key,
+    the identity's other records hold that key too: they stay together when somebody gets a new address.
+    """
+    borne = {filed.person.key for filed in near if filed.person.key and not filed.gone}
+    return [_keys_of(filed, setup, borne) for filed in near]
+
+
+def _keys_of(filed: people_store.Filed, setup: Setup, borne: Collection[str]) -> Keys:
+    if filed.gone:
+        ties = [filed.person.ref, *([filed.successor] if filed.successor else [])]
+        return Keys(filed.person.ref, tuple(Key("id", str(ref)) for ref in ties))
+    keys = keys_of(filed.person, setup.identity)
+    if filed.identity in borne:
+        return replace(keys, keys=(*keys.keys, Key("key", str(filed.identity))))
+    return keys

@@ -113,8 +113,9 @@ class Schedule:
             if self._stopped:
                 return
             # A process group of its own: Ctrl+C in a terminal is for us, and we let the run finish.
+            # Its report is in the store; its log lines go where ours go.
             self._child = child = subprocess.Popen(  # noqa: S603  the command is our own
-                self._command, stdin=subprocess.DEVNULL, start_new_session=True
+                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
             )
         began = time.monotonic()
         log.info("process_started", pid=child.pid)

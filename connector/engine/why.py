@@ -8,7 +8,7 @@ from datetime import datetime
 from connector.changes import AnyChange, Reason, Withheld
 from connector.engine.app import App
 from connector.engine.planning import plan_chunk
-from connector.engine.pull import keys_of_filed
+from connector.engine.pull import keys_of_all
 from connector.errors import ConnectorError, text
 from connector.model import Person, Score
 from connector.rules.identify import identify
@@ -65,7 +65,7 @@ def why(app: App, words: str) -> Why:
         history = [Sent(*row) for row in outbox.history(conn, subject.identity.id)]
         names = load.company_names(conn, [subject.identity.company] if subject.identity.company else [])
     ties: dict[str, str] = {}
-    for group in identify([keys_of_filed(filed, app.setup) for filed in near], app.setup.identity):
+    for group in identify(keys_of_all(near, app.setup), app.setup.identity):
         for edge in group.edges:
             for ref in (edge.a, edge.b):
                 ties.setdefault(str(ref), edge.rule)

@@ -109,9 +109,9 @@ def company_key(raw: str) -> str | None:
         return None
     text = _unrepeat(_BRACKETED_FORM.sub(" ", text).translate(_STRICT)).translate(_SMALL_KANA)
     text = re.sub(r"(?<=[ァ-ヺ])-(?=[ァ-ヺ])", "ー", text)
-    core = _trim(re.sub(r"[^\w&+]|_", "", _trim(text.strip())))
+    core = re.sub(r"[^\w&+]|_", "", _trim(text.strip()))
     core = re.sub(r"(?<=[ァ-ヺ])一(?=[ァ-ヺ])", "ー", core)
-    core = re.sub(r"ー+(?![ァ-ヺー])", "", core)
+    core = _trim(re.sub(r"ー+(?![ァ-ヺー])", "", core))
     return None if core in _NOT_A_COMPANY or not core.strip("0&+") else core
 
 
@@ -126,7 +126,7 @@ def _trim(text: str) -> str:
 
 JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】")
-_HONORIFIC = re.compile(r"(?<=..)(?:様|殿|先生|さん|さま|氏)$")
+_HONORIFIC = re.compile(r"(?<=..)(?:様|殿|先生|氏)$")
 _TITLES = words("mr mrs ms miss dr prof")
 _NOBODY = words(
     "なし 無し 不明 未入力 未定 未登録 名無し 匿名 担当 担当者 ご担当 ご担当者 御担当 御担当者 てすと"
@@ -155,9 +155,10 @@ def _name_key(raw: str) -> str | None:
 
 
 def _japanese(name: str) -> str:
+    name = jaconv.kata2hira(_unrepeat(name.translate(_STRICT).translate(_LOOSE)))
     while (shorter := _HONORIFIC.sub("", name)) != name:
         name = shorter
-    return jaconv.kata2hira(_unrepeat(name.translate(_STRICT).translate(_LOOSE)))
+    return name
 
 
 def _western(text: str) -> str:

@@ -187,28 +187,20 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> list[int]:
 
 def write_back(conn: Connection, ref: Ref, values: Mapping[str, Value], key: str | None, at: datetime) -> None:
     """Remember what was just written to a record, so that reading it back is no news."""
-    c = t.person.c
-    row = conn.execute(
-        select(t.person).where(c.system == ref.system, c.object == ref.object, c.id == ref.id)
-    ).one_or_none()
-    if row is None:
-        return
-    old = _person(row)
-    person = replace(old, native={**old.native, **values}, key=key or old.key)
-    filed = _filed(row).written
-    written = dict(filed) | {name: _written(filed.get(name), value, at) for name, value in values.items()}
-    conn.execute(
-        update(t.person)
-        .where(c.no == row.no)
-        .values(
-            native=dump_values(person.native),
-            external_key=person.key,
-            hash=person_hash(person),
-            written=orjson.dumps(
-                {name: [pack(w.value), micros(w.at), w.times] for name, w in written.items()}
-            ).decode(),
+    for filed in load_filed(conn, t.person.c.no, list(person_nos(conn, [ref]).values())):
+        person = replace(filed.person, native={**filed.person.native, **values}, key=key or filed.person.key)
+        written = {name: _written(filed.written.get(name), value, at) for name, value in values.items()}
+        stored = {name: [pack(w.value), micros(w.at), w.times] for name, w in {**filed.written, **written}.items()}
+        conn.execute(
+            update(t.person)
+            .where(t.person.c.no == filed.no)
+            .values(
+                native=dump_values(person.native),
+                external_key=person.key,
+                hash=person_hash(person),
+                written=orjson.dumps(stored).decode(),
+            )
         )
-    )
 
 
 def _written(last: Written | None, value: Value, at: datetime) -> Written:
@@ -218,7 +210,10 @@ def _written(last: Written | None, value: Value, at: datetime) -> Written:
 
 
 def neighbourhood(conn: Connection, nos: Iterable[int]) -> list[Filed]:
-    """All person records that share a key with these, directly or through others, these included."""
+    """All person records that share a key with these, directly or through others, these included.
+
+    A record that bears the id of an identity as our key belongs to its neighbourhood, and the other way round.
+    """
     seen: set[int] = set()
     frontier = set(nos)
     while frontier:
@@ -235,6 +230,11 @@ def neighbourhood(conn: Connection, nos: Iterable[int]) -> list[Filed]:
         for some in chunks(sorted(frontier)):
             of = select(t.person.c.identity).where(t.person.c.no.in_(some), t.person.c.identity.is_not(None))
             reached.update(conn.scalars(select(t.person.c.no).where(t.person.c.identity.in_(of))))
+            named = select(t.identity.c.id).where(t.identity.c.no.in_(of))
+            reached.update(conn.scalars(select(t.person.c.no).where(t.person.c.external_key.in_(named))))
+            bears = select(t.person.c.external_key).where(t.person.c.no.in_(some), t.person.c.external_key.is_not(None))
+            meant = select(t.identity.c.no).where(t.identity.c.id.in_(bears))
+            reached.update(conn.scalars(select(t.person.c.no).where(t.person.c.identity.in_(meant))))
         frontier = reached - seen
     return load_filed(conn, t.person.c.no, sorted(seen))
 

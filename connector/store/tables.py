@@ -61,7 +61,7 @@ person = Table(
     Column("fields", Text, nullable=False, server_default="{}"),
     Column("native", Text, nullable=False, server_default="{}"),
     Column("written", Text, nullable=False, server_default="{}", comment="what we last wrote into each field"),
-    Column("external_key", Text),
+    Column("external_key", Text, index=True),
     Column("owner_id", Text),
     Column("created_at", Time),
     Column("modified_at", Time),

@@ -45,29 +45,18 @@ def serve(
     :raises ConnectorError: when `bind` is no address, or is taken
     """
     host, port = _address(bind)
-    schedule = Schedule(command or run_command(config), setup.config.run.every, setup.config.timezone)
+    every = setup.config.run.every
+    schedule = Schedule(command or run_command(config), every, setup.config.timezone)
     watch = Watch(config, setup)
-    names = [name.strip().lower() for name in os.environ.get("CONNECTOR_HOSTS", "").split(",") if name.strip()]
-    server = _listen(
-        Health(
-            host,
-            names,
-            schedule.heartbeat_age,
-            lambda: _checks(watch.checks(), schedule.last_exit),
-            lambda: _how_runs_went(schedule),
-        ),
-        host,
-        port,
-    )
+    server = _listen(_health(host, schedule, watch), host, port)
     signals = _catch_signals()
-    schedule.start(first_run(_last_start(setup), setup.config.run.every, now()))
+    schedule.start(first_run(_last_start(setup), every, now()))
     watch.start()
     threading.Thread(target=server.run, name="health", daemon=True).start()
     signals.get()
     schedule.stop()
     code = _finish(schedule, signals, grace)
     schedule.close()
-    server.close()
     return code
 
 
@@ -86,6 +75,17 @@ def _address(bind: str) -> tuple[str, int]:
     raise ConnectorError(
         text("{bind!r} is not an address to bind to", "{bind!r} は待ち受けアドレスとして読めません", bind=bind),
         fix=text("write 127.0.0.1:8080", "127.0.0.1:8080 のように書いてください"),
+    )
+
+
+def _health(host: str, schedule: Schedule, watch: Watch) -> Health:
+    names = os.environ.get("CONNECTOR_HOSTS", "").lower().replace(",", " ").split()
+    return Health(
+        host,
+        names,
+        schedule.heartbeat_age,
+        lambda: _checks(watch.checks(), schedule.last_exit),
+        lambda: _how_runs_went(schedule),
     )
 
 
@@ -109,7 +109,7 @@ def _listen(app: Health, host: str, port: int) -> Any:
             text("cannot bind to {at}: {why}", "{at} で待ち受けできません: {why}", at=f"{host}:{port}", why=why),
             fix=text("choose another with --bind", "--bind で別のアドレスを指定してください"),
         ) from None
-    log.info("server_started", host=host, port=getattr(server, "effective_port", port))
+    log.info("server_started", host=host, port=int(getattr(server, "effective_port", port)))
     return server
 
 

@@ -23,7 +23,7 @@ from connector.adapters.csvfile.config import Config, File, FileKind
 from connector.adapters.csvfile.handout import Desk, new_file
 from connector.adapters.csvfile.printing import Printer
 from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
-from connector.adapters.csvfile.telling import Teller, person_of
+from connector.adapters.csvfile.telling import Teller, person_needs, person_of
 from connector.changes import CHANGES, AnyChange
 from connector.errors import Text, Unavailable, Uncertain, text
 from connector.model import Membership, Record
@@ -49,9 +49,10 @@ class CsvFile(Adapter):
         self._name = name
         self._config = config
         self._needs = needs
-        self._folder = Path(config.folder)
-        self._out = Path(config.out)
-        self._state = Path(config.state) if config.state else self._out / STATE
+        home = Path(config.mark.file).parent
+        self._folder = home / config.folder
+        self._out = home / config.out
+        self._state = home / config.state if config.state else self._out / STATE
 
     @property
     def streams(self) -> Sequence[str]:
@@ -214,7 +215,7 @@ class CsvFile(Adapter):
             why, why_ja = error.what.in_("en"), error.what.in_("ja")
             yield Finding("error", text("{name}: {why}", "{name}: {why_ja}", name=path.name, why=why, why_ja=why_ja))
             return
-        read = self._needs.of(layout.object).read if layout.kind == "people" else ()
+        read = person_needs(self._needs, layout.object).read if layout.kind == "people" else ()
         for header in sorted(header for header in read if cells.fold(header) not in names):
             what = text(
                 "{name} has no column {field}", "{name} に列 {field} がありません", name=path.name, field=header

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from connector.errors import text
 from connector.model import PERSON_FIELD_KIND, PERSON_FIELDS, DealState, Kind, Role
-from connector.spec import Duration, Many, Spec, SpecError, one_or_many, unknown_key
+from connector.spec import Duration, Many, Spec, SpecError, Word, one_or_many, unknown_key
 
 FileKind = Literal["companies", "people", "touchpoints", "deals", "lists"]
 Encoding = Literal["cp932", "utf-8", "utf-8-sig", "utf-16", "euc_jp"]
@@ -119,10 +119,13 @@ class Config(Spec):
 
     type: Literal["csv"] = "csv"
     """The word that chooses this adapter."""
-    role: Annotated[Role, Field(strict=False)]
+    role: Word[Role]
     """Which side of the loop these files stand for: ma or sfa."""
     folder: str = Field(min_length=1)
-    """Where files are dropped; what was read is moved to `done` in it, what could not be read to `failed`."""
+    """Where files are dropped; what was read is moved to `done` in it, what could not be read to `failed`.
+
+    Relative paths begin at the folder of `config.yaml`.
+    """
     out: str = Field(min_length=1)
     """Where results are written."""
     encoding: Annotated[Encoding, BeforeValidator(_encoding)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -28,7 +29,7 @@ from connector.model import (
     Touchpoint,
     Value,
 )
-from connector.ports import Needs
+from connector.ports import Needs, ObjectNeeds
 
 COMPANY, DEAL, OWNER, TOUCHPOINT = "company", "deal", "owner", "touchpoint"
 
@@ -38,9 +39,15 @@ def derived_id(*parts: str) -> str:
     return "h" + sha256("\x1f".join(map(spelling.fold, parts)).encode()).hexdigest()[:20]
 
 
+def person_needs(needs: Needs, object_: str) -> ObjectNeeds:
+    """What is needed of people of an object; `*` holds what is needed of all."""
+    own, every = needs.of(object_), needs.of("*")
+    return replace(own, read=own.read | every.read, write=own.write | every.write)
+
+
 def person_of(system: str, known: Known, needs: Needs, zone: ZoneInfo) -> Person:
     """A remembered person as the model knows it."""
-    wanted = needs.of(known.object)
+    wanted = person_needs(needs, known.object)
     held = {name: known.native.get(name, "") for name in wanted.read}
     native: dict[str, Value] = {n: spelling.native(cell, zone) if cell.strip() else None for n, cell in held.items()}
     key = known.native.get(wanted.key, "").strip() if wanted.key else ""
@@ -270,7 +277,7 @@ class Teller:
         }
 
     def _take_native(self, row: Cells, known: Known) -> None:
-        needs = self._needs.of(known.object)
+        needs = person_needs(self._needs, known.object)
         for name in sorted({*needs.read, *needs.write, *([needs.key] if needs.key else [])}):
             cell = row.row.cells.get(spelling.fold(name))
             if cell is not None:

@@ -59,7 +59,7 @@ def by_update(
         if stamps and min(stamps) < since:
             raise _not_obeyed(api, resource, "DateUpdate")
         last = max(stamps, default=since)
-        again = at.again or _doubtful(api, last, overlap)
+        again = _doubtful(api, last, overlap)
         ended = _is_end(found, at.skip, size)
         if ended:
             at = _Moment(again or moment(last))
@@ -75,7 +75,7 @@ def by_update(
 def _doubtful(api: Api, last: datetime, overlap: timedelta) -> str:
     """From where on rows may still come late, once what was read has come near the present; "" before that."""
     edge = (api.http.server_time or last) - overlap
-    return ""
+    return moment(edge) if last > edge else ""
 
 
 # --- by Id ------------------------------------------------------------------------------------------------------------

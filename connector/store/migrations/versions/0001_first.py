@@ -266,6 +266,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("no", name=op.f("pk_person")),
         sa.UniqueConstraint("system", "object", "id", name=op.f("uq_person_system_object_id")),
     )
+    op.create_index(op.f("ix_person_external_key"), "person", ["external_key"], unique=False)
     op.create_index(op.f("ix_person_identity"), "person", ["identity"], unique=False)
     op.create_index("ix_person_system_company_id", "person", ["system", "company_id"], unique=False)
     op.create_table(

@@ -1,0 +1,182 @@
+"""What an org tells about its objects and fields, and values in our form and in Salesforce's.
+
+Source: the describe resource of the REST API (members of `fields`, and the types of the metadata WSDL).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from connector.errors import text
+from connector.model import Value
+from connector.spec import SpecError
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ID = re.compile(r"[a-zA-Z0-9]{15}([A-Z0-5]{3})?")
+_NUMBERS = frozenset({"int", "double", "currency", "percent", "long"})
+_NO_TEXT = _NUMBERS | {"boolean", "date", "datetime", "time", "id", "reference", "base64", "address", "location"}
+
+
+def _checked(name: str) -> str:
+    if not is_identifier(name):
+        raise SpecError(
+            text("{name!r} is not the name of a field", "{name!r} は項目名ではありません", name=name),
+            text("write its API name, as MA_Key__c", "MA_Key__c のような API 参照名を指定してください"),
+        )
+    return name
+
+
+FieldName = Annotated[str, AfterValidator(_checked)]
+
+
+def is_identifier(name: str) -> bool:
+    """Whether `name` can be an object or field: nothing else may stand in a query unquoted."""
+    return _IDENTIFIER.fullmatch(name) is not None
+
+
+def is_id(value: str) -> bool:
+    """Whether `value` has the form of a record id."""
+    return _ID.fullmatch(value) is not None
+
+
+class WrongType(ValueError):
+    """A value that does not suit the type of its field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field as the integration user sees it."""
+
+    name: str
+    type: str
+    length: int
+    createable: bool
+    updateable: bool
+    unique: bool
+    external_id: bool
+    choices: frozenset[str]
+    restricted: bool
+
+    @property
+    def holds_text(self) -> bool:
+        """Whether any text may be written, as far as its length allows."""
+        return self.type not in _NO_TEXT
+
+    def read(self, value: Any) -> Value:
+        """A value of an answer, in our form.
+
+        :raises ValueError: when it is not what the type promises
+        """
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if not isinstance(value, str):
+            raise WrongType(self.type)
+        if self.type == "datetime":
+            return moment(value)
+        return date.fromisoformat(value) if self.type == "date" else value
+
+    def write(self, value: Value) -> str | int | float | bool | None:  # noqa: PLR0911  a line per type
+        """One of our values, as JSON for this field.
+
+        :raises WrongType: when there is no sure way to say it in this type
+        """
+        if value is None:
+            return None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise WrongType(self.type)
+        if self.type == "boolean":
+            return _want(value, bool, self.type)
+        if self.type in _NUMBERS:
+            if isinstance(value, bool):
+                raise WrongType(self.type)
+            return _want(value, int | float, self.type)
+        if self.type == "datetime":
+            return stamp(value if isinstance(value, datetime) else midnight(_want(value, date, self.type)))
+        if self.type == "date":
+            # Which day a moment falls on depends on a time zone, which is not ours to choose.
+            if isinstance(value, datetime):
+                raise WrongType(self.type)
+            return str(_want(value, date, self.type).isoformat())
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, datetime):
+            return stamp(value)
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _want(value: Any, kind: Any, type_: str) -> Any:
+    if not isinstance(value, kind):
+        raise WrongType(type_)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One object as the integration user sees it; fields are found in any case, as Salesforce finds them."""
+
+    name: str
+    createable: bool
+    updateable: bool
+    _fields: Mapping[str, Field]
+
+    def field(self, name: str) -> Field | None:
+        """The field of this name; None when there is none, or the user may not see it."""
+        return self._fields.get(name.lower())
+
+    def names(self) -> Iterator[str]:
+        """The names of all fields that can be seen."""
+        return (field.name for field in self._fields.values())
+
+
+def description(raw: Mapping[str, Any]) -> Description:
+    """A describe answer, as far as it matters here."""
+    fields = (
+        Field(
+            str(each["name"]),
+            str(each["type"]),
+            int(each.get("length") or 0),
+            bool(each.get("createable")),
+            bool(each.get("updateable")),
+            bool(each.get("unique")),
+            bool(each.get("externalId")),
+            frozenset(str(one["value"]) for one in each.get("picklistValues") or () if one.get("active")),
+            bool(each.get("restrictedPicklist")),
+        )
+        for each in raw["fields"]
+    )
+    return Description(
+        str(raw["name"]), bool(raw["createable"]), bool(raw["updateable"]), {field.name.lower(): field for field in fields}
+    )
+
+
+def moment(value: str) -> datetime:
+    """`2026-11-22T01:00:00.000+0000` as an aware UTC time.
+
+    :raises ValueError: when it is none
+    """
+    parsed = datetime.fromisoformat(value)
+    if parsed.tzinfo is None:
+        raise ValueError(value)
+    return parsed.astimezone(UTC)
+
+
+def stamp(value: datetime) -> str:
+    """A moment as Salesforce reads it."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def midnight(day: date) -> datetime:
+    """The start of `day` in UTC: nine in the morning in Japan."""
+    return datetime.combine(day, time(), UTC)
+
+
+def noon(day: date) -> datetime:
+    """A moment that falls on `day` in nearly every time zone; for dates that come without a time."""
+    return datetime.combine(day, time(12), UTC)

@@ -1,0 +1,231 @@
+"""One org behind a client: signed in when it is first asked, every answer's allowance noted, every refusal ours.
+
+simple-salesforce builds the requests; `connector.http` sends them.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+from simple_salesforce import Salesforce as Client
+from simple_salesforce.exceptions import SalesforceError
+from urllib3.util import parse_url
+
+from connector.adapters.salesforce.auth import BearerAuth, PlainLoopback, Tokens, codes_of
+from connector.adapters.salesforce.fields import Description, description
+from connector.errors import AdapterError, Exhausted, Throttled, Unauthorized, Unavailable, Uncertain, text
+from connector.http import Http, error_of, is_loopback
+from connector.ports import Quota
+
+if TYPE_CHECKING:
+    from connector.adapters.salesforce import Config
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
+_CONCURRENT_PAUSE = timedelta(seconds=30)
+_HOST_SUFFIX = ".salesforce.com"
+
+NOT_NOW = frozenset(
+    {
+        "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE",
+        "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
+        "INTERNAL_ERROR",
+        "ORG_IN_MAINTENANCE",
+        "QUERY_TIMEOUT",
+        "REQUEST_RUNNING_TOO_LONG",
+        "SERVER_UNAVAILABLE",
+        "SERVICE_UNAVAILABLE",
+        "TXN_SECURITY_METERING_ERROR",
+        "UNABLE_TO_LOCK_ROW",
+        "UNKNOWN_EXCEPTION",
+    }
+)
+"""Codes of things that heal by themselves (StatusCode and ExceptionCode of the WSDL)."""
+
+
+class Org:
+    """The org of one system in the configuration. Makes no request until it is asked something."""
+
+    def __init__(self, name: str, config: Config) -> None:
+        self.name = name
+        self.config = config
+        self.http = Http(name, config.address, config)
+        self._tokens = Tokens(self.http, config)
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._described: dict[str, Description | None] = {}
+        self.http.session.auth = BearerAuth(self._tokens)
+        self.http.session.hooks["response"].append(self._note_usage)
+
+    def query(self, soql: str, *, deleted: bool = False) -> Mapping[str, Any]:
+        """The first page of a query; `deleted`: with the records in the recycle bin."""
+        return self._call(lambda client: client.query(soql, include_deleted=deleted), asks=True)
+
+    def query_more(self, url: str) -> Mapping[str, Any]:
+        """The page at a `nextRecordsUrl`."""
+        return self._call(lambda client: client.query_more(url, identifier_is_url=True), asks=True)
+
+    def query_all(self, soql: str) -> Iterator[Row]:
+        """All live records a query finds."""
+        page = self.query(soql)
+        yield from page["records"]
+        while not page["done"]:
+            page = self.query_more(page["nextRecordsUrl"])
+            yield from page["records"]
+
+    def read(self, path: str) -> Any:
+        """What stands at `path` under the API version."""
+        return self._call(lambda client: client.restful(path), asks=True)
+
+    def write(self, method: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+        """Send a change.
+
+        :raises Uncertain: when its answer was lost
+        """
+        return self._call(
+            lambda client: client.restful(path, method=method, json=body, headers=dict(headers)), asks=False
+        )
+
+    def describe(self, name: str) -> Description | None:
+        """An object as the user sees it, asked for once; None: there is none, or the user may not see it."""
+        if name not in self._described:
+            try:
+                self._described[name] = description(self.read(f"sobjects/{name}/describe"))
+            except AdapterError as error:
+                if error.code != "NOT_FOUND":
+                    raise
+                self._described[name] = None
+        return self._described[name]
+
+    def forget_descriptions(self) -> None:
+        """Somebody changed the org: ask again."""
+        self._described.clear()
+
+    def versions(self) -> list[str]:
+        """The API versions the org still answers to, oldest first."""
+        listed = self.http.json("GET", f"{self._instance()}/services/data")
+        return [str(each["version"]) for each in listed]
+
+    def quota(self) -> Quota | None:
+        """Calls of the last 24 hours, as last told by `Sforce-Limit-Info`."""
+        told = self.http.quota
+        return None if told is None else Quota(told.used, told.limit)
+
+    # --- signing in -------------------------------------------------------------------------------------------------
+
+    def _instance(self) -> str:
+        scheme = parse_url(self.http.base_url).scheme
+        return f"{scheme}://{self._signed_in().sf_instance}"
+
+    def _signed_in(self) -> Client:
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> Client:
+        token = self._tokens.current()
+        self._admit(token.instance)
+        # The session signs each request with the token of the moment; the one given here is never sent.
+        client = Client(
+            session_id="-",
+            instance_url=token.instance,
+            session=self.http.session,
+            version=self.config.api_version,
+            object_pairs_hook=dict,
+        )
+        del client.headers["X-PrettyPrint"]  # answers a third smaller
+        return client
+
+    def _admit(self, instance: str) -> None:
+        """Let requests go to where the answer to the sign-in sends us, if that is Salesforce or this machine."""
+        url, base = parse_url(instance), parse_url(self.http.base_url)
+        host, home = url.host or "", base.host or ""
+        local = is_loopback(host) and is_loopback(home)
+        if not (local or host == home or (host.endswith(_HOST_SUFFIX) and url.scheme == "https")):
+            raise Unavailable(
+                text(
+                    "the sign-in leads to {host}, which is not Salesforce",
+                    "サインイン先の {host} は Salesforce ではありません",
+                    host=host,
+                ),
+                where=self.name,
+                fix=text("check domain", "domain を確認してください"),
+            )
+        self.http.allow_host(instance)
+        if url.scheme == "http":
+            session = self.http.session
+            session.mount(f"https://{url.netloc}/", PlainLoopback(session.get_adapter(instance)))
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def _call(self, do: Callable[[Client], T], *, asks: bool) -> T:
+        client = self._signed_in()
+        try:
+            return do(client)
+        except SalesforceError as error:
+            raise self._error(error.status, error.content, asks=asks) from None
+        except ValueError:
+            what = text("the answer is not JSON", "応答が JSON として読めません")
+            raise (Unavailable if asks else Uncertain)(what, where=self.name) from None
+
+    def _error(self, status: int, content: Any, *, asks: bool) -> AdapterError:
+        code = next(iter(codes_of(content)), "")
+        if code == "REQUEST_LIMIT_EXCEEDED":
+            return self._limited(content, code)
+        if code in NOT_NOW and status < 500:
+            said = text("asks to come back later ({code})", "時間をおいて再度とのことです ({code})", code=code)
+            return Unavailable(said, where=self.name, code=code)
+        if status == 410:
+            return Unavailable(
+                text(
+                    "API version {version} is retired",
+                    "API バージョン {version} は廃止されました",
+                    version=self.config.api_version,
+                ),
+                where=self.name,
+                code=code,
+                fix=text("raise api_version", "api_version を新しくしてください"),
+            )
+        if status == 420:
+            return (Unavailable if asks else Uncertain)(
+                text("is not ready", "準備ができていません"), where=self.name, code=code
+            )
+        if status in (401, 403):
+            return Unauthorized(
+                text("does not let us in ({code})", "アクセスが許可されません ({code})", code=code or status),
+                where=self.name,
+                code=code,
+                fix=text(
+                    "check the permissions of the integration user (API Enabled, the objects)",
+                    "連携ユーザーの権限(「API の有効化」、対象オブジェクト)を確認してください",
+                ),
+            )
+        return error_of(status, where=self.name, repeatable=asks, code=code)
+
+    def _limited(self, content: Any, code: str) -> AdapterError:
+        """Two limits share one code: calls within 24 hours, and requests that run at the same time."""
+        if any("Concurrent" in str(each.get("message")) for each in content):
+            what = text("too many requests at the same time", "同時リクエスト数が上限に達しました")
+            return Throttled(what, wait=_CONCURRENT_PAUSE, where=self.name, code=code)
+        return Exhausted(
+            text("the org's API calls of 24 hours are used up", "組織の24時間の API コール数を使い切りました"),
+            where=self.name,
+            code=code,
+            fix=text(
+                "the rest follows in a later run; a budget keeps some free for others",
+                "残りは次回以降に送ります。budget で他システムの分を残せます",
+            ),
+        )
+
+    def _note_usage(self, response: requests.Response, **_: Any) -> None:
+        found = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
+        if found:
+            self.http.quota = Quota(int(found[1]), int(found[2]))

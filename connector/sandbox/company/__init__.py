@@ -1,0 +1,1 @@
+"""What `connector.sandbox.seed` fills emulated systems with: a small Japanese company's year, untidy as in life."""
