@@ -21,7 +21,7 @@ from connector.model import Role
 from connector.ports import Adapter, Needs
 from connector.rules.alert import AlertRule
 from connector.rules.brake import Guards
-from connector.rules.fields import PeopleMapping
+from connector.rules.fields import FlipFlop, PeopleMapping
 from connector.rules.identify import IdentityRules
 from connector.rules.nurture import NurtureRule
 from connector.rules.plan import Rules
@@ -167,28 +167,35 @@ class _Reader:
         self.hash = sha256()
 
     def read(self) -> Setup | None:
-        config = self._file(self.path, Config)
-        if config is None:
+        root = self._yaml(self.path)
+        if root is None:
+            if not self.problems:
+                self.problems.append(
+                    Mark(_shown(self.path), 0, 0).problem(text("the file is empty", "ファイルが空です"))
+                )
             return None
-        systems = dict(self._systems(config))
+        config = self._parse(Config, root, Mark(_shown(self.path), 1, 1))
+        # The rest is read even where this file has problems, so that all are told at once.
+        named = root.get("systems") if isinstance(root, Block) else None
+        systems = dict(self._systems(named)) if isinstance(named, Block) else {}
         roles = {name: role_of(cls, options) for name, (cls, options) in systems.items()}
-        folder = self.path.parent / config.mappings
-        found = self._mappings(folder, config)
-        scores = self._named(found["scores"], ScoreSpec)
+        found = self._mappings(root)
         rules = Rules(
-            scores,
+            self._named(found["scores"], ScoreSpec),
             tuple(self._each(found["people"], PeopleMapping)),
             tuple(self._each(found["alerts"], AlertRule)),
             tuple(self._each(found["protect"], ProtectRule)),
             tuple(self._each(found["nurture"], NurtureRule)),
-            config.run.guards.flip_flop,
+            config.run.guards.flip_flop if config else FlipFlop(),
         )
         deals = tuple(self._each(found["deals"], DealMapping))
         identity = next(iter(self._each(found["identity"], IdentityRules, whole=True)), IdentityRules())
-        if len(systems) == len(config.systems):  # otherwise every mention of the others would look wrong too
+        if isinstance(named, Block) and len(systems) == len(named):  # or every mention of the others would look wrong
             checks = Checks(systems, roles, self.problems)
             rules = checks.resolve(rules)
             checks.all(rules, [(deal.system, deal.mark_of("in")) for deal in deals])
+        if config is None:
+            return None
         return Setup(
             config, self.path.parent, systems, roles, identity, deals, rules, self.hash.hexdigest(),
             [p for p in self.problems if p.severity == "warning"],
@@ -202,22 +209,14 @@ class _Reader:
             self.hash.update(path.read_bytes())
         return root
 
-    def _file(self, path: Path, cls: type[S]) -> S | None:
-        root = self._yaml(path)
-        if root is None:
-            if not self.problems:
-                self.problems.append(Mark(_shown(path), 0, 0).problem(text("the file is empty", "ファイルが空です")))
-            return None
-        return self._parse(cls, root, Mark(_shown(path), 1, 1))
-
     def _parse(self, cls: type[S], data: Any, mark: Mark) -> S | None:
         built, problems = parse(cls, data, mark)
         self.problems += problems
         return built
 
-    def _systems(self, config: Config) -> Iterator[tuple[str, tuple[type[Adapter], Spec]]]:
-        for name, block in config.systems.items():
-            mark = config.systems.marks.get(name, config.mark) if isinstance(config.systems, Block) else config.mark
+    def _systems(self, named: Block) -> Iterator[tuple[str, tuple[type[Adapter], Spec]]]:
+        for name, block in named.items():
+            mark = named.marks[name]
             if not isinstance(block, Block) or not isinstance(block.get("type"), str):
                 self.problems.append(
                     mark.problem(
@@ -235,11 +234,15 @@ class _Reader:
             if options is not None:
                 yield name, (cls, options)
 
-    def _mappings(self, folder: Path, config: Config) -> dict[str, list[tuple[Any, Mark]]]:
+    def _mappings(self, root: Any) -> dict[str, list[tuple[Any, Mark]]]:
         found: dict[str, list[tuple[Any, Mark]]] = {topic: [] for topic in TOPICS}
+        named = root.get("mappings") if isinstance(root, Block) else None
+        name = named if isinstance(named, str) else "mappings"
+        folder = self.path.parent / name
         if not folder.is_dir():
-            what = text("folder {folder} does not exist", "フォルダー {folder} がありません", folder=config.mappings)
-            self.problems.append(config.mark_of("mappings").problem(what))
+            mark = root.marks["mappings"] if named else Mark(_shown(self.path), 0, 0)
+            what = text("folder {folder} does not exist", "フォルダー {folder} がありません", folder=name)
+            self.problems.append(mark.problem(what))
             return found
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
             if path.name.endswith((".test.yaml", ".test.yml")):

@@ -23,8 +23,8 @@ from connector.store import database, migrations, runs
 
 log = structlog.get_logger("connector.readiness")
 
-EVERY = timedelta(seconds=15)
-STALE = timedelta(minutes=1)
+EVERY = timedelta(seconds=5)
+STALE = timedelta(seconds=30)
 CONNECT_SECONDS = "5"
 
 

@@ -149,8 +149,9 @@ def _name_key(raw: str) -> str | None:
     if len(text) > _LONGEST_NAME:
         return None
     text = _BRACKETS.sub(" ", text)
-    joined = re.sub(r"[\W_]", "", text)
-    key = _japanese(joined) if JAPANESE.search(joined) else _western(text)
+    japanese = _japanese(re.sub(r"[\W_]", "", text))
+    # An honorific alone does not make a name Japanese: Smith様.
+    key = japanese if JAPANESE.search(japanese) else _western(JAPANESE.sub(" ", text))
     return None if key in _NOBODY or not key.strip("0 ") else key
 
 
@@ -163,5 +164,5 @@ def _japanese(name: str) -> str:
 
 def _western(text: str) -> str:
     plain = "".join(c for c in unicodedata.normalize("NFD", text.replace("'", "")) if not unicodedata.combining(c))
-    words = re.sub(r"[\W_]", " ", plain).split()
-    return " ".join(sorted(word for word in words if word not in _TITLES))
+    parts = sorted(re.sub(r"[\W_]", " ", plain).split())
+    return " ".join([part for part in parts if part not in _TITLES] or parts)

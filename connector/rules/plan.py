@@ -98,9 +98,7 @@ def _outcome(view: View, said: Sequence[object], rules: Rules) -> Outcome:
     untold = {s.score for s in said if isinstance(s, BandUntold)}
     shown = tuple(_with_why(s, view, rules) for s in view.scores.values())
     bands = {name: view.subject.bands.get(name, "") for name in untold}
-    return Outcome(
-        view.subject.identity.id, shown, min(times, default=None), view.subject.identity.company, bands
-    )
+    return Outcome(view.subject.identity.id, shown, min(times, default=None), view.subject.identity.company, bands)
 
 
 def _with_why(found: Score, view: View, rules: Rules) -> Score:

@@ -23,7 +23,7 @@ from connector.errors import Language, Problem, Text, text
 from connector.model import Hit, Kind, Score
 from connector.rules.columns import Floats, Int32s, Int64s, Touchpoints, codes_of, micros, moment
 from connector.rules.pattern import name_test, url_test
-from connector.spec import Duration, Many, Spec, SpecError
+from connector.spec import Duration, Many, Spec, SpecError, Word
 
 # --- the YAML block ---------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class ScoreRule(Spec):
 
     id: str = Field(min_length=1)
     """Name of the rule, unique in its score."""
-    touchpoint: Annotated[Many[Annotated[Kind, Field(strict=False)]], AfterValidator(_some)]
+    touchpoint: Annotated[Many[Word[Kind]], AfterValidator(_some)]
     """Kinds of touchpoint that count."""
     within: Span
     """A touchpoint counts until it is this old."""

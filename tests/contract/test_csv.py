@@ -41,9 +41,9 @@ class CsvWorld(World):
     person_object, text_field, other_field, key_field = "person", "根拠", "最終接点", "連携ID"
     reads_back = False
 
-    def __init__(self, root: Path, role: Role, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, root: Path, patch: pytest.MonkeyPatch) -> None:
         self.patch = patch
-        self.root, self.role = root, role
+        self.root = root
         self.folder, self.out = root / "in", root / "out"
         self.folder.mkdir()
         self.out.mkdir()
@@ -53,7 +53,7 @@ class CsvWorld(World):
 
     def adapter(self, needs: Needs | None = None) -> Adapter:
         config = Config(
-            role=self.role,
+            role=Role.SFA,
             folder=str(self.folder),
             out=str(self.out),
             encoding="cp932",
@@ -205,7 +205,7 @@ def headers(**columns: str) -> dict[str, tuple[str, ...]]:
 
 
 class TestCsv(AdapterContract):
-    @pytest.fixture(params=list(Role))
-    def world(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    @pytest.fixture
+    def world(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.setattr(csvfile, "PAGE", 2)
-        return CsvWorld(tmp_path, request.param, monkeypatch)
+        return CsvWorld(tmp_path, monkeypatch)

@@ -207,7 +207,9 @@ class CsvFile(Adapter):
             yield Finding("warning", what)
             return
         raw = intake.content(path)
-        if raw is None:
+        if raw is None or not intake.settled(path, self._config.settle.total_seconds()):
+            what = text("{name} was just changed; the next run reads it", "{name} は更新直後のため次回読み込みます", name=path.name)
+            yield Finding("info", what)
             return
         try:
             names = reading.headers(raw, self._config.encoding, self._config.delimiter, _wanted(layout))

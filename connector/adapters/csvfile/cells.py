@@ -24,10 +24,10 @@ ERAS = {
 """The year before the first of each era."""
 
 _ERA = re.compile(
-    r"(令和|平成|昭和|大正|明治|[RHSTM])[ .]?(元|\d{1,2}) ?[-/.年] ?(\d{1,2}) ?[-/.月] ?(\d{1,2}) ?日?(?!\d)",
+    r"(令和|平成|昭和|大正|明治|[RHSTM])[ .]?(元|\d{1,2}) ?[-/.年] ?(\d{1,2}) ?[-/.月] ?(\d{1,2})(?: ?日|(?!\d))",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"(\d{4}) ?[-/.年] ?(\d{1,2}) ?[-/.月] ?(\d{1,2}) ?日?(?!\d)")
+_DATE = re.compile(r"(\d{4}) ?[-/.年] ?(\d{1,2}) ?[-/.月] ?(\d{1,2})(?: ?日|(?!\d))")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?!\d)")
 _STAMP = re.compile(r"(\d{8})(\d{2})(\d{2})(\d{2})")
 _WEEKDAY = re.compile(r"\([月火水木金土日祝・]+\)|[月火水木金土日]曜日?")
@@ -37,7 +37,7 @@ _TIME = re.compile(
 )
 _SERIAL = re.compile(r"\d{5}(\.\d+)?")
 _NEGATIVE = str.maketrans(dict.fromkeys("△▲", "-"))
-_NOT_OF_A_NUMBER = re.compile(r"[,¥円%\s]")
+_NOT_OF_A_NUMBER = re.compile(r"[,¥\\円%\s]")  # the backslash is the yen sign of CP932
 
 YES = frozenset(("1", "true", "yes", "y", "on", "○", "◯", "〇", "レ", "✓", "はい", "有", "あり", "する", "済"))
 NO = frozenset(("0", "false", "no", "n", "off", "×", "✕", "-", "いいえ", "無", "なし", "しない", "未"))

@@ -134,7 +134,7 @@ class Config(Spec):
     """What stands between cells."""
     timezone: Annotated[str, BeforeValidator(_time_zone)] = "Asia/Tokyo"
     """The time zone of dates and times in the files."""
-    settle: Duration = timedelta(seconds=10)
+    settle: Duration = timedelta(seconds=5)
     """A file that was changed less long ago is left for the next run: it may still be on its way."""
     state: str | None = None
     """File in which the adapter remembers people, lists and what was handed out; by default in `out`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
@@ -33,6 +33,7 @@ def _checked(name: str) -> str:
     return name
 
 
+Json = str | int | float | bool | None
 FieldName = Annotated[str, AfterValidator(_checked)]
 
 
@@ -82,39 +83,62 @@ class Field:
             return moment(value)
         return date.fromisoformat(value) if self.type == "date" else value
 
-    def write(self, value: Value) -> str | int | float | bool | None:  # noqa: PLR0911  a line per type
+    def write(self, value: Value) -> Json:
         """One of our values, as JSON for this field.
 
         :raises WrongType: when there is no sure way to say it in this type
         """
-        if value is None:
-            return None
         if isinstance(value, float) and not math.isfinite(value):
             raise WrongType(self.type)
-        if self.type == "boolean":
-            return _want(value, bool, self.type)
-        if self.type in _NUMBERS:
-            if isinstance(value, bool):
-                raise WrongType(self.type)
-            return _want(value, int | float, self.type)
-        if self.type == "datetime":
-            return stamp(value if isinstance(value, datetime) else midnight(_want(value, date, self.type)))
-        if self.type == "date":
-            # Which day a moment falls on depends on a time zone, which is not ours to choose.
-            if isinstance(value, datetime):
-                raise WrongType(self.type)
-            return str(_want(value, date, self.type).isoformat())
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, datetime):
-            return stamp(value)
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return None if value is None else _WRITE.get(self.type, _as_text)(value)
 
 
-def _want(value: Any, kind: Any, type_: str) -> Any:
-    if not isinstance(value, kind):
-        raise WrongType(type_)
+def _as_text(value: Value) -> Json:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return stamp(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _as_flag(value: Value) -> Json:
+    if not isinstance(value, bool):
+        raise WrongType
     return value
+
+
+def _as_number(value: Value) -> Json:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongType
+    return value
+
+
+def _as_moment(value: Value) -> Json:
+    if not isinstance(value, date):
+        raise WrongType
+    return stamp(value if isinstance(value, datetime) else midnight(value))
+
+
+def _as_day(value: Value) -> Json:
+    # Which day a moment falls on depends on a time zone, which is not ours to choose.
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise WrongType
+    return value.isoformat()
+
+
+def _as_id(value: Value) -> Json:
+    if not isinstance(value, str) or not is_id(value):
+        raise WrongType
+    return value
+
+
+_WRITE: Mapping[str, Callable[[Value], Json]] = {
+    "boolean": _as_flag,
+    **dict.fromkeys(_NUMBERS, _as_number),
+    "datetime": _as_moment,
+    "date": _as_day,
+    "reference": _as_id,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +176,10 @@ def description(raw: Mapping[str, Any]) -> Description:
         for each in raw["fields"]
     )
     return Description(
-        str(raw["name"]), bool(raw["createable"]), bool(raw["updateable"]), {field.name.lower(): field for field in fields}
+        str(raw["name"]),
+        bool(raw["createable"]),
+        bool(raw["updateable"]),
+        {field.name.lower(): field for field in fields},
     )
 
 

@@ -19,8 +19,9 @@ from urllib3.util import parse_url
 from connector.adapters.salesforce.auth import BearerAuth, PlainLoopback, Tokens, codes_of
 from connector.adapters.salesforce.fields import Description, description
 from connector.errors import AdapterError, Exhausted, Throttled, Unauthorized, Unavailable, Uncertain, text
-from connector.http import Http, error_of, is_loopback
+from connector.http import Http, check_base_url, error_of, is_loopback
 from connector.ports import Quota
+from connector.spec import SpecError
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce import Config
@@ -60,6 +61,7 @@ class Org:
         self._tokens = Tokens(self.http, config)
         self._lock = threading.Lock()
         self._client: Client | None = None
+        self._connected_to = ""
         self._described: dict[str, Description | None] = {}
         self.http.session.auth = BearerAuth(self._tokens)
         self.http.session.hooks["response"].append(self._note_usage)
@@ -125,18 +127,18 @@ class Org:
         return f"{scheme}://{self._signed_in().sf_instance}"
 
     def _signed_in(self) -> Client:
+        instance = self._tokens.current().instance
         with self._lock:
-            if self._client is None:
-                self._client = self._connect()
+            if self._client is None or self._connected_to != instance:
+                self._client, self._connected_to = self._connect(instance), instance
             return self._client
 
-    def _connect(self) -> Client:
-        token = self._tokens.current()
-        self._admit(token.instance)
+    def _connect(self, instance: str) -> Client:
+        self._admit(instance)
         # The session signs each request with the token of the moment; the one given here is never sent.
         client = Client(
             session_id="-",
-            instance_url=token.instance,
+            instance_url=instance,
             session=self.http.session,
             version=self.config.api_version,
             object_pairs_hook=dict,
@@ -146,23 +148,26 @@ class Org:
 
     def _admit(self, instance: str) -> None:
         """Let requests go to where the answer to the sign-in sends us, if that is Salesforce or this machine."""
-        url, base = parse_url(instance), parse_url(self.http.base_url)
-        host, home = url.host or "", base.host or ""
-        local = is_loopback(host) and is_loopback(home)
-        if not (local or host == home or (host.endswith(_HOST_SUFFIX) and url.scheme == "https")):
-            raise Unavailable(
-                text(
-                    "the sign-in leads to {host}, which is not Salesforce",
-                    "サインイン先の {host} は Salesforce ではありません",
-                    host=host,
-                ),
-                where=self.name,
-                fix=text("check domain", "domain を確認してください"),
-            )
+        try:
+            url, home = parse_url(check_base_url(instance)), parse_url(self.http.base_url)
+        except SpecError:
+            raise self._foreign("?") from None
+        host = url.host or ""
+        local = is_loopback(host) and is_loopback(home.host or "")
+        if not (local or (url.scheme == "https" and (host == home.host or host.endswith(_HOST_SUFFIX)))):
+            raise self._foreign(host)
         self.http.allow_host(instance)
         if url.scheme == "http":
             session = self.http.session
             session.mount(f"https://{url.netloc}/", PlainLoopback(session.get_adapter(instance)))
+
+    def _foreign(self, host: str) -> Unavailable:
+        what = text(
+            "the sign-in leads to {host}, which is not Salesforce",
+            "サインイン先の {host} は Salesforce ではありません",
+            host=host,
+        )
+        return Unavailable(what, where=self.name, fix=text("check domain", "domain を確認してください"))
 
     # --- answers ----------------------------------------------------------------------------------------------------
 

@@ -24,10 +24,10 @@ from connector.model import Kind, Membership, Ref, Role
 from connector.ports import Adapter, Finding, Needs, Page, Receipt
 from connector.spec import Duration, Many, Secret, Spec, unknown_key
 
-TouchStream = Literal["trackingaccesslog", "mail", "enquete", "application", "attendance", "activity"]
+Stream = Literal["mergelog", "application", "attendance", "enquete", "mail", "trackingaccesslog", "activity"]
 KindWord = Annotated[Kind, Field(strict=False)]
 
-_TOUCH_STREAMS: tuple[TouchStream, ...] = get_args(TouchStream)
+_STREAMS: tuple[Stream, ...] = get_args(Stream)
 _MERGES = "mergelog"
 _LIST = "staticlist:"
 _MEMBERS = "staticlist/visitor"
@@ -93,8 +93,8 @@ class Config(HttpOptions):
     """How late a record may become visible after its time stamp, clocks that differ included."""
     reread: Duration = timedelta(days=30)
     """How far back registrations and attendance, which cannot be searched by date, are read again for changes."""
-    streams: Many[TouchStream] = _TOUCH_STREAMS
-    """Which of the things that people did are read."""
+    streams: Many[Stream] = _STREAMS
+    """What is read besides people and lists: take out what the account has no contract for."""
     lists: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     """Lists by the names that mappings use: their numbers in SMP. A list that mappings name by number needs none."""
     activity_kinds: dict[str, KindWord] = Field(default_factory=lambda: dict(_ACTIVITY_KINDS))
@@ -133,9 +133,10 @@ class Shanon(Adapter):
 
     @property
     def streams(self) -> Sequence[str]:
-        """People, whom they were merged into, what they did, and the lists that mappings name."""
-        touch = [stream for stream in _TOUCH_STREAMS if stream in self._config.streams]
-        return [VISITOR, _MERGES, *touch, *(_LIST + name for name in sorted(self._needs.lists))]
+        """People, the lists that mappings name, whom people were merged into, and what they did."""
+        lists = [_LIST + name for name in sorted(self._needs.lists)]
+        # A stream that cannot be read ends the system's turn, so what everybody has comes first.
+        return [VISITOR, *lists, *(stream for stream in _STREAMS if stream in self._config.streams)]
 
     def check(self) -> Sequence[Finding]:
         """Sign in, read a record of each stream, the account's own items and the lists."""

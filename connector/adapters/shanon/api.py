@@ -27,6 +27,7 @@ TOKEN_USED = timedelta(minutes=55)
 TOKEN_TRUSTED = timedelta(minutes=5)
 """A refusal under a token younger than this is believed; under an older one the token may be the reason."""
 
+_ERROR_BYTES = 65536
 _REST = "services/rest"
 _HEADERS = {"Content-Type": "application/xml;charset='UTF-8'"}
 
@@ -194,7 +195,7 @@ class Api:
 
     def _judge(self, response: requests.Response) -> AdapterError | None:
         """An error told in the body, whatever the status; the vendor's message may quote values and stays out."""
-        if response.status_code >= 500:
+        if response.status_code >= 500 or len(response.content) > _ERROR_BYTES:
             return None
         try:
             document = parse(response.content)
@@ -202,7 +203,7 @@ class Api:
             return None
         if document.error is None:
             return None
-        if document.about_token:
+        if "token" in document.error.lower():
             return Unauthorized(_DEAD_TOKEN, where=self._system, code=document.error)
         if response.status_code < 300:
             return Refused(_REFUSED, where=self._system, code=document.error)

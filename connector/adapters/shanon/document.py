@@ -21,6 +21,7 @@ from connector.model import Value
 
 NAMESPACE = "http://smartseminar.jp/"
 JST = timezone(timedelta(hours=9), "JST")
+_MANY = re.compile("Attribute[0-9]+List")
 _UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -71,7 +72,6 @@ class Document:
     total: int | None = None
     token: str = ""
     error: str | None = None
-    about_token: bool = False
 
 
 def parse(body: bytes) -> Document:
@@ -91,9 +91,8 @@ def parse(body: bytes) -> Document:
     parts = {_name(child): child for child in root}
     if "Error" not in parts:
         return Document(name, token=(parts["Token"].text or "").strip() if "Token" in parts else "")
-    said = {_name(child): (child.text or "").strip() for child in parts["Error"]}
-    about_token = any(word in part for part in said.values() for word in ("oken", "トークン"))
-    return Document(name, error=re.sub(r"[^\w.-]", "", said.get("Code", ""))[:60], about_token=about_token)
+    code = next((child.text or "" for child in parts["Error"] if _name(child) == "Code"), "")
+    return Document(name, error=re.sub(r"[^\w.-]", "", code)[:60])
 
 
 def _total(counted: str | None) -> int | None:
@@ -105,15 +104,14 @@ def _name(element: Any) -> str:
 
 
 def _row(element: Any) -> Row:
-    return {_name(child).removesuffix("List"): _value(child) for child in element}
+    return dict(_field(child) for child in element)
 
 
-def _value(element: Any) -> str | Choice | tuple[Choice, ...]:
-    if len(element) == 0:
-        return () if _name(element).endswith("List") else element.text or ""
-    if _name(element).endswith("List"):
-        return tuple(_choice(item) for item in element)
-    return _choice(element)
+def _field(element: Any) -> tuple[str, str | Choice | tuple[Choice, ...]]:
+    name = _name(element)
+    if _MANY.fullmatch(name):
+        return name.removesuffix("List"), tuple(_choice(item) for item in element)
+    return name, _choice(element) if len(element) else element.text or ""
 
 
 def _choice(element: Any) -> Choice:

@@ -59,7 +59,7 @@ def by_update(
         if stamps and min(stamps) < since:
             raise _not_obeyed(api, resource, "DateUpdate")
         last = max(stamps, default=since)
-        again = _doubtful(api, last, overlap)
+        again = at.again or _doubtful(api, last, overlap)
         ended = _is_end(found, at.skip, size)
         if ended:
             at = _Moment(again or moment(last))

@@ -5,18 +5,21 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from connector.sandbox.company.names import table
+
 _BRANDS = """
-青葉 aoba|朝日野 asahino|東雲 shinonome|白鷺 shirasagi|みなと minato|大和田 owada|三栄 sanei|共立 kyoritsu|丸福 marufuku
-北斗 hokuto|南洋 nanyo|富士見 fujimi|桜台 sakuradai|若葉 wakaba|千歳 chitose|八雲 yakumo|浜風 hamakaze|青嵐 seiran
-日ノ出 hinode|城南 jonan|城北 johoku|山手 yamate|瑞穂野 mizuhono|秋津 akitsu|明星 myojo|新星 shinsei|大栄 daiei
-光和 kowa|東邦 toho|西海 saikai|中央 chuo|協和 kyowa|誠和 seiwa|双葉 futaba|三葉 mitsuba|金剛 kongo|鶴見 tsurumi
-亀山 kameyama|松風 matsukaze|竹之内 takenouchi|梅林 umebayashi|アルファ alpha|ミライ mirai|サンライズ sunrise|アーク ark
-ネクサス nexus|クレスト crest|ブリッジ bridge|ソレイユ soleil|ルミナ lumina
+青葉 aoba|朝日野 asahino|東雲 shinonome|白鷺 shirasagi|みなと minato|大和田 owada|三栄 sanei|共立 kyoritsu
+丸福 marufuku|北斗 hokuto|南洋 nanyo|富士見 fujimi|桜台 sakuradai|若葉 wakaba|千歳 chitose|八雲 yakumo|浜風 hamakaze
+青嵐 seiran|日ノ出 hinode|城南 jonan|城北 johoku|山手 yamate|瑞穂野 mizuhono|秋津 akitsu|明星 myojo|新星 shinsei
+大栄 daiei|光和 kowa|東邦 toho|西海 saikai|中央 chuo|協和 kyowa|誠和 seiwa|双葉 futaba|三葉 mitsuba|金剛 kongo
+鶴見 tsurumi|亀山 kameyama|松風 matsukaze|竹之内 takenouchi|梅林 umebayashi|アルファ alpha|ミライ mirai
+サンライズ sunrise|アーク ark|ネクサス nexus|クレスト crest|ブリッジ bridge|ソレイユ soleil|ルミナ lumina
 """
 _TRADES = """
-精機 seiki|電機 denki|工業 kogyo|製作所 ss|化学 kagaku|食品 foods|物流 logi|建設 kensetsu|設備 setsubi|商事 shoji|印刷 print
-薬品 yakuhin|システム system|ソフト soft|情報サービス joho|テクノロジー tech|エンジニアリング eng|不動産 estate|運輸 unyu
-金属 kinzoku|樹脂 jushi|計器 keiki|鉄工 tekko|産業 sangyo|ホームズ homes|フーズ fs|リース lease|医療器 medical
+精機 seiki|電機 denki|工業 kogyo|製作所 ss|化学 kagaku|食品 foods|物流 logi|建設 kensetsu|設備 setsubi|商事 shoji
+印刷 print|薬品 yakuhin|システム system|ソフト soft|情報サービス joho|テクノロジー tech|エンジニアリング eng
+不動産 estate|運輸 unyu|金属 kinzoku|樹脂 jushi|計器 keiki|鉄工 tekko|産業 sangyo|ホームズ homes|フーズ fs
+リース lease|医療器 medical
 """
 _FORMS = ("株式会社",) * 8 + ("有限会社", "合同会社")
 _SHORT = {"株式会社": ("㈱", "(株)", "（株）"), "有限会社": ("㈲", "(有)", "（有）"), "合同会社": ("(同)", "合同会社 ")}
@@ -31,7 +34,6 @@ class Firm:
     form: str
     front: bool
     domain: str
-    area: int
     owner: str = ""
     account: str | None = None
     contacts: list[str] = field(default_factory=list)
@@ -57,15 +59,13 @@ class Firm:
 
 def some_firms(count: int, dice: random.Random) -> list[Firm]:
     """Different companies, with domains that nobody owns."""
-    brands, trades = ([entry.split() for entry in t.replace("\n", "|").strip("|").split("|")] for t in (_BRANDS, _TRADES))
-    pairs = [(brand, trade) for brand in brands for trade in trades]
+    pairs = [(brand, trade) for brand in table(_BRANDS) for trade in table(_TRADES)]
     return [
         Firm(
             brand[0] + trade[0],
             dice.choice(_FORMS),
             dice.random() < 0.7,
             f"{brand[1]}-{trade[1]}-example.co.jp",
-            dice.choice((3, 3, 3, 3, 6, 52, 92, 45)),
         )
         for brand, trade in dice.sample(pairs, count)
     ]

@@ -20,15 +20,16 @@ _FAMILY = """
 中川 ナカガワ nakagawa 28|原田 ハラダ harada 28|松田 マツダ matsuda 27|竹内 タケウチ takeuchi 27|小野 オノ ono 27
 田村 タムラ tamura 26|中山 ナカヤマ nakayama 26|和田 ワダ wada 25|石田 イシダ ishida 25|森田 モリタ morita 24
 上田 ウエダ ueda 24|原 ハラ hara 23|内田 ウチダ uchida 22|柴田 シバタ shibata 22|酒井 サカイ sakai 22
-宮崎 ミヤザキ miyazaki 21|横山 ヨコヤマ yokoyama 21|高木 タカギ takagi 21|安藤 アンドウ ando 21|宮本 ミヤモト miyamoto 21
-大野 オオノ ono 20|小島 コジマ kojima 20|谷口 タニグチ taniguchi 20|今井 イマイ imai 20|工藤 クドウ kudo 20
-高田 タカダ takada 19|増田 マスダ masuda 19|丸山 マルヤマ maruyama 19|杉山 スギヤマ sugiyama 19|村田 ムラタ murata 18
-大塚 オオツカ otsuka 18|新井 アライ arai 18|小山 コヤマ koyama 18|平野 ヒラノ hirano 18|藤本 フジモト fujimoto 18
-河野 コウノ kono 18|上野 ウエノ ueno 18|武田 タケダ takeda 17|野口 ノグチ noguchi 17|松井 マツイ matsui 17
-千葉 チバ chiba 17|菅原 スガワラ sugawara 17|岩崎 イワサキ iwasaki 16|久保 クボ kubo 16|木下 キノシタ kinoshita 16
-佐野 サノ sano 16|野村 ノムラ nomura 16|松尾 マツオ matsuo 16|菊地 キクチ kikuchi 16|市川 イチカワ ichikawa 15
-古川 フルカワ furukawa 15|水野 ミズノ mizuno 14|桜井 サクライ sakurai 14|小松 コマツ komatsu 14|渋谷 シブヤ shibuya 8
-浜田 ハマダ hamada 14|五十嵐 イガラシ igarashi 11|沢田 サワダ sawada 9|広瀬 ヒロセ hirose 11|国分 コクブ kokubu 3
+宮崎 ミヤザキ miyazaki 21|横山 ヨコヤマ yokoyama 21|高木 タカギ takagi 21|安藤 アンドウ ando 21
+宮本 ミヤモト miyamoto 21|大野 オオノ ono 20|小島 コジマ kojima 20|谷口 タニグチ taniguchi 20|今井 イマイ imai 20
+工藤 クドウ kudo 20|高田 タカダ takada 19|増田 マスダ masuda 19|丸山 マルヤマ maruyama 19|杉山 スギヤマ sugiyama 19
+村田 ムラタ murata 18|大塚 オオツカ otsuka 18|新井 アライ arai 18|小山 コヤマ koyama 18|平野 ヒラノ hirano 18
+藤本 フジモト fujimoto 18|河野 コウノ kono 18|上野 ウエノ ueno 18|武田 タケダ takeda 17|野口 ノグチ noguchi 17
+松井 マツイ matsui 17|千葉 チバ chiba 17|菅原 スガワラ sugawara 17|岩崎 イワサキ iwasaki 16|久保 クボ kubo 16
+木下 キノシタ kinoshita 16|佐野 サノ sano 16|野村 ノムラ nomura 16|松尾 マツオ matsuo 16|菊地 キクチ kikuchi 16
+市川 イチカワ ichikawa 15|古川 フルカワ furukawa 15|水野 ミズノ mizuno 14|桜井 サクライ sakurai 14
+小松 コマツ komatsu 14|渋谷 シブヤ shibuya 8|浜田 ハマダ hamada 14|五十嵐 イガラシ igarashi 11|沢田 サワダ sawada 9
+広瀬 ヒロセ hirose 11|国分 コクブ kokubu 3
 """
 _GIVEN = """
 翔太 ショウタ shota|健太 ケンタ kenta|大輔 ダイスケ daisuke|拓也 タクヤ takuya|直樹 ナオキ naoki|達也 タツヤ tatsuya
@@ -37,9 +38,10 @@ _GIVEN = """
 正樹 マサキ masaki|修 オサム osamu|秀樹 ヒデキ hideki|智也 トモヤ tomoya|裕介 ユウスケ yusuke|慎一 シンイチ shinichi
 陽介 ヨウスケ yosuke|一郎 イチロウ ichiro|孝之 タカユキ takayuki|俊介 シュンスケ shunsuke|悠斗 ユウト yuto
 大樹 ダイキ daiki|恵子 ケイコ keiko|裕子 ユウコ yuko|真由美 マユミ mayumi|智子 トモコ tomoko|久美子 クミコ kumiko
-陽子 ヨウコ yoko|由美 ユミ yumi|直美 ナオミ naomi|明美 アケミ akemi|美穂 ミホ miho|麻衣 マイ mai|愛 アイ ai|彩 アヤ aya
-舞 マイ mai|美咲 ミサキ misaki|千尋 チヒロ chihiro|さくら サクラ sakura|葵 アオイ aoi|香織 カオリ kaori|友美 トモミ tomomi
-亜希子 アキコ akiko|奈々 ナナ nana|綾香 アヤカ ayaka|沙織 サオリ saori|里奈 リナ rina|優子 ユウコ yuko|桃子 モモコ momoko
+陽子 ヨウコ yoko|由美 ユミ yumi|直美 ナオミ naomi|明美 アケミ akemi|美穂 ミホ miho|麻衣 マイ mai|愛 アイ ai
+彩 アヤ aya|舞 マイ mai|美咲 ミサキ misaki|千尋 チヒロ chihiro|さくら サクラ sakura|葵 アオイ aoi|香織 カオリ kaori
+友美 トモミ tomomi|亜希子 アキコ akiko|奈々 ナナ nana|綾香 アヤカ ayaka|沙織 サオリ saori|里奈 リナ rina
+優子 ユウコ yuko|桃子 モモコ momoko
 """
 # The same name as the family register has it, or as somebody once typed it.
 _VARIANTS = {
@@ -78,13 +80,14 @@ class Name:
         return f"{self.family} {self.given}"
 
 
-def _table(text: str) -> list[list[str]]:
+def table(text: str) -> list[list[str]]:
+    """Entries between bars and line ends, as lists of words."""
     return [entry.split() for line in text.strip().splitlines() for entry in line.split("|")]
 
 
-_FAMILIES = _table(_FAMILY)
+_FAMILIES = table(_FAMILY)
 _WEIGHTS = [int(entry[3]) for entry in _FAMILIES]
-_GIVENS = _table(_GIVEN)
+_GIVENS = table(_GIVEN)
 
 
 def some_name(dice: random.Random) -> Name:

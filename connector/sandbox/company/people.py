@@ -1,4 +1,4 @@
-"""The people: who they are, and how each of the two systems came to know them, spelt differently and sometimes twice."""
+"""The people, and how each of the two systems came to know them: spelt differently, and sometimes twice."""
 
 from __future__ import annotations
 
@@ -120,8 +120,7 @@ def shared_mailbox(smp: ShanonEmulator, firm: Firm, calendar: Calendar, dice: ra
 
 def oddities(smp: ShanonEmulator, calendar: Calendar) -> None:
     """What nobody believes until it is in the data: no key at all, no name, an address as long as SMP takes."""
-    long = "a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".example"
-    long = long.replace("@", "@" + "c" * (255 - len(long) - 1) + ".")
+    long = f"{'a' * 64}@{'.'.join(['b' * 60] * 3)}.example"
     for typed in (
         {"CompanyName": "不明", "Memo": "名刺が汚れて読めない"},
         {"Name1": "担当者", "CompanyName": "ご担当者様"},

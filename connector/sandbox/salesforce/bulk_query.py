@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.sandbox.salesforce import soql
 from connector.sandbox.salesforce.errors import Refusal, not_found, refuse
+from connector.sandbox.salesforce.ids import canonical
 from connector.sandbox.salesforce.ingest import KEPT
 from connector.sandbox.salesforce.jobs import FINAL, Job, dialect, write_csv
 from connector.sandbox.salesforce.limits import Limits
@@ -67,7 +68,7 @@ class BulkQuery:
         return Answer(200, job.show())
 
     def _job(self, call: Call, job_id: str) -> Job:
-        job = self.jobs.get(job_id)
+        job = self.jobs.get(canonical(job_id) or "")
         if job is None or (job.state in FINAL and job.created + KEPT <= self.org.clock()):
             raise not_found()
         if job.version != call.version:

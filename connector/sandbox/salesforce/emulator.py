@@ -144,8 +144,6 @@ class SalesforceEmulator(Org):
             return run()
         except Refusal as error:
             return answer_refusal(error)
-        except SeveralMatches as error:
-            return Answer(300, error.ids)
         except OAuthRefusal as error:
             body: dict[str, Any] = {"error": error.error}
             if error.description is not None:
@@ -201,7 +199,7 @@ class SalesforceEmulator(Org):
         if late is None:
             return self.answer(admitted, segments[1:])
         with self.late_commit(float(late.params.get("seconds", 60))):
-            return self._guarded(lambda: self.answer(admitted, segments[1:]))
+            return self.answer(admitted, segments[1:])
 
     def _admitted(self, call: Call) -> str:
         token = _token(call)

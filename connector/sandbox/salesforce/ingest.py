@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.sandbox.salesforce import parse, values
 from connector.sandbox.salesforce.errors import Problem, Refusal, not_found, refuse
+from connector.sandbox.salesforce.ids import canonical
 from connector.sandbox.salesforce.jobs import FINAL, Job, dialect, read_csv, write_csv
 from connector.sandbox.salesforce.limits import Limits
 from connector.sandbox.salesforce.org import Org
@@ -91,7 +92,7 @@ class Ingest:
         return shown
 
     def _job(self, call: Call, job_id: str) -> Job:
-        job = self.jobs.get(job_id) or self.jobs.get(f"{job_id}AAA")
+        job = self.jobs.get(canonical(job_id) or "")
         if job is None or (job.state in FINAL and job.created + KEPT <= self.org.clock()):
             raise not_found()
         if job.version != call.version:

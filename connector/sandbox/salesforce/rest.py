@@ -130,6 +130,8 @@ class Rest:
             return self.update(call, name, value)
         given = self._body(call, sobject, key_field.name)
         wanted = values.from_json(key_field, value)
+        if wanted is None:
+            raise not_found()
         self._strike(call)
         with self.org.transaction():
             if call.args.get("updateOnly") == "true" and self.org.rows.match(sobject, key_field, wanted) is None:

@@ -81,8 +81,8 @@ class Answer:
 
     @property
     def failed(self) -> bool:
-        """Whether it would fail a composite that is all or nothing."""
-        return self.status >= 400 or self.failed_rows
+        """Whether it would fail a composite that is all or nothing; a key that fits several records (300) does."""
+        return self.status == 300 or self.status >= 400 or self.failed_rows
 
     def encoded(self) -> bytes:
         """The body as it goes over the wire."""

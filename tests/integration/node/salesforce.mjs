@@ -23,9 +23,10 @@ const scenarios = {
     const limits = await conn.limits();
     const other = new jsforce.Connection({ loginUrl: org.url, version });
     const wrong = await failure(other.login(org.username, "wrong"));
+    const { accessToken, instanceUrl } = conn;
     await conn.logout();
-    const after = await failure(conn.limits());
-    return { user, instanceUrl: conn.instanceUrl, limits, wrong, after };
+    const after = new jsforce.Connection({ instanceUrl, accessToken, version });
+    return { user, instanceUrl, limits, wrong, after: await failure(after.limits()) };
   },
 
   async oauth() {

@@ -186,9 +186,9 @@ def test_nothing_secret_is_logged_or_told(smp: Stage, caplog: pytest.LogCaptureF
             patch.setenv(f"SMP_{name.upper()}", f"canary-{name.removeprefix('api_')}")
         adapter = smp.adapter(fields_needed("Attribute1"))
         told.append(repr(adapter.check()))
-        for kind, params in {"reset_before": {}, "html": {}, "quota": {}, "expired": {}, "status": {"status": 500}}.items():
+        for kind in ("reset_before", "html", "quota", "expired", "status"):
             for act in (lambda: drain(adapter, "visitor"), lambda: list(adapter.push([set_fields(id_, Memo="a")]))):
-                smp.smp.chaos.plan(kind, times=2, **params)
+                smp.smp.chaos.plan(kind, times=2)
                 try:
                     told.append(repr(act()))
                 except AdapterError as error:

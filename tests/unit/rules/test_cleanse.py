@@ -295,6 +295,7 @@ def test_what_is_no_company(raw: str) -> None:
         (("ヤマダ", "ﾀﾛｳ", ""), ("やまだ", "たろう", "")),
         (("", "", "YAMADA, Taro"), ("", "", "Taro Yamada")),
         (("", "", "Mr. Tarō Yamada"), ("taro", "yamada", "")),
+        (("", "", "Smith様"), ("", "", "SMITH")),
         (("", "", "ジョン・スミス"), ("", "", "ジョンスミス")),
         (("", "", "山田（旧姓佐藤）花子"), ("山田", "花子", "")),
         (("", "太郎", "山田太郎"), ("山田", "太郎", "")),
@@ -344,6 +345,8 @@ TEXTS = st.one_of(
 @example(raw="ー株式会社0")
 @example(raw="0様々")
 @example(raw="L\U0003134bÀ")
+@example(raw="MR様")
+@example(raw="À様")
 def test_a_key_is_its_own_key(key: Callable[[str], str | None], raw: str) -> None:
     once = key(raw)
 

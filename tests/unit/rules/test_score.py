@@ -150,6 +150,17 @@ def test_a_half_life_moves_the_score_by_whole_steps() -> None:
     assert [scored(spec, called, as_of=at).points for at in (change - MICRO, change)] == [16, 15]
 
 
+def test_worth_is_lost_from_the_touchpoint_on_and_not_before() -> None:
+    spec = spec_of("rules: [{id: r, touchpoint: call, within: 1d, points: 10, half_life: 1m}]")
+    happened = NOW + timedelta(seconds=40)
+    seconds = (40, 59, 60, 79, 80, 120, 180)
+    points = [
+        scored(spec, Touch(Kind.CALL, happened, "", "", "", ""), as_of=NOW + timedelta(seconds=s)).points
+        for s in seconds
+    ]
+    assert points == [10, 10, 8, 8, 8, 4, 2]
+
+
 def test_a_coarser_step_moves_less_often() -> None:
     spec = spec_of("rules: [{id: r, touchpoint: call, within: 1y, points: 16, half_life: 10d}]\nstep: 5")
     points = [scored(spec, touch(Kind.CALL, 0 * DAY), as_of=NOW + days * DAY).points for days in range(30)]
@@ -457,8 +468,8 @@ def test_the_example_has_no_problem() -> None:
     ("content", "expected"),
     [
         (
-            "rules:\n- {id: a, touchpoint: call, within: 1d, points: 1}\n- {id: a, touchpoint: call, within: 1d, points: 2}",
-            "scores.yaml:3:8: the rule a exists twice → see line 2",
+            "rules:" + 2 * "\n  - {id: a, touchpoint: call, within: 1d, points: 1}",
+            "scores.yaml:3:10: the rule a exists twice → see line 2",
         ),
         ("rules: [{id: cap, touchpoint: call, within: 1d, points: 1}]", "scores.yaml:1:14: cap is a reserved word"),
         (

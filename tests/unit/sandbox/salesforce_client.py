@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
@@ -67,7 +68,9 @@ class Caller:
             sent["Content-Type"] = mimetype
         sent.update(headers or {})
         target = path if path.startswith("/") else self.base + path
-        builder = EnvironBuilder(target, method=method, headers=sent, data=content, base_url="http://127.0.0.1:1")
+        builder = EnvironBuilder(
+            target, method=method, headers=Headers(sent), data=content, base_url="http://127.0.0.1:1"
+        )
         response = self.org.handle(Request(builder.get_environ()))
         return Reply(response.status_code, dict(response.headers), response.get_data())
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -15,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from connector.sandbox.clock import Clock
 from connector.sandbox.salesforce import SalesforceEmulator
 from tests.unit.sandbox.salesforce_client import Caller, Reply
-from urllib.parse import urlencode
 
 FORM = "application/x-www-form-urlencoded"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -80,16 +80,24 @@ def test_the_client_may_be_named_in_a_header(org: SalesforceEmulator) -> None:
     ("form", "error", "description"),
     [
         ({"grant_type": "client_credentials"}, "invalid_client_id", "client identifier invalid"),
-        ({"grant_type": "client_credentials", **CLIENT, "client_secret": "x"}, "invalid_client", "invalid client credentials"),
+        (
+            {"grant_type": "client_credentials", **CLIENT, "client_secret": "x"},
+            "invalid_client",
+            "invalid client credentials",
+        ),
         ({**PASSWORD, "password": "p&w"}, "invalid_grant", "authentication failure"),
         ({**PASSWORD, "username": "x"}, "invalid_grant", "authentication failure"),
-        ({"grant_type": "refresh_token", "refresh_token": "x", "client_id": "CK"}, "invalid_grant", "expired access/refresh token"),
+        (
+            {"grant_type": "refresh_token", "refresh_token": "x", "client_id": "CK"},
+            "invalid_grant",
+            "expired access/refresh token",
+        ),
         ({"grant_type": "refresh_token", "refresh_token": "RT"}, "invalid_client_id", "client identifier invalid"),
         ({"grant_type": JWT_BEARER, "assertion": "a.b.c"}, "invalid_grant", "invalid assertion"),
         ({"grant_type": "nope"}, "unsupported_grant_type", "grant type not supported"),
         ({}, "unsupported_grant_type", "grant type not supported"),
     ],
-)  # fmt: skip
+)
 def test_wrong_credentials(org: SalesforceEmulator, form: dict[str, str], error: str, description: str) -> None:
     reply = token(org, form)
     assert reply.status == 400

@@ -41,14 +41,19 @@ def caller(org: SalesforceEmulator) -> Caller:
         ("Lead", {**LEAD, "OwnerId": "003000000000000"}, "FIELD_INTEGRITY_EXCEPTION", "OwnerId"),
         ("Lead", {**LEAD, "OwnerId": "005000000000000AAA"}, "INVALID_CROSS_REFERENCE_KEY", "OwnerId"),
         ("Lead", {**LEAD, "ConvertedContactId": None}, "INVALID_FIELD_FOR_INSERT_UPDATE", "ConvertedContactId"),
-        ("Lead", {**LEAD, "SystemModstamp": "2026-01-01T00:00:00Z"}, "INVALID_FIELD_FOR_INSERT_UPDATE", "SystemModstamp"),
+        (
+            "Lead",
+            {**LEAD, "SystemModstamp": "2026-01-01T00:00:00Z"},
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "SystemModstamp",
+        ),
         ("Lead", {**LEAD, "Name": "x"}, "INVALID_FIELD_FOR_INSERT_UPDATE", "Name"),
         ("Contact", {"LastName": "x", "OwnerId": "00G5g0000000001EAA"}, "FIELD_INTEGRITY_EXCEPTION", "OwnerId"),
         ("Opportunity", {**DEAL, "CloseDate": None}, "REQUIRED_FIELD_MISSING", "CloseDate"),
         ("Event", {"Subject": "x"}, "REQUIRED_FIELD_MISSING", "ActivityDateTime"),
         ("Task", {"Subject": "x", "TaskSubtype": "Nope"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "TaskSubtype"),
     ],
-)  # fmt: skip
+)
 def test_refusals_name_code_and_field(caller: Caller, name: str, fields: dict[str, Any], code: str, field: str) -> None:
     reply = caller("POST", f"sobjects/{name}", fields)
     assert reply.status == 400
@@ -135,6 +140,7 @@ def test_upsert_creates_once_then_updates(org: SalesforceEmulator, caller: Calle
     assert org.get("Lead", created.json["id"])["MA_Id__c"] == "a/b 山"
     assert Caller(org, "45.0")("PATCH", path, {"Title": "課長"}).status == 204
     assert caller("PATCH", f"{path}x?updateOnly=true", LEAD).status == 404
+    assert caller("PATCH", "sobjects/Lead/MA_Id__c/%20", LEAD).status == 404
     assert caller("PATCH", "sobjects/Lead/MA_Id__c/x", {**LEAD, "MA_Id__c": "x"}).code == "INVALID_FIELD"
 
 

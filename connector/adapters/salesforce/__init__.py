@@ -1,0 +1,219 @@
+"""Salesforce: leads, contacts, accounts, opportunities and activities, by the REST API.
+
+What is known of the API and from where stands beside what relies on it; `docs/adapters/salesforce.md` tells an
+administrator what to set up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, model_validator
+
+from connector.adapters.salesforce.check import Checker
+from connector.adapters.salesforce.fields import FieldName
+from connector.adapters.salesforce.org import Org
+from connector.adapters.salesforce.read import STREAMS, Reader
+from connector.adapters.salesforce.write import MOST, TASK, Writer
+from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
+from connector.errors import text
+from connector.http import BaseUrl, HttpOptions
+from connector.model import Role
+from connector.ports import Adapter, Finding, Needs, Page, Quota, Receipt
+from connector.spec import Duration, Secret, Spec, SpecError
+
+_SUFFIX = ".salesforce.com"
+
+
+def _domain(value: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", value) is None or value.endswith(_SUFFIX):
+        raise SpecError(
+            text("{value!r} is not a domain", "{value!r} はドメインではありません", value=value),
+            text(
+                "write what stands before .salesforce.com, as example.my",
+                "example.my のように .salesforce.com の前の部分を指定してください",
+            ),
+        )
+    return value
+
+
+def _version(value: str) -> str:
+    if re.fullmatch(r"[1-9]\d\.0", value) is None:
+        raise SpecError(
+            text("{value!r} is not an API version", "{value!r} は API バージョンではありません", value=value),
+            text('write it in quotes, as "62.0"', '"62.0" のように引用符で囲んで指定してください'),
+        )
+    return value
+
+
+class AlertOptions(Spec):
+    """How an alert looks as a task."""
+
+    status: str = "Not Started"
+    """Status of a new task, by its API name."""
+    priority: str = "High"
+    """Priority, by its API name."""
+    reminder: bool = True
+    """Whether its owner is reminded, at 00:00 UTC of the due day (09:00 in Japan)."""
+
+
+class TimelineOptions(Spec):
+    """How a touchpoint looks as a task."""
+
+    status: str = "Completed"
+    """Status of such a task, by its API name: one that counts as closed."""
+
+
+class Config(HttpOptions):
+    """A Salesforce org, entered by a connected app."""
+
+    type: Literal["salesforce"] = "salesforce"
+    """The word that chooses this adapter."""
+    domain: Annotated[str, AfterValidator(_domain)] | None = None
+    """The org's My Domain, as `example.my` for example.my.salesforce.com."""
+    base_url: BaseUrl | None = None
+    """Instead of `domain`: the whole address, for an emulated org or one behind a gateway."""
+    client_id: Secret
+    """Consumer key of the connected app."""
+    client_secret: Secret | None = None
+    """Consumer secret of the connected app."""
+    username: Secret | None = None
+    """User of the JWT and password flows. Without it the app's own user is signed in (client credentials)."""
+    private_key: Secret | None = None
+    """RSA key in PEM, for the JWT flow."""
+    password: Secret | None = None
+    """Password followed by the security token, for the password flow, which Salesforce is phasing out."""
+    refresh_token: Secret | None = None
+    """Refresh token, for the flow of that name."""
+    api_version: Annotated[str, AfterValidator(_version)] = "62.0"
+    """Version of the API, so that a new release of Salesforce changes nothing here."""
+    leads: bool = True
+    """Whether leads are people, too; false: contacts alone."""
+    overlap: Duration = timedelta(minutes=10)
+    """How late a record may become visible after its time stamp: the longest transaction of the org."""
+    history: Duration = timedelta(days=730)
+    """How far back calls and meetings are read at first."""
+    task_key: FieldName = "MA_Key__c"
+    """Field of activities that holds the key of our tasks: text of 32 or more, External ID, Unique."""
+    call_result: FieldName = "CallDisposition"
+    """Field of tasks that holds the result of a call."""
+    corporate_number: FieldName | None = None
+    """Field of accounts that holds the corporate number (法人番号)."""
+    alert: AlertOptions = AlertOptions()
+    """How an alert looks as a task."""
+    timeline: TimelineOptions = TimelineOptions()
+    """How a touchpoint looks as a task."""
+    duplicates: Literal["park", "save_anyway"] = "park"
+    """A new person whom a duplicate rule of the org finds similar to another: park the change, or save where the rule
+    allows it."""
+    assignment_rules: bool = False
+    """Whether the org's assignment rules choose the owner of a new lead."""
+
+    @property
+    def address(self) -> str:
+        """Where to sign in."""
+        return self.base_url or f"https://{self.domain}{_SUFFIX}"
+
+    @property
+    def audience(self) -> str:
+        """For whom a JWT assertion is meant."""
+        if self.base_url is not None:
+            return self.base_url
+        sandbox = self.domain == "test" or ".sandbox." in f"{self.domain}."
+        return f"https://{'test' if sandbox else 'login'}{_SUFFIX}"
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if (self.domain is None) == (self.base_url is None):
+            raise SpecError(
+                text("where is the org?", "組織のアドレスが分かりません"),
+                text("give either domain or base_url", "domain か base_url のどちらか一方を指定してください"),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        given = [n for n in ("private_key", "password", "refresh_token") if getattr(self, n) is not None]
+        if len(given) > 1 or (self.username is not None) != (given in (["private_key"], ["password"])):
+            raise SpecError(
+                text("no clear way to sign in", "サインインの方法が決まりません"),
+                text(
+                    "give client_secret alone; or refresh_token; or username with private_key or password",
+                    "client_secret のみ、refresh_token、または username と private_key か password を指定してください",
+                ),
+            )
+        if self.client_secret is None and given not in (["private_key"], ["refresh_token"]):
+            raise SpecError(
+                text("client_secret is missing", "client_secret がありません"),
+                text(
+                    "give it as {{env: NAME}} or {{file: PATH}}", "{{env: 名前}} か {{file: パス}} で指定してください"
+                ),
+            )
+        if not given and self.domain in ("login", "test"):
+            raise SpecError(
+                text(
+                    "client credentials need the org's own domain",
+                    "クライアントログイン情報フローには私のドメインが必要です",
+                ),
+                text("write its My Domain, as example.my", "example.my のような「私のドメイン」を指定してください"),
+            )
+        return self
+
+
+class Salesforce(Adapter):
+    """One org."""
+
+    type = "salesforce"
+    Config = Config
+    role = Role.SFA
+    writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
+    batch = MOST
+    connections = 3
+
+    def __init__(self, name: str, config: Spec, needs: Needs) -> None:
+        if not isinstance(config, Config):
+            raise TypeError(config)
+        self._streams = tuple(each for each in STREAMS if config.leads or each != "Lead")
+        self._org = Org(name, config)
+        self.http = self._org.http
+        self._reader = Reader(self._org, config, needs)
+        self._writer = Writer(self._org, config)
+        self._checker = Checker(self._org, config, needs, self._streams)
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """One per object: users and companies first, then people, deals, and what sales did."""
+        return self._streams
+
+    def check(self) -> Sequence[Finding]:
+        """Compare objects, fields, permissions and picklists with the needs."""
+        return list(self._checker.findings())
+
+    def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
+        """What changed of one object."""
+        return self._reader.pull(stream, cursor)
+
+    def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        """Up to 200 changes of a group in one call, as long as no two are about the same record."""
+        return self._writer.push(changes)
+
+    def group(self, change: AnyChange) -> Hashable:
+        """Changes of one kind to one object share a call."""
+        if isinstance(change, SetFields):
+            return type(change).__name__, change.ref.object
+        return type(change).__name__, change.object if isinstance(change, CreatePerson) else TASK
+
+    def server_time(self) -> datetime | None:
+        """Salesforce's clock."""
+        return self._org.http.server_time
+
+    def quota(self) -> Quota | None:
+        """Calls of the last 24 hours."""
+        return self._org.quota()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._org.http.close()

@@ -1,0 +1,170 @@
+"""Bad input in YAML: each mistake has a message with its place and the next step, and all are told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connector.config import Setup, load
+from connector.errors import ConfigError
+
+CONFIG = """\
+systems:
+  ma: {type: memory, role: ma}
+  sfa: {type: memory, role: sfa}
+"""
+
+SCORES = """\
+interest:
+  rules:
+    - {id: web, touchpoint: page_view, within: 30d, points: 10}
+  bands: {hot: 10}
+"""
+
+
+def setup(folder: Path, config: str = CONFIG, **mappings: str) -> Setup:
+    (folder / "mappings").mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text(config, encoding="utf-8")
+    for name, content in mappings.items():
+        (folder / "mappings" / f"{name}.yaml").write_text(content, encoding="utf-8")
+    return load(folder / "config.yaml")
+
+
+def problems(folder: Path, config: str = CONFIG, **mappings: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        setup(folder, config, **mappings)
+    return [str(p).removeprefix(f"{folder}/") for p in raised.value.problems]
+
+
+def test_the_shipped_configuration_is_clean() -> None:
+    found = load(Path(__file__).parents[2] / "config.example.yaml")
+
+    assert not found.warnings
+    assert {"shanon", "salesforce"} == set(found.systems)
+
+
+def test_every_problem_of_all_files_is_told_at_once(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        CONFIG + "timezone: Tokio\n",
+        scores="interest:\n  rules:\n    - {id: web, touchpoint: page_vew, within: 30, points: ten}\n",
+        protect="- {id: p, when: {deal: {state: opn}}, list: l}\n",
+    )
+
+    assert len(found) == 5
+    assert [line.split(":")[0] for line in found] == [
+        "config.yaml", "mappings/protect.yaml", *["mappings/scores.yaml"] * 3,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (CONFIG.replace("role: ma", "rle: ma"), "config.yaml:2:22: unknown key 'rle' → did you mean 'role'?"),
+        (CONFIG + "runn: {}\n", "config.yaml:4:1: unknown key 'runn' → did you mean 'run'?"),
+        (CONFIG + "store: a\nstore: b\n", "config.yaml:5:1: 'store' is written twice → the first one stands in line 4"),
+        (CONFIG + "timezone: &a Asia/Tokyo\nlanguage: *a\n", "config.yaml:5:11: aliases (*name) are not taken"),
+        (CONFIG + "run: {every: 15}\n", "config.yaml:4:14: 15 is not a duration → write 30d, 6h, 15m, 2w or 1y"),
+        (CONFIG + 'run: {quiet: {alerts: "20-8"}}\n', "is not a part of the day → write \"20:00-08:00\""),
+        (CONFIG.replace("memory, role: sfa", "memry, role: sfa"), "unknown type of system 'memry' → did you mean"),
+        ("systems: {}\n", "config.yaml:1:10: no systems"),
+        ("systems: [\n", "config.yaml:2:1: not YAML"),
+        ("", "config.yaml: the file is empty"),
+        (CONFIG + "---\nsystems: {}\n", "more than one document"),
+        (CONFIG + "mappings: elsewhere\n", "folder elsewhere does not exist"),
+        ("[" * 60, "nested deeper than"),
+    ],
+)
+def test_mistakes_in_config(tmp_path: Path, config: str, said: str) -> None:
+    assert any(said in problem for problem in problems(tmp_path, config)), problems(tmp_path, config)
+
+
+PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
+
+
+@pytest.mark.parametrize(
+    ("mappings", "said"),
+    [
+        ({"people": PEOPLE.replace("in: sfa", "in: sfaa")}, "there is no system 'sfaa' → did you mean 'sfa'?"),
+        ({"people": PEOPLE + "  fields: {emial: {to: E, wins: ma}}\n"}, "'emial' is not a word for a person → did you"),
+        ({"people": PEOPLE + "  fields: {email: {to: E, wins: mas}}\n"}, "wins: must be one of"),
+        (
+            {"people": PEOPLE + "  fields:\n    email: {to: E, wins: ma}\n    phone: {to: E, wins: ma}\n"},
+            "mappings/people.yaml:6:17: E is written by two rules → the other one",
+        ),
+        ({"people": PEOPLE + "  fields: {score.x: {to: E, wins: ma}}\n"}, "'score.x' is not a word for a person"),
+        (
+            {"people": "- in: sfa\n  object: [person]\n  create: {object: person, when: {score.interest: {gte: 1}}}\n"},
+            "records are created, but there is no key",
+        ),
+        (
+            {"alerts": "- {id: a, when: {score.interest: {turned: hto}}, to: deal_owner, repeat: {per: deal, every: 1d}}"},
+            "score interest has no band 'hto' → did you mean 'hot'?",
+        ),
+        ({"alerts": "id: a\n"}, "mappings/alerts.yaml:1:1: must be a list"),
+        (
+            {
+                "protect": "- {id: p, when: {deal: {state: open}}, list: l}\n",
+                "nurture": "- {id: n, when: {deal: {state: lost}}, list: l}\n",
+            },
+            "list 'l' is used to protect and to nurture",
+        ),
+        ({"protect": "- {id: p, when: {deal: {state: open}}, list: l}\n" * 2}, "id 'p' is used twice"),
+        ({"protect": "- {id: p, when: {deal: {}}, list: l, in: sfa}\n"}, "sfa cannot do this"),
+        ({"nurture": "- {id: n, when: {person: {is: customer}}, list: {by: lost_reason}}\n"}, "speaks of a deal"),
+        ({"scores-more": SCORES}, "'interest' stands in another file too"),
+        ({"deals": "- {in: crm, object: deal, fields: {}}\n"}, "there is no system 'crm'"),
+    ],
+)
+def test_mistakes_in_mappings(tmp_path: Path, mappings: dict[str, str], said: str) -> None:
+    found = problems(tmp_path, **({"scores": SCORES} | mappings))
+
+    assert any(said in problem for problem in found), found
+
+
+def test_a_time_is_text_and_on_is_a_word(tmp_path: Path) -> None:
+    """PyYAML's own loader reads 18:30 as 1110, on as true and drops the first of two equal keys."""
+    found = problems(tmp_path, CONFIG + "run: {every: 18:30, on: 1}\n")
+
+    assert any("'18:30' is not a duration" in problem for problem in found)
+    assert any("unknown key 'on'" in problem for problem in found)
+
+
+def test_a_literal_secret_is_an_error_and_is_not_repeated(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        "systems:\n  s:\n    type: shanon\n    base_url: https://x.smktg.jp\n    api_key: kanariya\n"
+        "    password: {env: P}\n    secret: {env: S}\n",
+    )
+
+    assert found == [
+        "config.yaml:5:14: a secret is written out here → write {env: NAME} or {file: PATH}",
+    ]
+
+
+def test_a_file_that_nobody_reads_is_a_warning(tmp_path: Path) -> None:
+    found = setup(tmp_path, scores=SCORES, allerts="[]")
+
+    assert [str(w).removeprefix(f"{tmp_path}/") for w in found.warnings] == [
+        "mappings/allerts.yaml: nobody reads this file → did you mean 'alerts'?"
+    ]
+
+
+def test_messages_are_japanese_too(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        setup(tmp_path, CONFIG + "runn: {}\n")
+
+    assert "不明なキー 'runn' → 'run' の誤りではありませんか" in raised.value.in_("ja")
+
+
+def test_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "config.yaml").write_bytes("# 設定\n".encode("cp932"))
+    with pytest.raises(ConfigError, match=r"config\.yaml:1:1: not UTF-8 → save the file as UTF-8"):
+        load(tmp_path / "config.yaml")
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config\.yaml: cannot be read"):
+        load(tmp_path / "config.yaml")
