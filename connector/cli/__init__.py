@@ -46,7 +46,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def _version(value: bool) -> None:
+def _show_version(value: bool) -> None:
     if value:
         typer.echo(f"connector {__version__}")
         raise typer.Exit
@@ -61,10 +61,11 @@ def _global(
     log: Annotated[
         str, typer.Option("--log", envvar="CONNECTOR_LOG", help="debug | info | warning | error")
     ] = "warning",
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version / 版を表示")
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version / 版を表示")
     ] = False,
 ) -> None:
+    """Options of every command."""
     from connector.engine.log import set_up
 
     if lang:
@@ -90,7 +91,7 @@ def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, j
     except ConfigError as error:
         console.problems(error.problems)
         raise typer.Exit(78) from None
-    from connector.cli.views import show_lint
+    from connector.cli.lint import show_lint
 
     console.problems(setup.warnings)
     show_lint(console, setup)

@@ -49,7 +49,7 @@ class Console:
 
     def data(self, found: Any) -> None:
         """The result as JSON."""
-        import orjson  # noqa: PLC0415
+        import orjson
 
         sys.stdout.write(orjson.dumps(found, default=_plain, option=orjson.OPT_INDENT_2).decode() + "\n")
         sys.stdout.flush()

@@ -17,31 +17,12 @@ from connector.changes import (
     SetFields,
 )
 from connector.cli.say import Console
-from connector.config import Setup
 from connector.engine.check import Checked
 from connector.engine.preview import Shown
 from connector.engine.report import Report
 from connector.engine.status import Status
 from connector.engine.why import Why
 from connector.model import Value
-
-
-def show_lint(console: Console, setup: Setup) -> None:
-    """The configuration is clean."""
-    rules = setup.rules
-    counts = {
-        "systems": len(setup.systems),
-        "scores": len(rules.scores),
-        "people": len(rules.people),
-        "alerts": len(rules.alerts),
-        "protect": len(rules.protect),
-        "nurture": len(rules.nurture),
-    }
-    if console.json:
-        console.data({"ok": True, **counts, "warnings": [str(w) for w in setup.warnings]})
-        return
-    listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-    console.out(console.say("clean: {listed}", "問題なし: {listed}", listed=listed))
 
 
 def show_check(console: Console, results: Sequence[Checked]) -> None:
@@ -146,9 +127,7 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
         head = ("+", place, f"{change.key_field}: {change.key_value}", change.reasons[0].text)
         return [head, *(("+", place, f"{name}: {_shown(value)}", "") for name, value in change.values.items())]
     if isinstance(change, RaiseAlert):
-        return [
-            ("!", str(change.deal or change.person or change.system), f"{change.title} → {change.owner_id}", why)
-        ]
+        return [("!", str(change.deal or change.person or change.system), f"{change.title} → {change.owner_id}", why)]
     if isinstance(change, AddTouchpoint):
         return [("+", str(change.person), change.title, why)]
     sign = {AddToList: "+", RemoveFromList: "-"}[type(change)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -123,10 +124,16 @@ class Served:
         return code
 
     def clear(self) -> None:
+        """End it, and the run that outlives it."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self._reader.join(5)
+        while self._reader.is_alive():
+            begun, ended = ({event["pid"] for event in self.seen(f"process_{how}")} for how in ("started", "ended"))
+            for pid in begun - ended:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._reader.join(0.1)
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()

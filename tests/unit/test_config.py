@@ -66,7 +66,7 @@ def test_every_problem_of_all_files_is_told_at_once(tmp_path: Path) -> None:
         (CONFIG + "store: a\nstore: b\n", "config.yaml:5:1: 'store' is written twice → the first one stands in line 4"),
         (CONFIG + "timezone: &a Asia/Tokyo\nlanguage: *a\n", "config.yaml:5:11: aliases (*name) are not taken"),
         (CONFIG + "run: {every: 15}\n", "config.yaml:4:14: 15 is not a duration → write 30d, 6h, 15m, 2w or 1y"),
-        (CONFIG + 'run: {quiet: {alerts: "20-8"}}\n', "is not a part of the day → write \"20:00-08:00\""),
+        (CONFIG + 'run: {quiet: {alerts: "20-8"}}\n', 'is not a part of the day → write "20:00-08:00"'),
         (CONFIG.replace("memory, role: sfa", "memry, role: sfa"), "unknown type of system 'memry' → did you mean"),
         ("systems: {}\n", "config.yaml:1:10: no systems"),
         ("systems: [\n", "config.yaml:2:1: not YAML"),
@@ -99,7 +99,9 @@ PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
             "records are created, but there is no key",
         ),
         (
-            {"alerts": "- {id: a, when: {score.interest: {turned: hto}}, to: deal_owner, repeat: {per: deal, every: 1d}}"},
+            {
+                "alerts": "- {id: a, when: {score.interest: {turned: hto}}, to: deal_owner, repeat: {per: deal, every: 1d}}"
+            },
             "score interest has no band 'hto' → did you mean 'hot'?",
         ),
         ({"alerts": "id: a\n"}, "mappings/alerts.yaml:1:1: must be a list"),

@@ -215,8 +215,8 @@ class Cells:
         return self._parsed(word, cells.flag)
 
     def need(self, word: str) -> None:
-        """Complain when `word` is blank."""
-        if self.ours(word) is None:
+        """Complain when `word` is blank (and nothing else is wrong with it)."""
+        if self.ours(word) is None and not any(bad.header == (self.header(word) or word) for bad in self.bad):
             self.complain(word, text("blank", "空欄です"))
 
     def _parsed(self, word: str, parse: Callable[[str], T]) -> T | None:

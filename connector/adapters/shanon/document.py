@@ -87,7 +87,7 @@ def parse(body: bytes) -> Document:
         raise NotUnderstoodError from None
     name = _name(root)
     if name.endswith("List"):
-        return Document(name, [_row(child) for child in root], total=_total(root.get("countAll")))
+        return Document(name, [_row(child) for child in root], total=whole(root.get("countAll")))
     parts = {_name(child): child for child in root}
     if "Error" not in parts:
         return Document(name, token=(parts["Token"].text or "").strip() if "Token" in parts else "")
@@ -95,8 +95,9 @@ def parse(body: bytes) -> Document:
     return Document(name, error=re.sub(r"[^\w.-]", "", code)[:60])
 
 
-def _total(counted: str | None) -> int | None:
-    return int(counted) if counted is not None and counted.isascii() and counted.isdecimal() else None
+def whole(said: str | None) -> int | None:
+    """A whole number, where that is what it is."""
+    return int(said) if said and re.fullmatch("[0-9]{1,18}", said) else None
 
 
 def _name(element: Any) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from connector.adapters.shanon.api import Api
-from connector.adapters.shanon.document import Row, UnreadableError, id_of, number_of, text_of, time_of
+from connector.adapters.shanon.document import Row, UnreadableError, id_of, number_of, text_of, time_of, whole
 from connector.errors import Refused, text
 from connector.model import Gone, Kind, Person, Record, Ref, Touchpoint, Value
 from connector.ports import ObjectNeeds, Page, Reject
@@ -125,12 +125,12 @@ class Titles:
         :raises Unavailable: the resource cannot be read
         :raises Refused: there is no such resource in this account
         """
-        missing = sorted(int(id_) for id_ in ids - self._known.keys() if id_.isascii() and id_.isdecimal())
+        missing = sorted(number for id_ in ids - self._known.keys() if (number := whole(id_)) is not None)
         while missing:
             first = ("Id", "ge", str(missing[0]))
             found = self._api.search(self._resource, first, order="Id", limit=self._size, count=self._count)
             titles = {text_of(row, "Id") or "": row for row in found.rows}
-            seen_to = max((int(id_) for id_ in titles if id_.isdecimal()), default=missing[-1])
+            seen_to = max((number for id_ in titles if (number := whole(id_)) is not None), default=missing[-1])
             for number in missing:
                 if number <= max(seen_to, missing[0]):
                     row = titles.get(str(number), {})

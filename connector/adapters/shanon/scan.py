@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from connector.adapters.shanon.api import Api
-from connector.adapters.shanon.document import Document, Row, UnreadableError, moment, text_of, time_of
+from connector.adapters.shanon.document import Document, Row, UnreadableError, moment, text_of, time_of, whole
 from connector.errors import Unavailable, text
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -103,7 +103,7 @@ def by_id(
     ended = False
     while not ended:
         found = api.search(resource, ("Id", "gt", str(at.after)), order="Id", limit=size)
-        ids = [(number, row) for row in found.rows if (number := _id(row)) is not None]
+        ids = [(number, row) for row in found.rows if (number := whole(text_of(row, "Id"))) is not None]
         last = max((number for number, _ in ids), default=at.after)
         if any(number <= at.after for number, _ in ids):
             raise _not_obeyed(api, resource, "Id")
@@ -165,8 +165,3 @@ def _stamp(row: Row, name: str) -> datetime | None:
     except UnreadableError:
         return None
     return found and found.replace(microsecond=0)
-
-
-def _id(row: Row) -> int | None:
-    said = text_of(row, "Id") or ""
-    return int(said) if said.isascii() and said.isdecimal() else None

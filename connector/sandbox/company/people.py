@@ -34,7 +34,7 @@ class Human:
 
 
 def some_people(count: int, firms: Sequence[Firm], calendar: Calendar, dice: random.Random) -> list[Human]:
-    """So many people; most work at one of the firms, some of which are much larger than others."""
+    """So many people, oldest acquaintances first; most work at one of the firms, some much larger than others."""
     sizes = [1 / (rank + 6) for rank in range(len(firms))]
     taken: set[str] = set()
     people = []
@@ -44,7 +44,7 @@ def some_people(count: int, firms: Sequence[Firm], calendar: Calendar, dice: ran
         zeal = min(dice.paretovariate(1.1), 40)
         email = _address(name, firm, taken, dice)
         people.append(Human(name, firm, email, calendar.moment(700, 1), zeal, bounces=dice.random() < 0.03))
-    return people
+    return sorted(people, key=lambda human: human.since)
 
 
 def _address(name: Name, firm: Firm | None, taken: set[str], dice: random.Random) -> str:

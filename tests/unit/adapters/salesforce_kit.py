@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
+from werkzeug.wrappers import Request, Response
 
 from connector.adapters.salesforce import Config, Salesforce
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, Lane, RaiseAlert, SetFields
@@ -24,7 +25,7 @@ SPRING = datetime(2026, 4, 1, 1, 30, tzinfo=UTC)
 STEP = timedelta(minutes=1)
 T = TypeVar("T")
 
-FIELDS = frozenset({"MA_Score__c", "MA_Score_Why__c", "MA_Last_Touch__c"})
+FIELDS = frozenset({"MA_Score__c", "MA_Score_Why__c", "MA_Band__c", "MA_Last_Touch__c"})
 NEEDS = Needs(
     objects={
         "Contact": ObjectNeeds(FIELDS, FIELDS, {"MA_Score_Why__c": 255}, "MA_Person_Id__c"),
@@ -45,6 +46,7 @@ def prepare(org: SalesforceEmulator) -> None:
         org.add_field(name, name="MA_Person_Id__c", length=64, external_id=True, unique=True)
         org.add_field(name, name="MA_Score__c", type="double", precision=18)
         org.add_field(name, name="MA_Score_Why__c", length=255)
+        org.add_field(name, name="MA_Band__c", length=20)
         org.add_field(name, name="MA_Last_Touch__c", type="datetime")
     org.add_field("Activity", name="MA_Key__c", length=64, external_id=True, unique=True)
     org.add_field("Task", name="Call_Result__c")
@@ -57,7 +59,20 @@ class Stage:
     """The org from inside (`org`), from outside (`server`), and what an administrator would configure."""
 
     org: SalesforceEmulator
-    server: Server
+    refused: set[str] = field(default_factory=set)
+    """Ids of records that a validation rule of the org keeps as they are."""
+    server: Server = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.server = Server(self.handle, chaos=self.org.chaos)
+
+    def handle(self, request: Request) -> Response:
+        if self.refused and request.path.endswith("/composite/sobjects"):
+            rows = [row.get("id") for row in request.get_json()["records"]]
+            places = [place for place, id_ in enumerate(rows) if id_ in self.refused]
+            if places:
+                self.org.chaos.plan("row_fail", rows=places, code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message="だめ")
+        return self.org.handle(request)
 
     def config(self, **options: Any) -> Config:
         given: dict[str, Any] = {
@@ -96,10 +111,11 @@ def stage(settings: Settings | None = None) -> Iterator[Stage]:
     """An org of its own, in the spring of 2026."""
     org = SalesforceEmulator(clock=Clock(SPRING), settings=settings)
     prepare(org)
-    with pytest.MonkeyPatch.context() as patch, Server(org.handle, chaos=org.chaos) as server:
+    ready = Stage(org)
+    with pytest.MonkeyPatch.context() as patch, ready.server:
         for name in ("client_id", "client_secret", "username", "refresh_token"):
             patch.setenv(f"SF_{name.upper()}", getattr(org, name))
-        yield Stage(org, server)
+        yield ready
 
 
 def drain(adapter: Salesforce, stream: str, cursor: str | None = None) -> list[Page]:

@@ -267,7 +267,7 @@ PLAIN = specs(st.none())
 ANY = specs(st.sampled_from([None, HOUR, 5 * HOUR + MICRO, 90 * DAY]))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(ANY, st.lists(TOUCHES, max_size=4), st.sampled_from([0, 1, 50, 3600, 3610, 36_000, 90_000]))
 def test_columns_give_what_the_reference_gives(spec: ScoreSpec, people: list[list[Touch]], seconds: int) -> None:
     as_of = NOW + timedelta(seconds=seconds)

@@ -1,0 +1,19 @@
+"""One measurement: `python -m benchmarks.child module:function '{"argument": ...}'` prints its result as JSON."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import resource
+import sys
+
+
+def main() -> None:
+    module, _, function = sys.argv[1].partition(":")
+    result = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**json.loads(sys.argv[2])) or {}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(result | {"peak": peak}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,295 @@
+"""The engine between two systems in memory: what stops, what goes on, what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connector.engine.report import Exit
+from connector.engine.run import run
+from connector.errors import Locked
+from connector.model import DealState, Kind
+from tests.machine.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path / "w")
+    yield made
+    made.close()
+
+
+def hot_visitor(world: World, email: str = "taro@alpha.co.jp") -> None:
+    visitor = world.ma.add_person(email=email, family_name="山田", company="アルファ")
+    world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now - timedelta(days=1))
+    for day in (2, 3, 4):
+        world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=day), label="入門")
+
+
+def edit_config(world: World, old: str, new: str) -> None:
+    path = world.folder / "config.yaml"
+    content = path.read_text(encoding="utf-8")
+    assert old in content
+    path.write_text(content.replace(old, new), encoding="utf-8")
+    world.restart()
+
+
+def test_a_hot_visitor_becomes_a_record_with_score_and_reasons(world: World) -> None:
+    hot_visitor(world)
+
+    report = world.run()
+
+    (person,) = world.sfa.people.values()
+    assert person.fields["score"] == 31
+    assert person.fields["why"] == "31点 hot: +21 ウェビナー×3(3/30) +10 Web閲覧(3/31)"
+    assert report.exit is Exit.DONE
+
+
+def test_the_second_run_writes_nothing(world: World) -> None:
+    hot_visitor(world)
+    world.run()
+    world.run()
+
+    assert world.run().sent() == 0
+    assert world.fresh() == []
+
+
+def test_one_system_down_does_not_stop_the_other(world: World) -> None:
+    hot_visitor(world)
+    world.sfa.down = True
+
+    report = world.run()
+
+    assert report.exit is Exit.FAILED
+    assert [system for system, _ in report.problems] == ["sfa"] * len(report.problems)
+    assert report.ledger["ma", "people"].used == 1
+
+    world.sfa.down = False
+    world.run()
+    assert len(world.sfa.people) == 1
+
+
+def test_while_the_sfa_cannot_be_read_nobody_is_released_or_added(world: World) -> None:
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    deal = world.sfa.add_deal("案件", probability=70, people=(contact.id,))
+    world.run()
+    assert world.ma.lists["no-mail"] == {visitor.id}
+
+    world.sfa.down = True
+    world.pass_time(timedelta(hours=7))
+    world.ma.edit_person(visitor, family_name="山田 ")
+    world.run()
+    assert world.ma.lists["no-mail"] == {visitor.id}
+
+    world.sfa.down = False
+    world.sfa.edit_deal(deal, state=DealState.LOST, lost_reason="予算", closed_at=world.now - timedelta(days=20))
+    world.pass_time(timedelta(hours=1))
+    world.run()
+    assert world.ma.lists["no-mail"] == set()
+    assert world.ma.lists["budget"] == {visitor.id}
+
+
+def test_a_lost_deal_carries_its_reason(world: World) -> None:
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    world.sfa.add_deal(
+        "案件", DealState.LOST, lost_reason="予算", closed_at=world.now - timedelta(days=15), people=(contact.id,)
+    )
+    world.run()
+
+    assert world.ma.lists["budget"] == {visitor.id}
+    assert world.ma.people[visitor.id].fields["lost_reason"] == "予算"
+    assert world.ma.people[visitor.id].fields["lost_on"] == "2026-03-17"
+
+
+def test_a_deal_lost_yesterday_waits_fourteen_days_without_news(world: World) -> None:
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    lost = {"lost_reason": "予算", "closed_at": world.now - timedelta(days=1)}
+    world.sfa.add_deal("案件", DealState.LOST, people=(contact.id,), **lost)
+    world.run()
+    assert not world.ma.lists.get("budget")
+
+    world.pass_time(timedelta(days=13, minutes=1))
+    world.run()
+    assert world.ma.lists["budget"]
+
+
+def test_who_opted_out_after_planning_is_not_added(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is written late (a budget, an outage); the "no" came in between."""
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    closed = world.now - timedelta(days=15)
+    world.sfa.add_deal("案件", DealState.LOST, lost_reason="予算", closed_at=closed, people=(contact.id,))
+    world.ma.dies_after = 0
+    world.run()
+    world.ma.dies_after, world.ma.down = None, False
+    assert not world.ma.lists.get("budget")
+
+    world.ma.edit_person(visitor, opted_out=True)
+    monkeypatch.setattr("connector.engine.run.plan_all", lambda *_: None)  # as when only `retry` delivers
+    world.run()
+
+    assert not world.ma.lists.get("budget")
+
+
+def test_an_opt_out_said_to_sales_reaches_the_ma(world: World) -> None:
+    world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田", opted_out=True)
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+
+    world.run()
+
+    assert world.ma.people[visitor.id].fields["opted_out"] is True
+
+
+def test_the_brake_stops_a_run_that_would_alter_too_much(world: World) -> None:
+    for n in range(30):
+        hot_visitor(world, f"p{n}@alpha.co.jp")
+    world.run()
+    world.run()
+    edit_config(world, "at_least: 100000", "at_least: 10, max_changed: 20%")
+    scores = world.folder / "mappings" / "scores.yaml"
+    scores.write_text(scores.read_text(encoding="utf-8").replace("points: 10}", "points: 11}"), encoding="utf-8")
+    world.restart()
+    before = world.snapshot()
+
+    stopped = world.run()
+
+    assert stopped.exit is Exit.STOPPED
+    assert "30件が変更対象" in stopped.halted[0].in_("ja")
+    assert world.snapshot() == before
+    assert world.run().exit is Exit.STOPPED  # still, until somebody decides
+
+    forced = run(world.app, force="points were agreed with marketing")
+    assert forced.exit is Exit.DONE
+    assert {p.fields["score"] for p in world.sfa.people.values()} == {32}
+
+
+def test_a_source_that_is_suddenly_empty_stops_the_run(world: World) -> None:
+    edit_config(world, "at_least: 100000", "at_least: 3")
+    contact = world.sfa.add_person(email="t0@alpha.co.jp", family_name="山田")
+    world.sfa.add_deal("案件", probability=70, people=(contact.id,), company_id=world.sfa.add_company("アルファ").id)
+    for n in range(5):
+        world.ma.add_person(email=f"t{n}@alpha.co.jp", family_name="山田", company="アルファ")
+    world.run()
+    assert len(world.ma.lists["no-mail"]) == 5
+
+    world.ma.lists["no-mail"].clear()
+    stopped = world.run()
+
+    assert stopped.exit is Exit.STOPPED
+    assert "no-mail" in str(stopped.halted[0])
+    assert world.ma.lists["no-mail"] == set()
+
+
+def test_two_runs_at_once_are_one_run(world: World) -> None:
+    lease = world.app.lease()
+
+    with pytest.raises(Locked):
+        world.run()
+
+    lease.release()
+    world.run()
+
+
+def test_alerts_wait_for_the_end_of_the_quiet_hours(world: World) -> None:
+    edit_config(world, "run:", 'run:\n  quiet: {alerts: "09:00-12:00"}')
+    owner = world.sfa.add_owner("営業")
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    since = world.now - timedelta(days=90)
+    world.sfa.add_deal("案件", stage="提案", stage_since=since, owner_id=owner, people=(contact.id,))
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now - timedelta(minutes=5))
+
+    world.run()  # 10:00 in Tokyo
+    assert not world.sfa.alerts
+
+    world.pass_time(timedelta(hours=2, minutes=1))
+    world.run()
+    assert len(world.sfa.alerts) == 1
+
+
+def test_over_the_limit_of_a_day_one_digest_stands_for_the_rest(world: World) -> None:
+    edit_config(world, "run:", "run:\n  quiet: {per_owner_per_day: 2}")
+    owner = world.sfa.add_owner("営業")
+    for n in range(5):
+        contact = world.sfa.add_person(email=f"t{n}@alpha.co.jp", family_name="山田")
+        since = world.now - timedelta(days=90)
+        world.sfa.add_deal(f"案件{n}", stage="提案", stage_since=since, owner_id=owner, people=(contact.id,))
+        visitor = world.ma.add_person(email=f"t{n}@alpha.co.jp", family_name="山田")
+        world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now - timedelta(minutes=5))
+
+    report = world.run()
+
+    assert len(world.sfa.alerts) == 3
+    (digest,) = [alert for alert in world.sfa.alerts.values() if "ほか3件" in alert.title]
+    assert digest.body.count("停滞") == 0
+    assert sum(f"案件{n}" in digest.body for n in range(5)) == 3
+    assert all(counts.balances() for counts in report.ledger.values())
+    assert world.run().sent() == 0
+
+
+def test_a_person_taken_off_by_hand_is_not_added_again(world: World) -> None:
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    closed = world.now - timedelta(days=15)
+    world.sfa.add_deal("案件", DealState.LOST, lost_reason="予算", closed_at=closed, people=(contact.id,))
+    world.run()
+    world.ma.lists["budget"].discard(visitor.id)
+
+    world.run()
+
+    assert world.ma.lists["budget"] == set()
+
+
+def test_people_whom_others_put_on_a_list_stay(world: World) -> None:
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    world.ma.lists["no-mail"] = {visitor.id}
+
+    world.run()
+
+    assert world.ma.lists["no-mail"] == {visitor.id}
+
+
+def test_what_somebody_always_changes_back_is_left_alone(world: World) -> None:
+    hot_visitor(world)
+    world.run()
+    world.run()
+    (person,) = world.sfa.people.values()
+
+    def fought_over() -> int:
+        world.sfa.edit_person(person.ref, score=99)
+        return world.run().sent()
+
+    assert [fought_over() for _ in range(4)] == [1, 1, 1, 0]
+    assert world.sfa.people[person.ref.id].fields["score"] == 99
+
+
+def test_a_record_that_bears_our_key_keeps_its_person_when_the_address_changes(world: World) -> None:
+    hot_visitor(world)
+    world.run()
+    world.run()
+    (visitor,) = world.ma.people.values()
+
+    world.ma.edit_person(visitor.ref, email="taro@elsewhere.co.jp")
+    world.run()
+    world.run()
+
+    assert len(world.sfa.people) == 1
+
+
+def test_a_record_deleted_by_hand_is_not_made_again(world: World) -> None:
+    hot_visitor(world)
+    world.run()
+    world.run()
+    (person,) = world.sfa.people.values()
+
+    world.sfa.delete_person(person.ref)
+    world.run()
+    world.run()
+
+    assert not world.sfa.people

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from connector.errors import StoreError
+from connector.store import database
+from connector.store.tables import metadata
+
+
+def test_the_migrations_make_the_tables(store: Engine) -> None:
+    with store.connect() as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+
+
+def test_upgrading_twice_does_nothing(store: Engine) -> None:
+    database.upgrade(store)
+
+
+def test_many_may_upgrade_at_once(url: str) -> None:
+    errors: list[BaseException] = []
+
+    def upgrade() -> None:
+        engine = database.open_engine(url)
+        try:
+            database.upgrade(engine)
+        except BaseException as error:  # noqa: BLE001  told to the test
+            errors.append(error)
+        finally:
+            engine.dispose()
+
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+
+
+def test_a_store_of_a_newer_program_is_refused(store: Engine) -> None:
+    with database.writing(store) as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StoreError, match="newer version"):
+        database.upgrade(store)
+
+
+def test_a_migration_that_dies_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = database.open_engine(f"sqlite:///{tmp_path}/connector.db")
+    real = database.command.upgrade
+
+    def dies(*args: object) -> None:
+        real(*args)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(database.command, "upgrade", dies)
+    with pytest.raises(KeyboardInterrupt):
+        database.upgrade(engine)
+
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [((3, 40, 1), False), ((3, 44, 6), True), ((3, 45, 0), False), ((3, 50, 7), True), ((3, 51, 2), False), ((3, 51, 3), True), ((3, 60, 0), True)],
+)  # fmt: skip
+def test_wal_only_where_it_is_repaired(version: tuple[int, int, int], *, safe: bool) -> None:
+    assert database.wal_is_safe(version) is safe
+
+
+@pytest.mark.parametrize("bad", ["mysql://x/y", "nonsense", "oracle://a/b"])
+def test_other_databases_are_refused(bad: str) -> None:
+    with pytest.raises(StoreError, match="store"):
+        database.open_engine(bad)
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    engine = database.open_engine("postgresql+psycopg://nobody:kanariya@127.0.0.1:1/none")
+
+    with pytest.raises(StoreError) as raised:
+        database.upgrade(engine)
+
+    assert "kanariya" not in str(raised.value)
+    assert "cannot be used" in str(raised.value)

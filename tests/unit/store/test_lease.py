@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from connector.errors import Locked
+from connector.store.lease import Fenced, acquire
+
+
+def test_only_one_holds_it_and_the_other_is_told_who(store: Engine) -> None:
+    acquire(store, "run", timedelta(minutes=5))
+
+    with pytest.raises(Locked, match=r"another run is at work: .+ pid \d+"):
+        acquire(store, "run", timedelta(minutes=5))
+
+
+def test_after_release_it_is_free_and_the_token_has_grown(store: Engine) -> None:
+    first = acquire(store, "run", timedelta(minutes=5))
+    first.release()
+
+    assert acquire(store, "run", timedelta(minutes=5)).token == first.token + 1
+
+
+def test_a_holder_that_slept_too_long_writes_nothing_more(store: Engine) -> None:
+    frozen = acquire(store, "run", timedelta(seconds=-1))
+    acquire(store, "run", timedelta(minutes=5))
+
+    with pytest.raises(Fenced), frozen.writing():
+        pytest.fail("the fence is open")
+
+
+def test_a_released_lease_is_no_longer_held(store: Engine) -> None:
+    lease = acquire(store, "run", timedelta(minutes=5))
+    lease.release()
+
+    with pytest.raises(Fenced), lease.writing():
+        pytest.fail("the fence is open")
+
+
+def test_of_many_at_once_one_wins(store: Engine) -> None:
+    won: list[int] = []
+    lost: list[Locked] = []
+
+    def try_it() -> None:
+        try:
+            won.append(acquire(store, "run", timedelta(minutes=5)).token)
+        except Locked as locked:
+            lost.append(locked)
+
+    threads = [threading.Thread(target=try_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (len(won), len(lost)) == (1, 5)

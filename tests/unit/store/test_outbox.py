@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from connector.changes import AddToList, AddTouchpoint, AnyChange, CreatePerson, Lane, RaiseAlert, Reason, SetFields
+from connector.model import Ref
+from connector.ports import Receipt
+from connector.store import database, outbox
+from connector.store.codec import dump_change, load_change
+from connector.store.lease import Lease
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+PERSON = Ref("sfa", "Contact", "003")
+REASONS = (Reason("score.interest", "ma", "score"),)
+SCORE = SetFields(
+    key="set:x", system="sfa", identity="p1", lane=Lane.SCORES, reasons=REASONS, ref=PERSON,
+    values={"score": 45, "at": NOW, "on": date(2026, 4, 1), "flag": True, "none": None, "rate": 1.5},
+    before={"score": None},
+)  # fmt: skip
+ALERT = RaiseAlert(
+    key="alert:x", system="sfa", identity="p1", lane=Lane.ALERTS, reasons=REASONS, rule="hot", subject="person:p1",
+    owner_id="005", title="t", body="b", due_on=date(2026, 4, 2), person=PERSON, deal=None,
+)  # fmt: skip
+LISTED = AddToList(key="list:x", system="ma", identity="p1", lane=Lane.PROTECT, list="l", person=Ref("ma", "v", "1"))
+CREATED = CreatePerson(
+    key="create:x", system="sfa", identity="p1", lane=Lane.SCORES, object="Lead", key_field="k", key_value="p1", values={},
+)  # fmt: skip
+TOUCHED = AddTouchpoint(
+    key="tp:x", system="sfa", identity="p1", lane=Lane.FIELDS, person=PERSON, owner_id=None, title="t", body="b",
+    happened_at=NOW, on=date(2026, 4, 1),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [SCORE, ALERT, LISTED, CREATED, TOUCHED], ids=lambda c: type(c).__name__)
+def test_a_change_comes_back_as_it_went_in(change: AnyChange) -> None:
+    assert load_change(type(change).__name__, dump_change(change)) == change
+
+
+def enqueue(store: Engine, *changes: AnyChange, run: str = "r", now: datetime = NOW) -> int:
+    with database.writing(store) as conn:
+        return outbox.enqueue(conn, changes, run, now, {})
+
+
+def due(store: Engine, now: datetime = NOW, system: str = "sfa") -> list[outbox.Wish]:
+    kinds = ["SetFields", "RaiseAlert", "AddToList", "CreatePerson", "AddTouchpoint"]
+    with database.reading(store) as conn:
+        return outbox.pending(conn, system, now, [str(lane) for lane in Lane], kinds, 100)
+
+
+def settle(store: Engine, change: AnyChange, receipt: Receipt, attempts: int = 0) -> dict[str, str]:
+    with database.writing(store) as conn:
+        outbox.claim(conn, [change.key], 1, NOW)
+        wishes = {change.key: outbox.Wish(change, attempts)}
+        return outbox.settle(conn, wishes, [receipt], "r", NOW, NOW + timedelta(minutes=5), 5)
+
+
+def test_a_change_is_written_once(store: Engine) -> None:
+    assert enqueue(store, SCORE, ALERT) == 2
+    assert enqueue(store, SCORE, ALERT) == 0
+    assert [wish.change for wish in due(store)] == [ALERT, SCORE]  # alerts go before scores
+
+
+def test_a_newer_wish_replaces_an_older_one(store: Engine) -> None:
+    enqueue(store, SCORE)
+    newer = replace(SCORE, values={"score": 50})
+
+    assert enqueue(store, newer) == 1
+    assert [wish.change for wish in due(store)] == [newer]
+
+
+def test_an_alert_is_raised_once_for_ever(store: Engine) -> None:
+    enqueue(store, ALERT)
+    settle(store, ALERT, Receipt(ALERT.key, "done", "00T"))
+
+    assert enqueue(store, replace(ALERT, title="other words")) == 0
+    assert due(store) == []
+
+
+def test_a_refused_change_is_parked_and_stays_so_until_the_wish_differs(store: Engine) -> None:
+    enqueue(store, SCORE)
+    assert settle(store, SCORE, Receipt(SCORE.key, "refused", code="STRING_TOO_LONG")) == {SCORE.key: "parked"}
+
+    assert enqueue(store, SCORE) == 0
+    assert due(store) == []
+    assert enqueue(store, replace(SCORE, values={"score": 1})) == 1
+
+
+def test_a_row_that_may_succeed_later_waits_and_is_parked_in_the_end(store: Engine) -> None:
+    enqueue(store, SCORE)
+    retry = Receipt(SCORE.key, "retry", code="UNABLE_TO_LOCK_ROW")
+
+    assert settle(store, SCORE, retry) == {SCORE.key: "pending"}
+    assert due(store) == []
+    assert len(due(store, NOW + timedelta(minutes=6))) == 1
+    assert settle(store, SCORE, retry, attempts=4) == {SCORE.key: "parked"}
+
+
+def test_after_a_crash_what_was_claimed_is_sent_again(store: Engine, lease: Lease) -> None:
+    enqueue(store, SCORE)
+    with database.writing(store) as conn:
+        outbox.claim(conn, [SCORE.key], lease.token - 1, NOW)
+    assert due(store) == []
+
+    with lease.writing() as conn:
+        assert outbox.recover(conn, lease.token) == 1
+    assert [wish.change for wish in due(store)] == [SCORE]
+
+
+def test_another_value_waits_until_the_lost_request_cannot_land_any_more(store: Engine, lease: Lease) -> None:
+    """W7: a request whose answer was lost may still be carried out, after the newer one."""
+    enqueue(store, SCORE)
+    with database.writing(store) as conn:
+        outbox.claim(conn, [SCORE.key], lease.token - 1, NOW)
+    with lease.writing() as conn:
+        outbox.recover(conn, lease.token)
+    enqueue(store, replace(SCORE, values={"score": 50}))
+
+    assert due(store) == []
+    assert len(due(store, NOW + outbox.QUARANTINE)) == 1
+
+
+def test_put_off_changes_do_not_count_the_attempt(store: Engine) -> None:
+    enqueue(store, SCORE)
+    with database.writing(store) as conn:
+        outbox.claim(conn, [SCORE.key], 1, NOW)
+        outbox.put_off(conn, [SCORE.key], NOW)
+
+    assert [wish.attempts for wish in due(store)] == [0]
+
+
+def test_a_wish_that_the_newest_plan_does_not_hold_is_withdrawn(store: Engine) -> None:
+    enqueue(store, SCORE, LISTED, ALERT)
+    with database.writing(store) as conn:
+        assert outbox.withdraw(conn, ["p1"], {LISTED.key}) == 1
+
+    assert [wish.change for wish in due(store)] == [ALERT]
+    assert [wish.change for wish in due(store, system="ma")] == [LISTED]
+
+
+def test_preview_leaves_out_what_is_there_already(store: Engine) -> None:
+    enqueue(store, SCORE, ALERT)
+    other = replace(SCORE, values={"score": 1})
+    with database.reading(store) as conn:
+        assert outbox.fresh(conn, [SCORE, ALERT, LISTED]) == [LISTED]
+        assert outbox.fresh(conn, [other]) == [other]
+
+
+def test_the_brake_sees_what_alters_and_what_adds(store: Engine) -> None:
+    enqueue(store, SCORE, ALERT, replace(SCORE, key="set:y", before={"score": 3}))
+    with database.reading(store) as conn:
+        assert outbox.loads(conn) == {"sfa": (1, 2)}
