@@ -45,7 +45,9 @@ def _run(names: list[str], size: Size) -> int:
         except Failed as failure:
             failures += 1
             print(f"  {failure}", file=sys.stderr, flush=True)
-    print(f"{size.people:,} people, {size.touchpoints:,} touchpoints over two years, seed {size.seed}, {os.cpu_count()} cores")
+    print(
+        f"{size.people:,} people, {size.touchpoints:,} touchpoints over two years, seed {size.seed}, {os.cpu_count()} cores"
+    )
     print(table(lines))
     return 1 if failures else 0
 

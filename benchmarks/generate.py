@@ -59,7 +59,12 @@ def spec() -> ScoreSpec:
     """`RULES` as a score."""
     rules = tuple(
         ScoreRule(
-            id=f"rule{i}", touchpoint=(kind,), within=timedelta(days=days), points=float(points), each=True, cap=float(cap)
+            id=f"rule{i}",
+            touchpoint=(kind,),
+            within=timedelta(days=days),
+            points=float(points),
+            each=True,
+            cap=float(cap),
         )
         for i, (kind, days, points, cap) in enumerate(RULES)
     )
@@ -176,7 +181,11 @@ def _touchpoints(size: Size) -> Iterator[tuple[Any, ...]]:
         part = slice(start, start + BATCH)
         times = made.happened_at[part].tolist()
         for no, person, kind, at, text in zip(
-            range(start, size.touchpoints), made.person[part].tolist(), made.kind[part].tolist(), times, made.text[part].tolist(),
+            range(start, size.touchpoints),
+            made.person[part].tolist(),
+            made.kind[part].tolist(),
+            times,
+            made.text[part].tolist(),
             strict=False,
         ):
             url = f"https://www.example.com/products/{text}" if kinds[kind] == "page_view" else ""

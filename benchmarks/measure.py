@@ -56,7 +56,7 @@ def child(function: str, **arguments: Any) -> dict[str, Any]:
 
 
 def seconds(value: float) -> str:
-    return f"{value:.2f} s"
+    return f"{value:.3g} s"
 
 
 def rate(value: float, unit: str) -> str:
@@ -71,7 +71,10 @@ def table(lines: list[Line]) -> str:
     rows = [_HEAD, *(_cells(line) for line in lines)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
     return "\n".join(
-        "  ".join(cell.ljust(width) if i in (0, 4) else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(width) if i in (0, 4) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     )
 

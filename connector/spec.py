@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import math
+import operator
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
 from pathlib import Path
@@ -476,11 +477,11 @@ class Compare(Spec):
         """Whether `value` passes; an unknown value (None) never does."""
         if value is None:
             return False
-        tests = (
-            (self.gte, lambda v, b: v >= b),
-            (self.gt, lambda v, b: v > b),
-            (self.lte, lambda v, b: v <= b),
-            (self.lt, lambda v, b: v < b),
+        tests: tuple[tuple[Any, Callable[[Any, Any], bool]], ...] = (
+            (self.gte, operator.ge),
+            (self.gt, operator.gt),
+            (self.lte, operator.le),
+            (self.lt, operator.lt),
         )
         return all(test(value, limit) for limit, test in tests if limit is not None)
 

@@ -49,8 +49,9 @@ def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None
     for role in (Role.MA, Role.SFA):  # sales last: what protects people should be as fresh as can be
         names = [name for name in app.adapters if app.roles[name] is role]
         with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
-            for done in [pool.submit(_pull_system, app, name, lease, report, force=force) for name in names]:
-                done.result()
+            under_way = [pool.submit(_pull_system, app, name, lease, report, force=force) for name in names]
+            for one in under_way:
+                one.result()
 
 
 def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bool) -> None:
