@@ -8,7 +8,11 @@ import resource
 import sys
 
 
+from connector.engine import log
+
+
 def main() -> None:
+    log.set_up("info")  # as in production: writing the log is a part of the work
     module, _, function = sys.argv[1].partition(":")
     result = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**json.loads(sys.argv[2])) or {}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

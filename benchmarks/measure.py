@@ -45,12 +45,12 @@ class Failed(Exception):
 def child(function: str, **arguments: Any) -> dict[str, Any]:
     """The result of `benchmarks.<module>:<function>` called in a new process, with its peak memory as `peak` (MB).
 
-    :raises Failed: when it raises, with what it printed
+    :raises Failed: when it raises, with the last that it said
     """
     command = [sys.executable, "-m", "benchmarks.child", function, json.dumps(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Failed(f"{function}: {done.stderr.strip() or done.stdout.strip()}")
+        raise Failed(f"{function}: {(done.stderr.strip() or 'ended').splitlines()[-1]}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 

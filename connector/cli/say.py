@@ -32,6 +32,8 @@ class Console:
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
         self._out = Rich(highlight=False, soft_wrap=True)
+        if not self._out.is_terminal:
+            self._out.width = 160  # a file or a pipe has no edge to fold at
         self._err = Rich(stderr=True, highlight=False, soft_wrap=True)
 
     @property

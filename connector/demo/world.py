@@ -1,4 +1,4 @@
-"""A small world to run in: both emulated systems on loopback, one clock, a year of history, a configuration for them."""
+"""A small world: both emulated systems on loopback, one clock, a year of history, and a configuration for them."""
 
 from __future__ import annotations
 

@@ -212,7 +212,9 @@ def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish
 def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:
     """What was written is what we last saw there: reading it back will be no news."""
     if isinstance(change, SetFields):
-        people.write_back(conn, change.ref, change.values, _own_key(change), now)
+        own = next((reason.field for reason in change.reasons if reason.rule == "identity"), None)
+        values = {name: value for name, value in change.values.items() if name != own}
+        people.write_back(conn, change.ref, values, str(change.values[own]) if own else None, now)
     elif isinstance(change, AddToList):
         touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, at=now)
     elif isinstance(change, RemoveFromList):
@@ -221,7 +223,3 @@ def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: dateti
         no = people.ensure_people(conn, [Ref(change.system, change.object, receipt.remote_id)], now)
         people.assign(conn, dict.fromkeys(no.values(), change.identity))
 
-
-def _own_key(change: SetFields) -> str | None:
-    """Our external id, where this change writes it."""
-    return next((str(change.values[r.field]) for r in change.reasons if r.rule == "identity"), None)

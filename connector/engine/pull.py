@@ -40,9 +40,9 @@ log = structlog.get_logger("connector.pull")
 
 
 def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None:
-    """Read every system, those of one side at once, each in a thread of its own. A system that fails is reported; the others go on.
+    """Read every system, those of one side at once, each in a thread of its own.
 
-    `force`: a source that is suddenly empty is taken at its word.
+    A system that fails is reported; the others go on. `force`: a source that is suddenly empty is taken at its word.
 
     Raises only what makes the whole run pointless: a lost lease, a broken store.
     """

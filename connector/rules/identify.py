@@ -108,25 +108,30 @@ class Keys:
 
 def keys_of(person: Person, rules: IdentityRules) -> Keys:
     """The keys of a record. Role mailboxes, blanks and placeholders give none."""
-    fields = {name: _text(value) for name, value in person.fields.items()}
-    email = email_key(fields.get("email", ""), rules.plus_tags)
+    fields = {name: _text(person.fields.get(name)) for name in _READ}
+    email = email_key(fields["email"], rules.plus_tags)
     return Keys(
         person.ref,
         tuple(dict.fromkeys(_keys(person, email, rules))),
         _name_of(fields),
-        company_key(fields.get("company", "")),
-        corporate_number(fields.get("corporate_number", "")),
-        corporate_domain(email, _lower(rules.free_mail)) if email else None,
+        company_key(fields["company"]),
+        corporate_number(fields["corporate_number"]),
+        corporate_domain(email.rpartition("@")[2], _lower(rules.free_mail)) if email else None,
     )
+
+
+_READ = (
+    "email", "name", "family_name", "given_name", "family_kana", "given_kana", "company", "corporate_number",
+)  # fmt: skip
 
 
 def _keys(person: Person, email: str | None, rules: IdentityRules) -> Iterator[Key]:
     yield Key("id", str(person.ref))
     for foreign in rules.ids:
-        named = _text(person.native.get(foreign.field))
+        named = fold(_text(person.native.get(foreign.field)))
         if foreign.system == person.ref.system and _says_something(named):
             yield Key("id", f"{foreign.means}/{named}")
-    own = _text(person.key)
+    own = fold(person.key or "")
     if _says_something(own):
         yield Key("key", own)
     if email and not _is_shared(email, rules):
@@ -134,7 +139,7 @@ def _keys(person: Person, email: str | None, rules: IdentityRules) -> Iterator[K
 
 
 def _text(value: Value) -> str:
-    return "" if value is None or isinstance(value, bool) else fold(str(value))
+    return "" if value is None or isinstance(value, bool) else str(value)
 
 
 def _says_something(value: str) -> bool:
@@ -163,10 +168,8 @@ def _lower(entries: tuple[str, ...]) -> frozenset[str]:
 
 
 def _name_of(fields: Mapping[str, str]) -> Name | None:
-    family, given, full = (fields.get(name, "") for name in ("family_name", "given_name", "name"))
-    if family or given or full:
-        return Name.of(family, given, full)
-    return Name.of(fields.get("family_kana", ""), fields.get("given_kana", ""))
+    name = Name.of(fields["family_name"], fields["given_name"], fields["name"])
+    return name or Name.of(fields["family_kana"], fields["given_kana"])
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------
@@ -403,11 +406,14 @@ def keep_ids(
     used = {*before.values()}
     wishes = [[named[ref] for ref in group.records if ref in named] for group in ordered]
     wished = Counter(name for names in wishes for name in set(names))
-    for place, group in enumerate(ordered):
-        if place not in ids:
-            proposed = chain((name for name in wishes[place] if wished[name] == 1), _rehashed(new(group)))
-            ids[place] = next(name for name in proposed if name not in used and name not in taken)
-            used.add(ids[place])
+    # All named ids before any new one: a new one might be what another group names.
+    single = [(name for name in names if wished[name] == 1) for names in wishes]
+    fresh = (_rehashed(new(group)) for group in ordered)
+    for place, proposed in (*enumerate(single), *enumerate(fresh)):
+        name = next((name for name in proposed if name not in used and name not in taken), None)
+        if place not in ids and name:
+            ids[place] = name
+            used.add(name)
     return {ref: ids[place] for place, group in enumerate(ordered) for ref in group.records}
 
 
@@ -419,9 +425,11 @@ def _kept(groups: Sequence[Group], before: Mapping[Ref, str]) -> dict[int, str]:
             if ref in before:
                 shares[place, before[ref]].append(ref)
     ids: dict[int, str] = {}
+    assigned: set[str] = set()
     for place, name in sorted(shares, key=lambda share: (-len(shares[share]), _order(shares[share][0]))):
-        if place not in ids and name not in ids.values():
+        if place not in ids and name not in assigned:
             ids[place] = name
+            assigned.add(name)
     return ids
 
 

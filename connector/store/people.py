@@ -63,9 +63,13 @@ class Filed:
 
 def person_hash(person: Person) -> str:
     """Changes with anything that matters of a record; not with its time of change, so that an echo is no news."""
-    return fingerprint(
-        dump_values(person.fields), dump_values(person.native), person.key, person.company_id, person.owner_id
-    )
+    values = [dump_values(_even(values)) for values in (person.fields, person.native)]
+    return fingerprint(*values, person.key, person.company_id, person.owner_id)
+
+
+def _even(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Whole numbers alike, whether a system says 13 or 13.0."""
+    return {name: int(v) if isinstance(v, float) and v.is_integer() else v for name, v in values.items()}
 
 
 def person_nos(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, int]:
@@ -186,9 +190,10 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> list[int]:
 
 
 def write_back(conn: Connection, ref: Ref, values: Mapping[str, Value], key: str | None, at: datetime) -> None:
-    """Remember what was just written to a record, so that reading it back is no news."""
+    """Remember what was just written to a record, and the `key` of ours, so that reading it back is no news."""
     for filed in load_filed(conn, t.person.c.no, list(person_nos(conn, [ref]).values())):
-        person = replace(filed.person, native={**filed.person.native, **values}, key=key or filed.person.key)
+        native = {**filed.person.native, **values}
+        person = replace(filed.person, native=native, key=key or filed.person.key)
         written = {name: _written(filed.written.get(name), value, at) for name, value in values.items()}
         stored = {name: [pack(w.value), micros(w.at), w.times] for name, w in {**filed.written, **written}.items()}
         conn.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -23,13 +24,14 @@ def _install() -> str:
     """Install the locked packages if they are missing; says why they cannot be."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "node and npm are not installed"
-    if not JSFORCE.exists():
-        done = subprocess.run(
-            ["npm", "ci", "--loglevel=error"], cwd=NODE_TESTS, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            return f"npm ci failed: {done.stderr.strip().splitlines()[-1:]}"
-    return ""
+    with (NODE_TESTS / "package.json").open() as manifest:
+        # Workers that test at the same time must not install at the same time.
+        fcntl.flock(manifest, fcntl.LOCK_EX)
+        if JSFORCE.exists():
+            return ""
+        command = ["npm", "ci", "--loglevel=error"]
+        done = subprocess.run(command, cwd=NODE_TESTS, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"npm ci failed: {done.stderr.strip()[-300:]}"
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ class TestSchedule:
     def test_runs_that_were_slept_through_are_caught_up_with_by_one(self) -> None:
         schedule = Schedule(sleeping(0), EVERY, TOKYO)
         with capture_logs() as logs:
-            schedule.start(now() - timedelta(days=1))
+            schedule.start(now() - timedelta(days=1, minutes=7))
             until(lambda: schedule.exits)
             time.sleep(0.3)
             schedule.stop()

@@ -62,7 +62,13 @@ class Served:
     def __init__(self, command: list[str], cwd: Path) -> None:
         environ = {**os.environ, "CONNECTOR_LANG": "en", "PYTHONPATH": str(Path(__file__).parents[2])}
         self.process = subprocess.Popen(
-            command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=cwd,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         self.events: list[Event] = []
         self.said: list[str] = []
@@ -115,7 +121,8 @@ class Served:
             time.sleep(0.1)
 
     def end(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
-        self.process.send_signal(number)
+        """Signal its process group, as a terminal does."""
+        os.killpg(self.process.pid, number)
         return self.exit(seconds)
 
     def exit(self, seconds: float = 60) -> int:
@@ -196,8 +203,8 @@ class TestRunning:
         assert served.said == []
         assert served.process.stdout is not None
         assert served.process.stdout.read() == ""
-        assert outcomes(tmp_path)[1:] == ["done"] * len(outcomes(tmp_path)[1:])
         assert len(outcomes(tmp_path)) >= 2
+        assert set(outcomes(tmp_path)) == {"done"}
 
     def test_after_a_restart_runs_when_it_is_time(self, start: Start, tmp_path: Path) -> None:
         write_config(tmp_path, every="1h")

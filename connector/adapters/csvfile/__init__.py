@@ -208,7 +208,11 @@ class CsvFile(Adapter):
             return
         raw = intake.content(path)
         if raw is None or not intake.settled(path, self._config.settle.total_seconds()):
-            what = text("{name} was just changed; the next run reads it", "{name} は更新直後のため次回読み込みます", name=path.name)
+            what = text(
+                "{name} was just changed; the next run reads it",
+                "{name} は更新直後のため次回読み込みます",
+                name=path.name,
+            )
             yield Finding("info", what)
             return
         try:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from connector.adapters.csvfile import cells
-from connector.adapters.csvfile.book import Book
+from connector.adapters.csvfile.book import Book, Known
 from connector.adapters.csvfile.config import Config
 from connector.adapters.csvfile.handout import columns_of, list_file, updates_file
 from connector.adapters.csvfile.reading import Bad
@@ -52,8 +52,8 @@ class Printer:
         if not (self._out / file).exists():
             self._book.taken(file)
         if file == list_file(about):
-            rows = [(id_, self._identity(object_, id_)) for object_, id_ in self._book.members(about)]
-            header = list(rows[0][1] if rows else self._identity(self._config.files[0].object, ""))
+            rows = [(id_, self._identity(self._person(object_, id_))) for object_, id_ in self._book.members(about)]
+            header = list(rows[0][1] if rows else self._identity(Known(self._config.files[0].object, "")))
         else:
             rows = self._updates(file, about) if file == updates_file(about) else self._book.open_rows(file)
             header = list(dict.fromkeys(name for _, row in rows for name in row))
@@ -73,19 +73,19 @@ class Printer:
         written = sorted({header for _, row in rows for header in row})
         table = []
         for id_, row in rows:
-            known = self._book.known(object_, id_)
-            native = known.native if known else {}
-            values = {header: row.get(header, native.get(header, "")) for header in written}
-            table.append((id_, {**self._identity(object_, id_), **values}))
+            person = self._person(object_, id_)
+            values = {header: row.get(header, person.native.get(header, "")) for header in written}
+            table.append((id_, {**self._identity(person), **values}))
         return table
 
-    def _identity(self, object_: str, id_: str) -> dict[str, str]:
+    def _person(self, object_: str, id_: str) -> Known:
+        return self._book.known(object_, id_) or Known(object_, id_)
+
+    def _identity(self, person: Known) -> dict[str, str]:
         """Who a row is about, under the headers of the files that were read."""
-        columns = self._columns.get(object_, {})
-        known = self._book.known(object_, id_)
-        fields = known.fields if known else {}
-        shown = {columns[word]: str(fields.get(word) or "") for word in IDENTITY if word in columns}
-        return {columns.get("id", "ID"): id_, **shown}
+        columns = self._columns.get(person.object, {})
+        shown = {columns[word]: str(person.fields.get(word) or "") for word in IDENTITY if word in columns}
+        return {columns.get("id", "ID"): person.id, **shown}
 
     def _write(self, file: str, header: list[str], rows: Sequence[tuple[str, Mapping[str, str]]]) -> None:
         lost: list[list[str]] = []

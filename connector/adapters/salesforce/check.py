@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from connector.adapters.salesforce.fields import Description, Field, is_identifier
 from connector.adapters.salesforce.org import Org
-from connector.adapters.salesforce.read import ACTIVITIES, demanded_names, welcome
+from connector.adapters.salesforce.read import demanded_names, welcome
 from connector.adapters.salesforce.records import WORDS
 from connector.errors import Text, text
 from connector.ports import Finding, Needs, ObjectNeeds
@@ -37,7 +37,10 @@ class Checker:
 
         :raises AdapterError: when the org cannot be asked at all
         """
-        yield from self._version()
+        version = list(self._version())
+        yield from version
+        if any(finding.severity == "error" for finding in version):
+            return  # nothing else can be asked in that version
         for name in dict.fromkeys([*self._streams, *self._needs.objects]):
             yield from self._object(name)
         if self._needs.alerts or self._needs.timeline:
@@ -102,12 +105,11 @@ class Checker:
     def _reading(self, described: Description) -> Iterator[Finding]:
         name = described.name
         demanded = demanded_names(name, self._needs.of(name), self._config)
-        if name in ACTIVITIES:
-            demanded = [each for each in demanded if each != self._config.task_key]
         for each in demanded:
             if described.field(each) is None:
                 yield _missing(described, each)
-        unseen = [each for each in welcome(name) if described.field(each) is None and each not in demanded]
+        wanted = [*welcome(name), *([self._config.call_result] if name == _TASK else [])]
+        unseen = [each for each in wanted if described.field(each) is None and each not in demanded]
         if unseen:
             yield Finding(
                 "warning",

@@ -54,7 +54,7 @@ _WELCOME: Mapping[str, tuple[str, ...]] = {
     "Contact": ("MasterRecordId",),
     "Lead": ("MasterRecordId",),
     "Opportunity": ("Probability", "Amount", "LastStageChangeDate"),
-    "Task": ("Subject", "CompletedDateTime", "CallDisposition"),
+    "Task": ("Subject", "CompletedDateTime"),
     "Event": ("Subject",),
 }
 """Read where the user may see them; `check` tells which are not."""

@@ -94,7 +94,7 @@ def _pages(smp: ShanonEmulator, visits: Sequence[Human], calendar: Calendar, dic
         for path, title, _ in dice.choices(_PAGES, weights, k=dice.choice((1, 1, 2, 3, 4, 6))):
             yield at, partial(smp.add_page_view, visitor, SITE + path, title, at, session=session)
             at = calendar.before_now(at + timedelta(seconds=dice.randint(15, 240)))
-        if stranger and dice.random() < 0.6:
+        if stranger and dice.random() < 0.15:
             yield at, partial(smp.identify, session, human.visitors[0])
 
 

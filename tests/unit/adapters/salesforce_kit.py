@@ -61,14 +61,17 @@ class Stage:
     org: SalesforceEmulator
     refused: set[str] = field(default_factory=set)
     """Ids of records that a validation rule of the org keeps as they are."""
+    written: list[Any] = field(default_factory=list)
+    """Bodies of the writes that arrived."""
     server: Server = field(init=False)
 
     def __post_init__(self) -> None:
         self.server = Server(self.handle, chaos=self.org.chaos)
 
     def handle(self, request: Request) -> Response:
-        if self.refused and request.path.endswith("/composite/sobjects"):
-            rows = [row.get("id") for row in request.get_json()["records"]]
+        if "/composite/sobjects" in request.path:
+            self.written.append(request.get_json())
+            rows = [row.get("id") for row in self.written[-1]["records"]]
             places = [place for place, id_ in enumerate(rows) if id_ in self.refused]
             if places:
                 self.org.chaos.plan("row_fail", rows=places, code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message="だめ")

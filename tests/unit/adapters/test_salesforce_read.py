@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -246,7 +247,7 @@ def test_what_is_no_call_is_not_read_and_what_is_ours_is_left_out(ready: Stage) 
     call(ready, None)
     pages = drain(adapter, "Task")
     assert records(pages) == []
-    assert sum((page.ignored for page in pages), start=pages[0].ignored - pages[0].ignored) == {"ours": 1, "nobody": 1}
+    assert sum((page.ignored for page in pages), Counter()) == {"ours": 1, "nobody": 1}
     assert sum(page.read for page in pages) == 2
 
 

@@ -163,6 +163,17 @@ def test_a_late_commit_appears_with_an_older_stamp(org: SalesforceEmulator, call
     assert found[0]["SystemModstamp"] == "2026-11-22T01:00:30.000+0000"
 
 
+def test_values_taken_by_a_running_transaction_are_locked(org: SalesforceEmulator) -> None:
+    org.add_field("Account", name="Key__c", length=20, external_id=True)
+    caller = Caller(org)
+    with org.late_commit(seconds=30):
+        org.create("Lead", LEAD)
+        org.create("Account", {"Name": "Acme", "Key__c": "a1"})
+    assert caller("POST", "sobjects/Lead", LEAD).code == "UNABLE_TO_LOCK_ROW"
+    assert caller("PATCH", "sobjects/Account/Key__c/A1", {"Name": "Acme"}).code == "UNABLE_TO_LOCK_ROW"
+    assert caller("POST", "sobjects/Lead", {**LEAD, "MA_Id__c": "m2"}).status == 201
+
+
 def test_people_commit_late_too(org: SalesforceEmulator) -> None:
     lead = org.create("Lead", LEAD)
     with org.late_commit(seconds=30):

@@ -138,6 +138,26 @@ def test_date_literals_mean_days_in_the_users_time_zone(literal: str, expected: 
     assert found == [str(each) for each in expected]
 
 
+@pytest.mark.parametrize(
+    ("sign", "expected"),
+    [
+        ("=", ["in"]),
+        ("!=", ["before", "after", "none"]),
+        ("<", ["before"]),
+        ("<=", ["before", "in"]),
+        (">", ["after"]),
+        (">=", ["in", "after"]),
+    ],
+)
+def test_a_date_literal_is_a_whole_day(org: SalesforceEmulator, caller: Caller, sign: str, expected: list[str]) -> None:
+    # Midnights in Tokyo: the day begins with the first and ends before the second.
+    lead(org, "before", MA_Seen__c="2026-11-21T14:59:59Z")
+    lead(org, "in", MA_Seen__c="2026-11-21T15:00:00Z")
+    lead(org, "after", MA_Seen__c="2026-11-22T15:00:00Z")
+    lead(org, "none")
+    assert names(caller, f"WHERE MA_Seen__c {sign} TODAY") == expected
+
+
 def test_order_puts_nulls_first_unless_told(org: SalesforceEmulator, caller: Caller) -> None:
     for name, score in (("a", 2), ("b", None), ("c", 1)):
         lead(org, name, MA_Score__c=score)

@@ -83,6 +83,10 @@ def test_what_cannot_even_be_parsed(caller: Caller, fields: dict[str, Any], code
     assert (reply.status, reply.code) == (400, code)
 
 
+def test_lengths_are_in_characters(caller: Caller) -> None:
+    assert caller("POST", "sobjects/Lead", {**LEAD, "LastName": "あ" * 80}).status == 201
+
+
 def test_a_record_can_be_refused_for_several_reasons(caller: Caller) -> None:
     reply = caller("POST", "sobjects/Lead", {"LastName": "x" * 81, "Company": "A", "Email": "bad"})
     assert [each["errorCode"] for each in reply.json] == ["STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS"]
@@ -209,6 +213,15 @@ def test_an_opportunity_follows_its_stage(org: SalesforceEmulator) -> None:
     org.update("Opportunity", made, {"StageName": "Closed Lost"})
     row = org.get("Opportunity", made)
     assert (row["Probability"], row["IsClosed"], row["IsWon"]) == (0, True, False)
+
+
+def test_a_probability_of_ones_own_is_kept(org: SalesforceEmulator) -> None:
+    made = org.create("Opportunity", {**DEAL, "Probability": 33})
+    assert org.get("Opportunity", made)["Probability"] == 33
+    org.update("Opportunity", made, {"StageName": "Qualification", "Probability": 44})
+    assert org.get("Opportunity", made)["Probability"] == 44
+    org.update("Opportunity", made, {"StageName": "Needs Analysis"})
+    assert org.get("Opportunity", made)["Probability"] == 20
 
 
 def test_tasks_follow_their_status_and_people(org: SalesforceEmulator) -> None:

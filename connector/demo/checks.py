@@ -1,0 +1,153 @@
+"""What must hold besides the effects of the moves, judged anew by what stands in the emulated systems."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.demo.eyes import Eyes, Picture, Place
+from connector.demo.moves import PROTECTED
+from connector.demo.world import World
+from connector.engine.report import Exit, Report
+from connector.errors import Text, text
+
+WARM = 20
+"""Points from which the shipped mappings make a lead."""
+SURE = 60
+"""Percent from which they keep a company off mass mails."""
+REST = timedelta(days=14)
+"""How long they let a lost deal rest before its people go back to marketing."""
+NURTURE = {"予算": "nurture-budget", "時期": "nurture-timing"}
+OTHERWISE = "nurture-lost"
+_LEGAL_FORM = re.compile("株式会社|有限会社|合同会社")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that holds or not."""
+
+    id: str
+    ok: bool
+    what: Text
+
+
+def after_first_run(world: World, eyes: Eyes, before: Picture, report: Report) -> Iterator[Check]:
+    """People linked, leads made, lists filled."""
+    done = report.exit in (Exit.DONE, Exit.PARKED)
+    yield Check("first_run_done", done, text("the first run went through", "1回目の実行が完了"))
+    yield Check("people_linked", _linked(world, eyes), text("people linked under one id", "人物を1つのIDで紐づけ"))
+    once = text("warm people became leads, nobody twice", "スコアの高い人をリード化、重複なし")
+    yield Check("leads_created", _leads_made_once(eyes, before), once)
+    full = text("nurture lists hold the lost, no one else", "ナーチャリングリストは失注者のみ・漏れなし")
+    yield Check("nurture_filled", _nurture_is_right(eyes, world.clock()), full)
+    kept = text("companies with a likely deal kept off mass mails", "受注間近の会社は一斉配信の対象外")
+    yield Check("protection_filled", _protection_is_right(eyes), kept)
+
+
+def after_two_weeks(world: World, eyes: Eyes) -> Iterator[Check]:
+    """The deal that was lost has rested long enough."""
+    who, *others = world.cast.losing.visitors
+    visitor = eyes.smp.visitor(who)
+    carried = (visitor.get("Attribute12"), visitor.get("Attribute14"))
+    budget = eyes.members("nurture-budget")
+    ok = who in budget and not set(others) & set(budget) and carried == ("予算", "経費クラウド")
+    returned = text(
+        "14 days after the loss its contact is in nurture, with the reason",
+        "失注から14日後、担当者が理由付きでナーチャリングへ",
+    )
+    yield Check("lost_deal_nurtured", ok and _nurture_is_right(eyes, world.clock()), returned)
+
+
+def of_ledgers(runs: Mapping[str, Report]) -> Iterator[Check]:
+    """Whatever was read was used, unchanged, parked, ignored or deferred; and all runs went well."""
+    balanced = all(counts.balances() for report in runs.values() for counts in report.ledger.values())
+    yield Check("ledgers_balance", balanced, text("every ledger balances", "すべての台帳が一致"))
+    well = all(report.exit is Exit.DONE for name, report in runs.items() if name != "first")
+    yield Check("later_runs_done", well, text("later runs ended well", "2回目以降の実行も正常終了"))
+
+
+def _linked(world: World, eyes: Eyes) -> bool:
+    """Each character known to both systems bears one key, on one record, and nobody else's."""
+    keys = []
+    for who in world.cast.characters():
+        rows = [eyes.person(each) for each in who.records]
+        found = [row["MA_Person_Id__c"] for row in rows if row.get("MA_Person_Id__c")]
+        if who.visitors and len(found) != 1:
+            return False
+        keys += found
+    return len(keys) == len(set(keys))
+
+
+def _leads_made_once(eyes: Eyes, before: Picture) -> bool:
+    """Warm enough, under our key, and with an address that no other record has; mailboxes of the house apart."""
+    people = [*eyes.org.records("Lead"), *eyes.org.records("Contact")]
+    made = [
+        row for row in people if Place("Lead", row["Id"]) not in before and Place("Contact", row["Id"]) not in before
+    ]
+    ids = {row["Id"] for row in made}
+    own = [address for row in made if (address := _address(row)) and not address.startswith("info@")]
+    others = {_address(row) for row in people if row["Id"] not in ids}
+    warm = all(row.get("MA_Score__c", 0) >= WARM and row.get("MA_Person_Id__c") for row in made)
+    return bool(made) and warm and len(own) == len(set(own)) and not others & set(own)
+
+
+def _address(row: Mapping[str, Any]) -> str:
+    return unicodedata.normalize("NFKC", row.get("Email") or "").lower()
+
+
+def _nurture_is_right(eyes: Eyes, now: datetime) -> bool:
+    """On each list stand those whose last deal was lost long enough ago for its reason, one record per person."""
+    visitors = defaultdict(list)
+    for visitor in eyes.smp.visitors():
+        visitors[_address(visitor)].append(visitor)
+    expected = {address: name for address, name in _lost(eyes, now).items() if _may_be_mailed(visitors[address])}
+    found = {
+        _address(eyes.smp.visitor(member)): name
+        for name in (*NURTURE.values(), OTHERWISE)
+        for member in eyes.members(name)
+    }
+    return bool(found) and found == expected
+
+
+def _lost(eyes: Eyes, now: datetime) -> dict[str, str]:
+    """Addresses of contacts who may be mailed, and the list that the deal they lost last leads to."""
+    deals = {row["Id"]: row for row in eyes.org.records("Opportunity")}
+    parts = defaultdict(list)
+    for role in eyes.org.records("OpportunityContactRole"):
+        parts[_address(eyes.person(role["ContactId"]))].append(deals[role["OpportunityId"]])
+    refused = {
+        _address(row) for name in ("Lead", "Contact") for row in eyes.org.records(name) if row["HasOptedOutOfEmail"]
+    }
+    found = {}
+    for address, own in parts.items():
+        lost = [row for row in own if row["IsClosed"] and not row["IsWon"] and _closed(row) <= now - REST]
+        if address and lost and address not in refused and all(row["IsClosed"] for row in own):
+            found[address] = NURTURE.get(max(lost, key=_closed).get("Loss_Reason__c", ""), OTHERWISE)
+    return found
+
+
+def _closed(deal: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(deal["LastStageChangeDate"])
+
+
+def _may_be_mailed(records: list[dict[str, Any]]) -> bool:
+    refused = any(row["UnsubscribeStatus"] == 1 or row["PermissionType"].id != 1 for row in records)
+    return not refused and any(row["EmailValid"].id == 1 for row in records)
+
+
+def _protection_is_right(eyes: Eyes) -> bool:
+    """On the list stand all people of companies with a likely deal, however they wrote the name, and no one else."""
+    accounts = {row["Id"]: _LEGAL_FORM.sub("", row["Name"]) for row in eyes.org.records("Account")}
+    likely = [row for row in eyes.org.records("Opportunity") if not row["IsClosed"] and row["Probability"] >= SURE]
+    names = {accounts[row["AccountId"]] for row in likely}
+    expected = set()
+    for visitor in eyes.smp.visitors():
+        typed = unicodedata.normalize("NFKC", str(visitor.get("CompanyName") or ""))
+        if any(name in typed for name in names):
+            expected.add(visitor["Id"])
+    return bool(expected) and set(eyes.members(PROTECTED.removeprefix("list/"))) == expected

@@ -1,0 +1,99 @@
+"""What stands in the emulated systems, asked of them alone: never of the connector's own store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from connector.sandbox.salesforce import SalesforceEmulator
+from connector.sandbox.shanon import ShanonEmulator
+
+STAMPS = frozenset({"SystemModstamp", "LastModifiedDate", "LastModifiedById", "DateUpdate"})
+"""Fields that tell only that something else was written."""
+
+
+class Place(NamedTuple):
+    """A record: an object of Salesforce, `visitor`, or `list/NAME` with a visitor as its member."""
+
+    kind: str
+    id: str
+
+
+Picture = Mapping[Place, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What happened to one record between two pictures; `fields` are those that changed, stamps apart."""
+
+    place: Place
+    how: Literal["new", "gone", "changed"]
+    fields: frozenset[str]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.place.kind} {self.place.id} {self.how} {', '.join(sorted(self.fields))}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """Looks at both systems as a rep and a marketer do."""
+
+    org: SalesforceEmulator
+    smp: ShanonEmulator
+
+    def picture(self) -> Picture:
+        """Everything that can be written through the interfaces of the two systems."""
+        return dict(self._everything())
+
+    def _everything(self) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+        for sobject in self.org.schema:
+            for row in self.org.records(sobject.name, include_deleted=True):
+                yield Place(sobject.name, str(row["Id"])), row
+        for visitor in self.smp.visitors():
+            yield Place("visitor", str(visitor["Id"])), visitor
+        for name in self.lists():
+            for member in self.members(name):
+                yield Place(f"list/{name}", str(member)), {}
+
+    def record(self, place: Place) -> Mapping[str, Any]:
+        """One record of Salesforce."""
+        return self.org.get(place.kind, place.id)
+
+    def person(self, record_id: str) -> Mapping[str, Any]:
+        """A lead or contact of Salesforce."""
+        return self.record(Place("Lead" if record_id.startswith("00Q") else "Contact", record_id))
+
+    def score(self, record_id: str) -> dict[str, Any]:
+        """What a rep sees of somebody's score."""
+        row = self.person(record_id)
+        shown = {"score": "MA_Score__c", "band": "MA_Band__c", "why": "MA_Score_Why__c", "last": "MA_Last_Touch__c"}
+        return {word: row.get(name) for word, name in shown.items()}
+
+    def tasks(self) -> list[Mapping[str, Any]]:
+        """Every task that bears our key and is not done: the alerts."""
+        return [row for row in self.org.records("Task") if row.get("MA_Key__c") and not row["IsClosed"]]
+
+    def lists(self) -> dict[str, int]:
+        """The lists that the marketer uses, by name."""
+        return {name: number for number, name in self.smp.lists().items()}
+
+    def members(self, name: str) -> list[int]:
+        """Who is on a list."""
+        return self.smp.members(self.lists()[name])
+
+
+def differences(before: Picture, after: Picture) -> list[Difference]:
+    """How two pictures differ, record by record; a record that was touched without a change counts as changed."""
+    found = []
+    for place in sorted(before.keys() | after.keys()):
+        old, new = before.get(place), after.get(place)
+        if old == new:
+            continue
+        how: Literal["new", "gone", "changed"] = "new" if old is None else "gone" if new is None else "changed"
+        old, new = old or {}, new or {}
+        fields = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} - STAMPS
+        found.append(Difference(place, how, frozenset(fields), old, new))
+    return found

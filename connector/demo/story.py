@@ -1,0 +1,135 @@
+"""`connector demo`: a first run, a world that moves, and whether each move has its right effect, and only that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from connector.demo import checks, show
+from connector.demo.account import Account, account_for, holds
+from connector.demo.checks import Check
+from connector.demo.console import Console
+from connector.demo.eyes import Eyes, Picture, differences
+from connector.demo.keep import ended_by_signal
+from connector.demo.moves import Effect, move_the_world
+from connector.demo.world import World, world
+from connector.engine.report import Report
+from connector.engine.run import run
+from connector.engine.why import Why, why
+from connector.errors import Text, text
+
+LATER = (timedelta(days=5),) * 3
+"""Fifteen days in three steps: more than the 14 that a lost deal rests."""
+
+
+@dataclass(slots=True)
+class Told:
+    """All that was seen, for people and programs alike."""
+
+    seed: int
+    runs: dict[str, Report] = field(default_factory=dict)
+    lists: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    effects: list[tuple[Effect, bool]] = field(default_factory=list)
+    account: Account = field(default_factory=Account)
+    checks: list[Check] = field(default_factory=list)
+    task: Mapping[str, Any] = field(default_factory=dict)
+    scores: list[Mapping[str, Any]] = field(default_factory=list)
+    why: Why | None = None
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything holds."""
+        return all(check.ok for check in self.checks)
+
+
+def tell(seed: int, console: Console, *, keep: bool) -> int:
+    """Play the story, say what was seen, and give the exit code: 0 only if everything holds."""
+    with ended_by_signal() as ended, world(seed) as scene:
+        told = Story(scene, console, Told(seed)).play()
+        console.data(show.data(told)) if console.json else show.lines(told, console)
+        if keep:
+            show.where(scene, console)
+            ended.wait()
+    return 0 if told.ok else 1
+
+
+@dataclass(slots=True)
+class Story:
+    """Plays it, scene by scene."""
+
+    world: World
+    console: Console
+    told: Told
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def eyes(self) -> Eyes:
+        """What looks at the emulated systems."""
+        return Eyes(self.world.org, self.world.smp)
+
+    def play(self) -> Told:
+        """Everything, from the first run to two weeks later."""
+        self._remember_lists("before")
+        before = self.eyes.picture()
+        first = self._run("first", text("first run", "1回目の実行"))
+        self.told.checks += checks.after_first_run(self.world, self.eyes, before, first)
+        self._second_run()
+        self._third_run()
+        self._look_closely()
+        self._two_weeks_later()
+        self.told.checks += checks.of_ledgers(self.told.runs)
+        self.told.seconds = round(time.monotonic() - self._began, 1)
+        return self.told
+
+    def _second_run(self) -> None:
+        effects = move_the_world(self.world)
+        moved = self.eyes.picture()
+        self._run("second", text("second run", "2回目の実行"))
+        account = account_for(differences(moved, self.eyes.picture()), effects)
+        self.told.account = account
+        self.told.effects = [(effect, holds(effect, account.owed[effect.move], self.eyes)) for effect in effects]
+        self.told.checks += [Check(f"effect_{e.move}", ok, e.follows) for e, ok in self.told.effects]
+        only = text("only that: no other difference anywhere", "それ以外の差分はどこにもない")
+        self.told.checks.append(Check("only_that", not account.unexplained, only))
+
+    def _third_run(self) -> None:
+        before: Picture = self.eyes.picture()
+        report = self._run("third", text("third run", "3回目の実行"))
+        quiet = report.planned == report.sent() == 0 and self.eyes.picture() == before
+        self.told.checks.append(
+            Check("third_run_writes_nothing", quiet, text("third run: nothing written", "3回目は書き込みゼロ"))
+        )
+
+    def _look_closely(self) -> None:
+        """What a rep sees now, and why."""
+        cast = self.world.cast
+        self.told.task = next((row for row in self.eyes.tasks() if row.get("WhatId") == cast.stalled.deal), {})
+        self.told.scores = [
+            {"name": who.name, "company": who.company, **self.eyes.score(who.records[0])}
+            for who in (cast.stalled, cast.called, cast.customer)
+        ]
+        with self.world.app() as app:
+            self.told.why = why(app, cast.stalled.records[0])
+
+    def _two_weeks_later(self) -> None:
+        for days in LATER:
+            self.world.clock.advance(days)
+            passed = sum(LATER[: len(self.told.runs) - 2], timedelta())
+            self._run(f"after_{passed.days}_days", text("{n} days later", "{n}日後の実行", n=passed.days))
+        self.told.checks += checks.after_two_weeks(self.world, self.eyes)
+
+    def _run(self, name: str, what: Text) -> Report:
+        """One run, as cron would start it: from the files, in a connector of its own."""
+        with self.console.working(what), self.world.app() as app:
+            report = run(app)
+        self.told.runs[name] = report
+        self._remember_lists(name)
+        return report
+
+    def _remember_lists(self, when: str) -> None:
+        for name in self.eyes.lists():
+            self.told.lists.setdefault(name, {})[when] = self.eyes.members(name)
