@@ -66,20 +66,27 @@ def _score(record: Place, least: float, word: str) -> Callable[[Eyes], bool]:
     return seen
 
 
+def _task_says_why(eyes: Eyes, deal: str, record: Place) -> bool:
+    """The task on the deal tells what was read, and gives the score with its reasons."""
+    said = [task.get("Description") or "" for task in eyes.tasks() if task.get("WhatId") == deal]
+    return len(said) == 1 and "料金" in said[0] and eyes.record(record)["MA_Score_Why__c"] in said[0]
+
+
 def _contact(who: Character) -> Place:
     return Place("Contact", who.records[0])
 
 
 def _price_page_read(world: World) -> Effect:
     who = world.cast.stalled
+    contact = _contact(who)
     world.smp.add_page_view(who.visitors[0], f"{SITE}/price", "料金", world.clock())
     return Effect(
         move="stalled_deal_stirs",
         moved=text("a stalled deal's contact reads the price page", "停滞案件の担当者が料金ページを閲覧"),
         follows=text("task for the deal's owner, score up", "案件の担当営業に ToDo、スコア上昇"),
-        changed={_contact(who): SCORE},
-        alert=Alert(who.owner, who.records[0], who.deal),
-        seen=_score(_contact(who), 25, "料金ページ"),
+        changed={contact: SCORE},
+        alert=Alert(who.owner, contact.id, who.deal),
+        seen=lambda eyes: _score(contact, 25, "料金ページ")(eyes) and _task_says_why(eyes, who.deal, contact),
     )
 
 

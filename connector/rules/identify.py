@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from itertools import chain
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
@@ -404,16 +403,20 @@ def keep_ids(
     ordered = sorted(groups, key=lambda group: _order(group.records[0]))
     ids = _kept(ordered, before)
     used = {*before.values()}
-    wishes = [[named[ref] for ref in group.records if ref in named] for group in ordered]
-    wished = Counter(name for names in wishes for name in set(names))
+    namings = Counter(name for group in ordered for name in _named_by(group, named))
+
+    def give(proposed: Callable[[Group], Iterable[str]]) -> None:
+        for place, group in enumerate(ordered):
+            if place in ids:
+                continue
+            free = (name for name in proposed(group) if name not in used and name not in taken)
+            if name := next(free, None):
+                ids[place] = name
+                used.add(name)
+
     # All named ids before any new one: a new one might be what another group names.
-    single = [(name for name in names if wished[name] == 1) for names in wishes]
-    fresh = (_rehashed(new(group)) for group in ordered)
-    for place, proposed in (*enumerate(single), *enumerate(fresh)):
-        name = next((name for name in proposed if name not in used and name not in taken), None)
-        if place not in ids and name:
-            ids[place] = name
-            used.add(name)
+    give(lambda group: (name for name in _named_by(group, named) if namings[name] == 1))
+    give(lambda group: _rehashed(new(group)))
     return {ref: ids[place] for place, group in enumerate(ordered) for ref in group.records}
 
 
@@ -431,6 +434,10 @@ def _kept(groups: Sequence[Group], before: Mapping[Ref, str]) -> dict[int, str]:
             ids[place] = name
             assigned.add(name)
     return ids
+
+
+def _named_by(group: Group, named: Mapping[Ref, str]) -> Iterable[str]:
+    return dict.fromkeys(named[ref] for ref in group.records if ref in named)
 
 
 def _rehashed(name: str) -> Iterator[str]:

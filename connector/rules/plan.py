@@ -18,6 +18,9 @@ from connector.rules.steps import BandUntold, LookAgain, Step
 from connector.rules.timeline import timeline
 from connector.rules.view import View, World
 
+WHY_LENGTH = 255
+"""Characters of a score's text where no field sets another limit."""
+
 RETRY_STALE = timedelta(hours=1)
 """Identities with something withheld are looked at again after this time at the latest."""
 
@@ -81,28 +84,29 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
     for index, subject in enumerate(facts.subjects):
-        view = View(facts.world, subject, scores[index], facts.touchpoints, index)
+        told = {name: _with_why(found, facts.world, rules) for name, found in scores[index].items()}
+        view = View(facts.world, subject, told, facts.touchpoints, index)
         said = [said for step in STEPS for said in step(view, rules)]
         held = [s for s in said if isinstance(s, Withheld)]
         changes += _one_wish_per_record([s for s in said if not isinstance(s, Withheld | LookAgain | BandUntold)])
         withheld += held
-        outcomes.append(_outcome(view, said, rules))
+        outcomes.append(_outcome(view, said))
     return Plan(tuple(changes), tuple(outcomes), tuple(withheld))
 
 
-def _outcome(view: View, said: Sequence[object], rules: Rules) -> Outcome:
+def _outcome(view: View, said: Sequence[object]) -> Outcome:
     times = [s.at for s in said if isinstance(s, LookAgain)]
     # What is withheld for staleness or for want of an owner may become possible without news about this person.
     if any(isinstance(s, Withheld) and s.rule not in ("duplicate", "create") for s in said):
         times.append(view.world.as_of + RETRY_STALE)
     untold = {s.score for s in said if isinstance(s, BandUntold)}
-    shown = tuple(_with_why(s, view, rules) for s in view.scores.values())
+    shown = tuple(view.scores.values())
     bands = {name: view.subject.bands.get(name, "") for name in untold}
     return Outcome(view.subject.identity.id, shown, min(times, default=None), view.subject.identity.company, bands)
 
 
-def _with_why(found: Score, view: View, rules: Rules) -> Score:
-    return replace(found, why=why(found, rules.scores[found.name], 255, view.world.tz, view.world.language))
+def _with_why(found: Score, world: World, rules: Rules) -> Score:
+    return replace(found, why=why(found, rules.scores[found.name], WHY_LENGTH, world.tz, world.language))
 
 
 def _one_wish_per_record(changes: Sequence[AnyChange]) -> list[AnyChange]:

@@ -200,6 +200,8 @@ def test_no_text_is_too_strange(fields: dict[str, Value], number: str) -> None:
         ("林 誠", "林 誠一", True),
         ("佐藤 花子", "鈴木 花子", True),
         ("山田太郎", "佐藤花子", False),
+        ("山田太郎", "佐藤", False),
+        ("佐藤", "山田 太郎", False),
         ("田中 一郎", "鈴木 次郎", False),
         ("林 誠", "森 学", False),
         ("Taro Yamada", "T. Yamada", True),
@@ -470,9 +472,11 @@ def test_a_shared_mailbox_leads_nowhere() -> None:
     names = ["山田太郎", "佐藤花子", "鈴木次郎", "高橋三郎"]
     store.change([record(n, shared, email(f"{n}@a.jp"), name=name) for n, name in enumerate(names)], [])
 
-    looked_at = store.change([record(9, shared, email("0@a.jp"), name="山田太郎")], [])
+    at_the_mailbox = store.change([record(8, shared, email("0@a.jp"), name="山田太郎")], [])
+    beside_it = store.change([record(9, email("0@a.jp"), name="山田太郎")], [])
 
-    assert refs(looked_at) == {("ma/visitor/0", "ma/visitor/9")}
+    assert refs(at_the_mailbox) == {("ma/visitor/0", "ma/visitor/8")}
+    assert refs(beside_it) == {("ma/visitor/0", "ma/visitor/8", "ma/visitor/9")}
 
 
 def test_who_leaves_a_shared_mailbox_lets_the_others_join() -> None:
@@ -544,6 +548,20 @@ def test_the_id_named_in_the_sfa_is_taken_when_it_is_free_and_nobody_else_names_
     assert ids[ref(1)] == ids[ref(2)] == "p-sfa"
     for number in (3, 4, 5, 6):
         assert ids[ref(number)] == new_id(group(number))
+
+
+def test_a_named_id_goes_before_a_new_one_that_is_the_same() -> None:
+    first = new_id(group(1))
+    ids = keep_ids([group(1), group(2, 3)], {}, {ref(2): first})
+
+    assert ids[ref(2)] == ids[ref(3)] == first
+    assert ids[ref(1)] != first
+
+
+def test_no_new_id_is_given_twice() -> None:
+    ids = keep_ids([group(1), group(2), group(3)], {}, {}, lambda _: "p")
+
+    assert len(set(ids.values())) == 3
 
 
 def test_an_identity_that_has_an_id_does_not_change_it_for_a_named_one() -> None:
