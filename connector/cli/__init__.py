@@ -144,8 +144,8 @@ def plan(
     console = Console(json=json)
     app = _open(config)
     try:
-        with console.working(text("reading and planning", "読み込みと計画")):
-            shown = plan_preview(app, pull=pull, as_of=_aware(as_of, app))
+        with console.working(text("reading and planning", "読み込みと計画")) as watch:
+            shown = plan_preview(app, pull=pull, as_of=_aware(as_of, app), watch=watch)
     finally:
         app.close()
     show_plan(console, shown, limit)
@@ -181,8 +181,8 @@ def run(
     _choice(if_locked, "--if-locked", ("fail", "skip", "wait"))
     app = _open(config)
     try:
-        with console.working(text("running", "実行中")):
-            report = _when_free(if_locked, lambda: run_once(app, force=force))
+        with console.working(text("running", "実行中")) as watch:
+            report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch))
     except Locked as locked:
         if if_locked != "skip":
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
@@ -66,13 +66,14 @@ class Console:
         self._out.print(made)
 
     @contextmanager
-    def working(self, what: Text) -> Iterator[None]:
-        """Show that something goes on, where somebody watches."""
+    def working(self, what: Text) -> Iterator[Callable[[str], None]]:
+        """Show that something goes on, where somebody watches; call what is given with each step."""
         if self.json or not self._err.is_terminal:
-            yield
+            yield lambda _step: None
             return
-        with self._err.status(what.in_(self.language)):
-            yield
+        shown = what.in_(self.language)
+        with self._err.status(shown) as status:
+            yield lambda step: status.update(f"{shown}  {escape(step)}")
 
     def error(self, error: ConnectorError) -> None:
         """What went wrong, on standard error."""

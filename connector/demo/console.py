@@ -27,5 +27,5 @@ class Console(Protocol):
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table."""
 
-    def working(self, what: Text) -> AbstractContextManager[None]:
+    def working(self, what: Text) -> AbstractContextManager[object]:
         """Show that something goes on."""

@@ -155,7 +155,9 @@ class _System:
             if error is not None:
                 self._put_off(conn, rest, error)
         self.report.expect_calls(self.name, self.adapter.calls_for(len(batch)))
-        log.info("batch_delivered", system=self.name, kind=type(batch[0].change).__name__, receipts=len(receipts))
+        kind = type(batch[0].change).__name__
+        self.report.watch(f"{self.name} →{kind} {self.tally[kind].read:,}")
+        log.info("batch_delivered", system=self.name, kind=kind, receipts=len(receipts))
 
     def _settle(self, conn: Connection, wishes: dict[str, Wish], receipts: Sequence[Receipt]) -> None:
         now = self.app.clock()
@@ -222,4 +224,3 @@ def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: dateti
     elif isinstance(change, CreatePerson) and receipt.remote_id:
         no = people.ensure_people(conn, [Ref(change.system, change.object, receipt.remote_id)], now)
         people.assign(conn, dict.fromkeys(no.values(), change.identity))
-

@@ -79,6 +79,7 @@ def plan_all(app: App, lease: Lease, report: Report) -> None:
             load.save_outcomes(conn, planned.plan.outcomes, planned.nos, world.as_of)
         report.planned += added
         report.identities += len(planned.nos)
+        report.watch(f"plan {report.identities:,}")
         log.info("chunk_planned", identities=len(planned.nos), changes=added)
 
 

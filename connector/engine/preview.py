@@ -12,7 +12,7 @@ from connector.engine.app import App, run_id
 from connector.engine.planning import preview
 from connector.engine.pull import pull
 from connector.engine.report import Exit, Report
-from connector.engine.run import counting_calls
+from connector.engine.run import Watch, counting_calls
 from connector.errors import Text
 from connector.ports import Adapter, Quota
 from connector.rules.brake import Load, brake
@@ -35,13 +35,13 @@ class Shown:
     exit: Exit
 
 
-def plan_preview(app: App, *, pull: bool, as_of: datetime | None) -> Shown:
+def plan_preview(app: App, *, pull: bool, as_of: datetime | None, watch: Watch = lambda _: None) -> Shown:
     """Read the systems if `pull`, then plan; only the store's facts are brought up to date.
 
     :raises Locked: another run is at work
     """
     started = app.clock()
-    report = Report(run_id(started), started, as_of or started)
+    report = Report(run_id(started), started, as_of or started, watch=watch)
     if pull:
         _read(app, report)
     fresh, whole = preview(app, report.as_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -39,12 +40,16 @@ class Report:
     planned: int = 0
     identities: int = 0
     ended: datetime | None = None
+    watch: Callable[[str], None] = lambda _: None
+    """Told of every step, for somebody who waits."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, system: str, stream: str, counts: Counts) -> None:
         """Add to a line of the ledger."""
         with self._lock:
-            self.ledger.setdefault((system, stream), Counts()).add(counts)
+            line = self.ledger.setdefault((system, stream), Counts())
+            line.add(counts)
+        self.watch(f"{system} {stream} {line.read:,}")
 
     def problem(self, system: str, error: ConnectorError) -> None:
         """A system that could not do its part."""

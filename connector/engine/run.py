@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -19,9 +19,13 @@ from connector.store.lease import Lease
 
 log = structlog.get_logger("connector.run")
 
+Watch = Callable[[str], None]
 
-def run(app: App, *, as_of: datetime | None = None, force: str | None = None, only_deliver: bool = False) -> Report:
-    """Pull, plan, look at the brake, deliver. `force`: the reason why the brake is overruled this time.
+
+def run(app: App, *, as_of: datetime | None = None, force: str | None = None, watch: Watch = lambda _: None) -> Report:
+    """Pull, plan, look at the brake, deliver.
+
+    `force`: the reason why the brake is overruled this time; `watch` is told of every step.
 
     :raises Locked: another run is at work
     :raises StoreError: the store cannot be used
@@ -29,9 +33,9 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, on
     lease = app.lease()
     try:
         with _written_down(app, lease, as_of, force) as report, counting_calls(app, lease, report):
-            if not only_deliver:
-                pull(app, lease, report, force=force is not None)
-                plan_all(app, lease, report)
+            report.watch = watch
+            pull(app, lease, report, force=force is not None)
+            plan_all(app, lease, report)
             look_at_brake(app, report)
             if not report.halted or force is not None:
                 report.halted.clear()
