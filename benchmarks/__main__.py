@@ -46,7 +46,8 @@ def _run(names: list[str], size: Size) -> int:
             failures += 1
             print(f"  {failure}", file=sys.stderr, flush=True)
     print(
-        f"{size.people:,} people, {size.touchpoints:,} touchpoints over two years, seed {size.seed}, {os.cpu_count()} cores"
+        f"{size.people:,} people, {size.touchpoints:,} touchpoints over two years, seed {size.seed};"
+        f" {os.cpu_count()} cores; processor time, delivery by the wall clock"
     )
     print(table(lines))
     return 1 if failures else 0

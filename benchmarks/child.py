@@ -7,7 +7,6 @@ import json
 import resource
 import sys
 
-
 from connector.engine import log
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 8
 BATCH = 200
-RECORDS = 20_000
+RECORDS = 8_000
 
 CONFIG = """
 store: sqlite:///store.db
@@ -122,7 +122,7 @@ def _changes(records: int) -> list[SetFields]:
             identity=f"identity-{no}",
             lane=Lane.SCORES,
             ref=Ref("sfa", "Contact", f"003{no:012}"),
-            values={name: f"+10 ウェビナー(3/31) {no}" for name in FIELDS},
+            values=dict.fromkeys(FIELDS, f"+10 ウェビナー(3/31) {no}"),
         )
         for no in range(records)
     ]

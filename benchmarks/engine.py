@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from unittest.mock import patch
 
 from benchmarks.measure import Line, Size, child, rate, seconds
 
@@ -148,13 +149,16 @@ class Bench:
 @contextmanager
 def bench(url: str) -> Iterator[Bench]:
     """A `Bench` in a folder that goes with it; its loading and planning are timed."""
-    from connector.engine import planning
+    from connector.rules.plan import plan
+    from connector.store.load import load
 
     with tempfile.TemporaryDirectory(prefix="connector-bench-") as folder:
         made = Bench(Path(folder), url)
-        planning.load.load = made.laps.of("load", planning.load.load)
-        planning.plan = made.laps.of("rules", planning.plan)
-        yield made
+        with (
+            patch("connector.store.load.load", made.laps.of("load", load)),
+            patch("connector.engine.planning.plan", made.laps.of("rules", plan)),
+        ):
+            yield made
         made.app.close()
 
 

@@ -1,4 +1,4 @@
-"""People and two years of their touchpoints, made up from a seed: as columns, and in the tables of the default store."""
+"""People and two years of their touchpoints, made up from a seed: as columns, and in the default store's tables."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer({"access_token": "bench", "instance_url": f"http://127.0.0.1:{self.server.server_address[1]}"})
+        self._answer({"access_token": "bench", "instance_url": f"http://127.0.0.1:{self.connection.getsockname()[1]}"})
 
     def do_GET(self) -> None:
         known = {"type": "string", "length": 0, "createable": True, "updateable": True}
@@ -57,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's name
         """Say nothing."""
 
 

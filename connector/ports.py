@@ -207,3 +207,5 @@ class Adapter(ABC):
 
     def close(self) -> None:
         """Let go of connections."""
+        if self.http is not None:
+            self.http.close()

@@ -87,8 +87,8 @@ def rates_of(chaos: str) -> dict[str, float]:
     words = [word for part in chaos.split(",") if (word := part.strip())]
     for word in words:
         if word not in CHAOS:
-            what, fix = unknown_key(word, CHAOS)
-            raise ConnectorError(what, where="--chaos", fix=fix)
+            what = text("unknown word {word!r}", "不明な語 {word!r}", word=word)
+            raise ConnectorError(what, where="--chaos", fix=unknown_key(word, CHAOS)[1])
     return dict(CHAOS[word] for word in words)
 
 

@@ -80,6 +80,7 @@ def test_mistakes_in_config(tmp_path: Path, config: str, said: str) -> None:
     assert any(said in problem for problem in problems(tmp_path, config)), problems(tmp_path, config)
 
 
+REPEAT = "{per: deal, every: 1d}"
 PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
 
 
@@ -100,7 +101,7 @@ PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
         ),
         (
             {
-                "alerts": "- {id: a, when: {score.interest: {turned: hto}}, to: deal_owner, repeat: {per: deal, every: 1d}}"
+                "alerts": "- {id: a, when: {score.interest: {turned: hto}}, to: deal_owner, repeat: " + REPEAT + "}",
             },
             "score interest has no band 'hto' → did you mean 'hot'?",
         ),

@@ -4,7 +4,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
@@ -53,13 +55,13 @@ def test_a_store_of_a_newer_program_is_refused(store: Engine) -> None:
 
 def test_a_migration_that_dies_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = database.open_engine(f"sqlite:///{tmp_path}/connector.db")
-    real = database.command.upgrade
+    real = command.upgrade
 
-    def dies(*args: object) -> None:
-        real(*args)  # type: ignore[arg-type]
+    def dies(config: Config, revision: str) -> None:
+        real(config, revision)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(database.command, "upgrade", dies)
+    monkeypatch.setattr(command, "upgrade", dies)
     with pytest.raises(KeyboardInterrupt):
         database.upgrade(engine)
 
@@ -69,8 +71,16 @@ def test_a_migration_that_dies_leaves_nothing(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("version", "safe"),
-    [((3, 40, 1), False), ((3, 44, 6), True), ((3, 45, 0), False), ((3, 50, 7), True), ((3, 51, 2), False), ((3, 51, 3), True), ((3, 60, 0), True)],
-)  # fmt: skip
+    [
+        ((3, 40, 1), False),
+        ((3, 44, 6), True),
+        ((3, 45, 0), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 60, 0), True),
+    ],
+)
 def test_wal_only_where_it_is_repaired(version: tuple[int, int, int], *, safe: bool) -> None:
     assert database.wal_is_safe(version) is safe
 

@@ -27,7 +27,8 @@ ALERT = RaiseAlert(
 )  # fmt: skip
 LISTED = AddToList(key="list:x", system="ma", identity="p1", lane=Lane.PROTECT, list="l", person=Ref("ma", "v", "1"))
 CREATED = CreatePerson(
-    key="create:x", system="sfa", identity="p1", lane=Lane.SCORES, object="Lead", key_field="k", key_value="p1", values={},
+    key="create:x", system="sfa", identity="p1", lane=Lane.SCORES, object="Lead", key_field="k", key_value="p1",
+    values={},
 )  # fmt: skip
 TOUCHED = AddTouchpoint(
     key="tp:x", system="sfa", identity="p1", lane=Lane.FIELDS, person=PERSON, owner_id=None, title="t", body="b",
