@@ -25,15 +25,17 @@ RUN groupadd --gid 10001 connector \
 COPY --from=build /opt/connector /opt/connector
 
 # Made to run with a read-only root: it writes to /data, and to /tmp which may be a tmpfs.
+# The health endpoints of `serve` are for whatever keeps watch from outside the container.
 ENV PATH=/opt/connector/bin:$PATH \
     HOME=/tmp \
+    CONNECTOR_BIND=0.0.0.0:8080 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
-# A relative store such as sqlite:///data/connector.db is the one in the volume.
 WORKDIR /
 USER 10001:10001
 VOLUME /data
+EXPOSE 8080
 
 ENTRYPOINT ["connector"]
 CMD ["run", "--config", "/config/config.yaml"]

@@ -25,7 +25,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
 from typing import Annotated, Any, Protocol, Self
 
@@ -321,6 +320,8 @@ class _Transport(HTTPAdapter):
                     proxies=http.proxies,
                 )
                 status = response.status_code
+                # Read here, for whoever reads later. The session finds no cookies on it, and keeps none: each request
+                # stands for itself.
                 response.raw = BytesIO(self._body(response))
                 if exchange.expired:  # an answer without a length looks complete when the connection is cut
                     raise requests.ReadTimeout
@@ -376,8 +377,6 @@ class _Session(requests.Session):
         super().__init__()
         self._http = http
         self.trust_env = False
-        # Each request stands for itself; a cookie of an old sign-in must not speak for a new one.
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
             self.mount(scheme, _Transport(http))
 

@@ -32,7 +32,10 @@ from pydantic_core import PydanticUndefined
 from connector import errors
 from connector.adapters import BUILT_IN, adapter_class
 from connector.cli import cli
+from connector.config import Config
+from connector.model import Kind
 from connector.rules.nurture import ListBy
+from connector.rules.score import ScoreRule
 from connector.rules.when import When
 from connector.spec import Hours, Secret, Spec, share
 
@@ -42,8 +45,16 @@ _MARKED = re.compile(
 )
 _UNITS = (("y", 365 * 86400), ("w", 7 * 86400), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
-SPELT: Mapping[tuple[type[Spec], str], str] = {(ListBy, "lists"): "*value*", (When, "score"): "score.NAME"}
+SPELT: Mapping[tuple[type[Spec], str], str] = {(ListBy, "lists"): "VALUE", (When, "score"): "score.NAME"}
 """Keys that are written in another way than they are called (`Spec.arrange`)."""
+
+TAKEN: Mapping[tuple[type[Spec], str], str] = {
+    (Config, "systems"): "block by name",
+    (ListBy, "lists"): "text",
+    (ScoreRule, "label"): "text or block",
+    (When, "score"): "block",
+}
+"""What a key takes, where its type tells less than its validator does."""
 
 Links = Mapping[type, str]
 """Blocks that have a table of their own on a page, and the heading above it."""
@@ -62,13 +73,17 @@ def in_words(annotation: Any, links: Links, metadata: Iterable[Any] = ()) -> str
     if origin is Literal:
         return ", ".join(f"`{each}`" for each in args)
     if origin in (Union, types.UnionType):
+        if {str, int, bool} <= {*args}:
+            return "text, number, `true` or `false`"
         return " or ".join(dict.fromkeys(in_words(each, links) for each in args if each is not type(None)))
     if origin in (tuple, list):
         inner = in_words(args[0], links)
-        return "list of blocks" if inner == "block" else f"{inner}; one or a list"
+        if inner == "block":
+            return "list of blocks"
+        return f"list of {inner}" if re.fullmatch(r"\[[^\]]*\]\([^)]*\)", inner) else f"{inner}; one or a list"
     if origin in (dict, Mapping):
         inner = in_words(args[1], links)
-        return "block by name" if inner == "block" else f"{inner}, by name"
+        return "block by name" if inner in ("block", "block by name") else f"{inner.removesuffix(', by name')}, by name"
     return _plain(annotation, links)
 
 
@@ -86,6 +101,8 @@ def _plain(kind: Any, links: Links) -> str:
     }
     if kind in names:
         return names[kind]
+    if kind is Kind:
+        return "kind of touchpoint"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return ", ".join(f"`{each.value}`" for each in kind)
     if kind in links:
@@ -145,11 +162,11 @@ def rows_of(cls: type[Spec], links: Links, prefix: str = "") -> Iterator[tuple[s
         if name == "type" and get_origin(field.annotation) is Literal:
             continue  # told by the page
         key = prefix + SPELT.get((cls, name), field.alias or name)
-        kind = in_words(field.annotation, links, field.metadata)
-        inner = None if kind.startswith("[") else _inner(field.annotation)
+        kind = TAKEN.get((cls, name)) or in_words(field.annotation, links, field.metadata)
+        inner = _inner(field.annotation)
         yield key, kind + _limits(field.metadata), default_of(field), _line(field.description or "")
         if inner is not None and inner is not Secret and inner not in links:
-            yield from rows_of(inner, links, f"{key}{_step(field.annotation)}")
+            yield from rows_of(inner, links, f"{key}{'.' if (cls, name) in SPELT else _step(field.annotation)}")
 
 
 def _inner(annotation: Any) -> type[Spec] | None:
@@ -170,9 +187,7 @@ def _step(annotation: Any) -> str:
 
 def options(cls: type[Spec], links: Links) -> str:
     """The table of a block's keys."""
-    return table(
-        ("key", "value", "default", "meaning"), [(f"`{k}`" if "*" not in k else k, *r) for k, *r in rows_of(cls, links)]
-    )
+    return table(("key", "value", "default", "meaning"), [(f"`{k}`", *r) for k, *r in rows_of(cls, links)])
 
 
 def table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
@@ -212,17 +227,16 @@ def _parameters(command: Any) -> str:
     for each in command.params:
         if each.hidden or each.name.endswith("_completion"):
             continue
+        flag = getattr(each, "is_flag", False)
         if _is_argument(each):
             name = f"`{_argument(each)}`"
         else:
-            words = [*each.opts, *each.secondary_opts]
-            value = "" if each.is_flag else f" {each.metavar or each.name.upper()}"
-            name = ", ".join(f"`{word}{value}`" for word in words)
-        default = (
-            ""
-            if each.default in (None, False, "")
-            else f"`{str(each.default).lower() if each.is_flag else each.default}`"
-        )
+            value = "" if flag else f" {each.metavar or each.name.upper()}"
+            name = ", ".join(f"`{word}{value}`" for word in (*each.opts, *each.secondary_opts))
+        shown = "" if each.default in (None, False, "") else str(each.default)
+        if flag and shown:
+            shown = each.opts[0]
+        default = f"`{shown}`" if shown else ""
         rows.append((name, default, f"`{each.envvar}`" if each.envvar else "", _line(each.help or "")))
     return table(("option", "default", "from the environment", "meaning"), rows)
 

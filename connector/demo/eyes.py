@@ -34,7 +34,8 @@ class Difference:
     after: Mapping[str, Any]
 
     def __str__(self) -> str:
-        return f"{self.place.kind} {self.place.id} {self.how} {', '.join(sorted(self.fields))}".rstrip()
+        fields = ": " + ", ".join(sorted(self.fields)) if self.how == "changed" else ""
+        return f"{self.place.kind} {self.place.id} {self.how}{fields}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,5 +163,10 @@ def _announce(console: Console, found: Mapping[str, Mapping[str, Any]]) -> None:
     console.out(f"export SHANON_API_KEY={shanon['api_key']} SHANON_PASSWORD={shanon['password']}")
     console.out(f"export SHANON_SECRET={shanon['secret']}")
     console.out(f"export SF_CLIENT_ID={salesforce['client_id']} SF_CLIENT_SECRET={salesforce['client_secret']}")
-    say(text("# config.yaml, beside a copy of mappings/:", "# config.yaml（mappings/ と同じ場所に置く）:"))
+    say(
+        text(
+            "# config.yaml; its mappings are those that `connector init` writes",
+            "# config.yaml（mappings は `connector init` が作成するもの）",
+        )
+    )
     console.out(pointed_at(templates.CONFIG.read_text(encoding="utf-8"), salesforce["url"], shanon["url"]))

@@ -91,6 +91,9 @@ class Shown:
     def _mark(self, *, ok: bool) -> str:
         return "✓" if ok else "✗"
 
+    def _moment(self, name: str) -> str:
+        return self._told.moments[name].in_(self._console.language)
+
     def _effects(self) -> None:
         language = self._console.language
         self._console.table(
@@ -114,7 +117,7 @@ class Shown:
                 f=len(self._told.account.faded),
             )
         )
-        for difference in self._told.account.unexplained[:20]:
+        for difference in self._told.account.unexplained[:10]:
             self._console.out(f"  {difference}")
 
     def _counted(self, move: str) -> int:
@@ -136,7 +139,7 @@ class Shown:
         moments = list(next(iter(self._told.lists.values())))
         self._console.table(
             self._say("Members of the lists in the MA", "MA のリストの人数"),
-            (self._say("list", "リスト"), *moments),
+            (self._say("list", "リスト"), *map(self._moment, moments)),
             [(name, *(len(counts[moment]) for moment in moments)) for name, counts in self._told.lists.items()],
         )
         for name, counts in self._told.lists.items():
@@ -158,10 +161,15 @@ class Shown:
             rows = [
                 (system, stream, *(getattr(counts, column) or "" for column in columns))
                 for (system, stream), counts in sorted(report.ledger.items())
-                if counts.read
+                if counts.used or counts.parked or counts.deferred
             ]
+            again = sum(counts.unchanged for counts in report.ledger.values())
             title = self._say(
-                "Ledger: {name} run ({outcome})", "台帳: {name} ({outcome})", name=name, outcome=report.outcome
+                "Ledger of the run {name}: {outcome}; read again and unchanged: {again}",
+                "台帳 {name}: {outcome}、再読込で変化なし {again}件",
+                name=self._moment(name),
+                outcome=report.outcome,
+                again=again,
             )
             self._console.table(title, ("", "", *columns), rows)
 
@@ -170,7 +178,7 @@ class Shown:
             self._say("API calls", "API コール数"),
             ("", "", self._say("used", "使用"), self._say("least possible", "最小")),
             [
-                (name, system, used, report.least_calls.get(system, 0))
+                (self._moment(name), system, used, report.least_calls.get(system, 0))
                 for name, report in self._told.runs.items()
                 for system, used in sorted(report.calls.items())
             ],

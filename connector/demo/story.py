@@ -30,6 +30,7 @@ class Told:
     """All that was seen, for people and programs alike."""
 
     seed: int
+    moments: dict[str, Text] = field(default_factory=dict)
     runs: dict[str, Report] = field(default_factory=dict)
     lists: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     effects: list[tuple[Effect, bool]] = field(default_factory=list)
@@ -48,12 +49,16 @@ class Told:
 
 def tell(seed: int, console: Console, *, keep: bool) -> int:
     """Play the story, say what was seen, and give the exit code: 0 only if everything holds."""
-    with ended_by_signal() as ended, world(seed) as scene:
+    with world(seed) as scene:
         told = Story(scene, console, Told(seed)).play()
-        console.data(show.data(told)) if console.json else show.lines(told, console)
+        if console.json:
+            console.data(show.data(told))
+        else:
+            show.lines(told, console)
         if keep:
-            show.where(scene, console)
-            ended.wait()
+            with ended_by_signal() as ended:
+                show.where(scene, console)
+                ended.wait()
     return 0 if told.ok else 1
 
 
@@ -73,9 +78,9 @@ class Story:
 
     def play(self) -> Told:
         """Everything, from the first run to two weeks later."""
-        self._remember_lists("before")
+        self._remember_lists("before", text("before", "実行前"))
         before = self.eyes.picture()
-        first = self._run("first", text("first run", "1回目の実行"))
+        first = self._run("first", text("1", "1回目"))
         self.told.checks += checks.after_first_run(self.world, self.eyes, before, first)
         self._second_run()
         self._third_run()
@@ -88,7 +93,7 @@ class Story:
     def _second_run(self) -> None:
         effects = move_the_world(self.world)
         moved = self.eyes.picture()
-        self._run("second", text("second run", "2回目の実行"))
+        self._run("second", text("2", "2回目"))
         account = account_for(differences(moved, self.eyes.picture()), effects)
         self.told.account = account
         self.told.effects = [(effect, holds(effect, account.owed[effect.move], self.eyes)) for effect in effects]
@@ -98,7 +103,7 @@ class Story:
 
     def _third_run(self) -> None:
         before: Picture = self.eyes.picture()
-        report = self._run("third", text("third run", "3回目の実行"))
+        report = self._run("third", text("3", "3回目"))
         quiet = report.planned == report.sent() == 0 and self.eyes.picture() == before
         self.told.checks.append(
             Check("third_run_writes_nothing", quiet, text("third run: nothing written", "3回目は書き込みゼロ"))
@@ -109,8 +114,8 @@ class Story:
         cast = self.world.cast
         self.told.task = next((row for row in self.eyes.tasks() if row.get("WhatId") == cast.stalled.deal), {})
         self.told.scores = [
-            {"name": who.name, "company": who.company, **self.eyes.score(who.records[0])}
-            for who in (cast.stalled, cast.called, cast.customer)
+            {"name": who.name, "company": who.company, **self.eyes.score(who.records[-1])}
+            for who in (cast.stalled, cast.called, cast.twin)
         ]
         with self.world.app() as app:
             self.told.why = why(app, cast.stalled.records[0])
@@ -119,17 +124,18 @@ class Story:
         for days in LATER:
             self.world.clock.advance(days)
             passed = sum(LATER[: len(self.told.runs) - 2], timedelta())
-            self._run(f"after_{passed.days}_days", text("{n} days later", "{n}日後の実行", n=passed.days))
+            self._run(f"after_{passed.days}_days", text("+{n} days", "{n}日後", n=passed.days))
         self.told.checks += checks.after_two_weeks(self.world, self.eyes)
 
-    def _run(self, name: str, what: Text) -> Report:
+    def _run(self, name: str, moment: Text) -> Report:
         """One run, as cron would start it: from the files, in a connector of its own."""
-        with self.console.working(what), self.world.app() as app:
+        with self.console.working(text("run {n}", "実行 {n}", n=name)), self.world.app() as app:
             report = run(app)
         self.told.runs[name] = report
-        self._remember_lists(name)
+        self._remember_lists(name, moment)
         return report
 
-    def _remember_lists(self, when: str) -> None:
+    def _remember_lists(self, when: str, moment: Text) -> None:
+        self.told.moments[when] = moment
         for name in self.eyes.lists():
             self.told.lists.setdefault(name, {})[when] = self.eyes.members(name)

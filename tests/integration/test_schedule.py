@@ -155,6 +155,17 @@ class TestReadiness:
         assert look_at_store(setup) == StoreState(reachable=True, at_head=True, last_start=NOW)
         engine.dispose()
 
+    def test_a_configuration_that_breaks_says_nothing_about_the_store(self, tmp_path: Path) -> None:
+        path = self.config(tmp_path)
+        setup = load(path)
+        engine = database.open_engine(f"sqlite:///{tmp_path / 'data' / 'connector.db'}")
+        database.upgrade(engine)
+        engine.dispose()
+        watch = Watch(path, setup)
+        path.write_text("systems: none\n")
+        watch.look()
+        assert watch.checks() == {"configuration": False, "store": True, "schema": True}
+
     def test_what_was_seen_too_long_ago_is_not_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = self.config(tmp_path)
         watch = Watch(path, load(path))

@@ -110,14 +110,14 @@ class Served:
         finally:
             connection.close()
 
-    def until(self, port: int, path: str, status: int, seconds: float = 60) -> Any:
-        """The first answer with this status."""
+    def until_ready(self, port: int, status: int = 200, seconds: float = 60, **checks: str) -> Any:
+        """The first answer with this status and these checks."""
         deadline = time.monotonic() + seconds
         while True:
-            found, data = self.get(port, path)
-            if found == status:
+            found, data = self.get(port, "/readyz")
+            if found == status and checks.items() <= data["checks"].items():
                 return data
-            assert time.monotonic() < deadline, (path, found, data, self.events, self.said)
+            assert time.monotonic() < deadline, (found, data, self.events, self.said)
             time.sleep(0.1)
 
     def end(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
@@ -197,7 +197,7 @@ class TestRunning:
         for _ in range(2):
             served.wait_for("process_ended", exit=0)
         assert served.get(port, "/healthz")[1]["status"] == "alive"
-        assert served.until(port, "/readyz", 200)["runs"]["last_exit"] == 0
+        assert served.until_ready(port)["runs"]["last_exit"] == 0
         assert served.get(port, "/healthz", "evil.example")[0] == 421
         assert served.end() == 0
         assert served.said == []
@@ -214,7 +214,7 @@ class TestRunning:
         again = start()
         port = port_of(again)
         again.wait_for("schedule_started")
-        again.until(port, "/readyz", 200)
+        again.until_ready(port)
         assert again.end() == 0
         assert again.seen("process_started") == []
         assert len(outcomes(tmp_path)) == 1
@@ -304,16 +304,16 @@ class TestTrouble:
         config = write_config(tmp_path)
         served = start()
         port = port_of(served)
-        served.until(port, "/readyz", 200)
+        served.until_ready(port)
         good = config.read_text()
         config.write_text(good.replace("every", "evry"))
         served.wait_for("process_ended", exit=78)
-        assert served.until(port, "/readyz", 503)["checks"]["configuration"] == "failed"
+        served.until_ready(port, 503, configuration="failed")
         assert served.get(port, "/healthz")[0] == 200
         assert any("config.yaml:6:7" in line for line in served.said)
         config.write_text(good)
         served.wait_for("process_ended", exit=0)
-        served.until(port, "/readyz", 200)
+        served.until_ready(port)
         assert served.end() == 0
 
     def test_a_secret_that_is_missing(self, start: Start, tmp_path: Path) -> None:
@@ -321,7 +321,15 @@ class TestTrouble:
         served = start()
         port = port_of(served)
         served.wait_for("process_ended", exit=78)
-        assert served.until(port, "/readyz", 503)["checks"].get("configuration", "failed") == "failed"
+        served.until_ready(port, 503, configuration="failed")
+        assert served.end() == 0
+
+    def test_what_only_a_run_sees_of_the_configuration(self, start: Start, tmp_path: Path) -> None:
+        write_config(tmp_path)
+        served = start(*python("raise SystemExit(78)"))
+        port = port_of(served)
+        served.wait_for("process_ended", exit=78)
+        served.until_ready(port, 503, configuration="failed")
         assert served.end() == 0
 
     def test_a_store_that_is_down_is_no_reason_to_restart(self, start: Start, tmp_path: Path) -> None:
@@ -332,9 +340,7 @@ class TestTrouble:
         port = port_of(served)
         served.wait_for("process_ended", exit=1)
         assert served.get(port, "/healthz")[0] == 200
-        status, data = served.get(port, "/readyz")
-        assert status == 503
-        assert data["checks"] == {"configuration": "ok", "store": "failed", "schema": "failed"}
+        served.until_ready(port, 503, configuration="ok", store="failed", schema="failed")
         assert served.end() == 0
 
     def test_a_configuration_that_is_wrong_from_the_start(self, start: Start, tmp_path: Path) -> None:

@@ -87,13 +87,14 @@ class Writer:
             except _Unfit as unfit:
                 receipts[place] = refused(change.key, unfit.code, unfit.object, unfit.names)
         told = 0
-        while told < len(changes):
+        while True:
             while told in receipts:
                 yield receipts[told]
                 told += 1
-            if waiting:
-                now, waiting = _together(waiting)
-                receipts |= self._send(now)
+            if not waiting:
+                return
+            now, waiting = _together(waiting)
+            receipts |= self._send(now)
 
     # --- rows -------------------------------------------------------------------------------------------------------
 

@@ -374,8 +374,8 @@ def test_invisible_characters_make_no_difference(raw: str) -> None:
 )
 def test_long_texts_take_no_time(key: Callable[[str], str | None], piece: str) -> None:
     raw = piece * (10_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
 
     key(raw)
 
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

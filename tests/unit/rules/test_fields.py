@@ -1,0 +1,185 @@
+"""Who wins: for every rule, what is written into a field given both sides and what was written before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from connector.changes import CreatePerson, Lane, SetFields
+from connector.model import Kind, Ref, Value, Written
+from connector.rules.fields import PeopleMapping
+from connector.rules.plan import Rules
+from tests.unit.rules.kit import INTEREST, NOW, block, contact, decide, visitor, world
+
+KEEP = "<keep>"
+
+
+def mapping(field: str, **more: str) -> Rules:
+    extra = "".join(f"{name}: {value}\n" for name, value in more.items())
+    text = f"in: sfa\nobject: [Contact, Lead]\nkey: Key\nfields: {{{field}}}\n{extra}"
+    return Rules({"interest": INTEREST}, (block(PeopleMapping, text),))
+
+
+@pytest.mark.parametrize(
+    ("wins", "ma", "sfa", "expected"),
+    [
+        ("ma", "課長", "部長", "課長"),
+        ("ma", "課長", None, "課長"),
+        ("ma", None, "部長", KEEP),
+        ("ma", "課長", "課長 ", KEEP),
+        ("sfa", "課長", "部長", KEEP),
+        ("sfa", "課長", None, KEEP),
+        ("ma_unless_blank", "課長", "部長", "課長"),
+        ("ma_unless_blank", "", "部長", KEEP),
+        ("sfa_unless_blank", "課長", "部長", KEEP),
+        ("sfa_unless_blank", "課長", None, "課長"),
+        ("sfa_unless_blank", "課長", "  ", "課長"),
+        ("once", "課長", "部長", KEEP),
+        ("once", "課長", None, "課長"),
+        ("newest", "課長", None, "課長"),
+    ],
+)
+def test_who_wins_in_the_sfa(wins: str, ma: Value, sfa: Value, expected: Value) -> None:
+    changes, _ = decide(
+        mapping(f"title: {{to: Title, wins: {wins}}}"), visitor(title=ma), contact(native={"Title": sfa}, title=sfa)
+    )
+
+    found = [change.values["Title"] for change in changes if isinstance(change, SetFields)]
+    assert found == ([] if expected == KEEP else [expected])
+
+
+@pytest.mark.parametrize(
+    ("last", "ma", "sfa", "sfa_changed", "expected"),
+    [
+        ("課長", "部長", "課長", 5, "部長"),  # the MA moved
+        ("課長", "課長", "部長", 5, KEEP),  # the SFA moved
+        ("課長", "部長", "次長", 5, "部長"),  # both moved, the MA later
+        ("課長", "部長", "次長", -5, KEEP),  # both moved, the SFA later
+        (None, "部長", "次長", 5, "部長"),  # never written: clocks
+    ],
+)
+def test_newest_is_the_side_that_moved(last: str | None, ma: str, sfa: str, sfa_changed: int, expected: str) -> None:
+    person = contact(native={"Title": sfa}, title=sfa, at=NOW - timedelta(days=sfa_changed))
+    written = {person.ref: {"Title": Written(last, NOW - timedelta(days=30))}} if last else {}
+
+    changes, _ = decide(
+        mapping("title: {to: Title, wins: newest}"),
+        visitor(title=ma, at=NOW - timedelta(days=1)),
+        person,
+        written=written,
+    )
+
+    assert [c.values["Title"] for c in changes if isinstance(c, SetFields)] == ([] if expected == KEEP else [expected])
+
+
+def test_once_never_fills_again_what_somebody_emptied() -> None:
+    person = contact(native={"Title": None})
+    written = {person.ref: {"Title": Written("課長", NOW - timedelta(days=30))}}
+
+    changes, _ = decide(mapping("title: {to: Title, wins: once}"), visitor(title="課長"), person, written=written)
+
+    assert changes == []
+
+
+def test_a_blank_erases_only_where_the_field_says_so() -> None:
+    sides = visitor(title=None), contact(native={"Title": "部長"}, title="部長")
+
+    assert decide(mapping("title: {to: Title, wins: ma}"), *sides) == ([], [])
+    (change,), _ = decide(mapping("title: {to: Title, wins: ma, blank: clear}"), *sides)
+    assert isinstance(change, SetFields)
+    assert change.values == {"Title": None}
+
+
+@pytest.mark.parametrize(
+    ("ma", "sfa", "written"),
+    [(True, False, True), (False, True, False), (True, True, False), (None, False, False)],
+)
+def test_a_no_from_either_side_holds_and_is_never_taken_back(ma: Value, sfa: Value, *, written: bool) -> None:
+    changes, _ = decide(
+        mapping("opted_out: {to: OptOut, wins: strictest}"),
+        visitor(opted_out=ma), contact(native={"OptOut": sfa}, opted_out=sfa),
+    )  # fmt: skip
+
+    assert [(c.values, c.lane) for c in changes if isinstance(c, SetFields)] == (
+        [({"OptOut": True}, Lane.PROTECT)] if written else []
+    )
+
+
+def test_only_the_best_record_is_written_and_the_other_is_named() -> None:
+    rules = mapping("title: {to: Title, wins: ma}")
+    changes, withheld = decide(rules, visitor(title="課長"), contact("00Q", object_="Lead"), contact("003", key=None))
+
+    assert [c.ref for c in changes if isinstance(c, SetFields)] == [Ref("sfa", "Contact", "003")]
+    assert [w.rule for w in withheld] == ["duplicate"]
+
+
+def test_our_key_is_written_once_to_a_record_that_was_found_otherwise() -> None:
+    (change,), _ = decide(mapping("title: {to: Title, wins: ma}"), visitor(), contact(key=None))
+
+    assert isinstance(change, SetFields)
+    assert change.values == {"Key": "p1"}
+
+
+def test_long_texts_are_cut_and_compared_as_cut() -> None:
+    rules = mapping("company: {to: Company, wins: ma, max_length: 10}")
+    (change,), _ = decide(rules, visitor(company="あ" * 300), contact())
+    assert isinstance(change, SetFields)
+    assert change.values == {"Company": "あ" * 9 + "…"}
+
+    assert decide(rules, visitor(company="あ" * 300), contact(native={"Company": "あ" * 9 + "…"})) == ([], [])
+
+
+def test_values_are_translated() -> None:
+    rules = mapping("prefecture: {to: State, wins: ma, values: {東京都: Tokyo}}")
+    (change,), _ = decide(rules, visitor(prefecture="東京都"), contact())
+    assert isinstance(change, SetFields)
+    assert change.values == {"State": "Tokyo"}
+
+
+CREATE = "{object: Lead, when: {score.interest: {gte: 10}}, require: [family_name]}"
+VIEWED = [(Kind.PAGE_VIEW, NOW - timedelta(days=1), "/")]
+
+
+def test_who_is_not_there_is_created_under_our_key() -> None:
+    rules = mapping("family_name: {to: LastName, wins: sfa_unless_blank}", create=CREATE)
+    (change,), _ = decide(rules, visitor(family_name="山田"), touches=VIEWED)
+
+    assert isinstance(change, CreatePerson)
+    assert (change.key_field, change.key_value, change.values) == ("Key", "p1", {"LastName": "山田"})
+
+
+def test_nobody_is_created_without_what_is_required_or_without_the_points() -> None:
+    rules = mapping("family_name: {to: LastName, wins: sfa_unless_blank}", create=CREATE)
+
+    changes, withheld = decide(rules, visitor(family_name=" "), touches=VIEWED)
+    assert (changes, [w.rule for w in withheld]) == ([], ["create"])
+    assert decide(rules, visitor(family_name="山田")) == ([], [])
+
+
+def test_who_is_only_known_to_sales_is_not_created_elsewhere() -> None:
+    rules = mapping("family_name: {to: LastName, wins: ma}", create=CREATE)
+
+    assert decide(rules, touches=VIEWED) == ([], [])
+
+
+def test_a_field_that_is_always_changed_back_is_left_alone() -> None:
+    person = contact(native={"Title": "部長"})
+    written = {person.ref: {"Title": Written("課長", NOW - timedelta(hours=1), 3)}}
+    rules = mapping("title: {to: Title, wins: ma}")
+
+    changes, withheld = decide(rules, visitor(title="課長"), person, written=written)
+    assert (changes, [w.rule for w in withheld]) == ([], ["flip_flop"])
+    changes, _ = decide(rules, visitor(title="次長"), person, written=written)  # a new value is a new matter
+    assert len(changes) == 1
+
+
+def test_the_text_in_the_sfa_is_the_scores_own() -> None:
+    rules = mapping("score.interest: {to: Score, wins: ma}, score.interest.why: {to: Why, wins: ma, max_length: 40}")
+    (change,), _ = decide(rules, visitor(), contact(), touches=VIEWED)
+    assert isinstance(change, SetFields)
+    assert change.values == {"Score": 10, "Why": "10点 hot: +10 Web閲覧(3/31)"}
+
+    (english,), _ = decide(rules, visitor(), contact(), touches=VIEWED, world_=world(language="en"))
+    assert isinstance(english, SetFields)
+    assert str(english.values["Why"]).startswith("10 pts hot: +10 ")
