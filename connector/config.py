@@ -143,7 +143,7 @@ class Setup:
     def needs(self, system: str) -> Needs:
         """What the mappings ask of a system."""
         deals = [(d.object, {str(word): to for word, to in d.fields.items()}) for d in self.deals if d.system == system]
-        return needs_of(system, self.rules, deals)
+        return needs_of(system, self.rules, self.identity, deals)
 
 
 def load(path: Path) -> Setup:
@@ -193,7 +193,8 @@ class _Reader:
         if isinstance(named, Block) and len(systems) == len(named):  # or every mention of the others would look wrong
             checks = Checks(systems, roles, self.problems)
             rules = checks.resolve(rules)
-            checks.all(rules, [(deal.system, deal.mark_of("in")) for deal in deals])
+            named_systems = [(deal.system, deal.mark_of("in")) for deal in deals]
+            checks.all(rules, named_systems + [(foreign.system, foreign.mark_of("in")) for foreign in identity.ids])
         if config is None:
             return None
         return Setup(

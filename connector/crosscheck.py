@@ -11,6 +11,7 @@ from connector.model import Role
 from connector.ports import Adapter, Needs, ObjectNeeds
 from connector.rules.alert import AlertRule
 from connector.rules.fields import PeopleMapping, known_words
+from connector.rules.identify import IdentityRules
 from connector.rules.nurture import NurtureRule
 from connector.rules.plan import Rules
 from connector.rules.protect import ProtectRule
@@ -212,7 +213,9 @@ class Checks:
                     )
 
 
-def needs_of(system: str, rules: Rules, deals: Iterable[tuple[str, Mapping[str, str]]]) -> Needs:
+def needs_of(
+    system: str, rules: Rules, identity: IdentityRules, deals: Iterable[tuple[str, Mapping[str, str]]]
+) -> Needs:
     """What the mappings ask of a system. `deals`: its objects of deals with our words and its fields."""
     objects: dict[str, ObjectNeeds] = {}
     timeline = False
@@ -223,7 +226,8 @@ def needs_of(system: str, rules: Rules, deals: Iterable[tuple[str, Mapping[str, 
             fields = frozenset(rule.to for rule in own)
             lengths = {rule.to: rule.max_length for rule in own if rule.max_length is not None}
             creates = mapping.create is not None and mapping.create.object == name
-            objects[name] = ObjectNeeds(fields, fields, lengths, mapping.key, creates)
+            ids = {i.field for i in identity.ids if i.system == system and i.object in (None, name)}
+            objects[name] = ObjectNeeds(fields | ids, fields, lengths, mapping.key, creates)
     carried = frozenset(to for rule in rules.nurture if rule.system == system for to in rule.carry.values())
     if carried:
         # The records on a list of the MA; an adapter of an MA has one kind of person record.

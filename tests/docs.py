@@ -77,14 +77,18 @@ def in_words(annotation: Any, links: Links, metadata: Iterable[Any] = ()) -> str
             return "text, number, `true` or `false`"
         return " or ".join(dict.fromkeys(in_words(each, links) for each in args if each is not type(None)))
     if origin in (tuple, list):
-        inner = in_words(args[0], links)
-        if inner == "block":
-            return "list of blocks"
-        return f"list of {inner}" if re.fullmatch(r"\[[^\]]*\]\([^)]*\)", inner) else f"{inner}; one or a list"
+        return _list(in_words(args[0], links))
     if origin in (dict, Mapping):
-        inner = in_words(args[1], links)
-        return "block by name" if inner in ("block", "block by name") else f"{inner.removesuffix(', by name')}, by name"
+        inner = in_words(args[1], links).removesuffix(", by name")
+        return f"{inner}{' by name' if inner == 'block' else ', by name'}"
     return _plain(annotation, links)
+
+
+def _list(inner: str) -> str:
+    if inner == "block":
+        return "list of blocks"
+    one_block = re.fullmatch(r"\[[^\]]*\]\([^)]*\)", inner) is not None
+    return f"list of {inner}" if one_block else f"{inner}; one or a list"
 
 
 def _plain(kind: Any, links: Links) -> str:

@@ -46,6 +46,7 @@ def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None
 
     Raises only what makes the whole run pointless: a lost lease, a broken store.
     """
+    refile(app, lease)
     for role in (Role.MA, Role.SFA):  # sales last: what protects people should be as fresh as can be
         names = [name for name in app.adapters if app.roles[name] is role]
         with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
@@ -114,6 +115,28 @@ def _empty(system: str, what: str, count: int) -> Halted:
     )
 
 
+REKEY = 1000
+"""Records that get new keys in one transaction when the rules of identity change."""
+
+
+def refile(app: App, lease: Lease) -> None:
+    """When the rules of identity changed since the last run, decide about everybody anew."""
+    rules = app.setup.identity.model_dump_json()
+    with app.reading() as conn:
+        if runs.remembered(conn, "identity") == rules:
+            return
+    last = 0
+    while True:
+        with lease.writing() as conn:
+            filed = people_store.all_filed(conn, last, REKEY)
+            if not filed:
+                runs.remember(conn, "identity", rules)
+                return
+            keys = {one.no: _keys_of(one, app.setup, ()).keys for one in filed}
+            _identify(conn, app.setup, people_store.rekey(conn, keys).concerned)
+            last = filed[-1].no
+
+
 def store_page(conn: Connection, setup: Setup, page: Page, at: datetime) -> Counts:
     """Store what a page says and re-decide the identities it touches; what became of its records."""
     by_type: dict[type, list[Any]] = defaultdict(list)
@@ -145,7 +168,7 @@ def _with_company(company: Company, setup: Setup) -> tuple[Company, str, str | N
     stand_in = Person(company.ref, {"company": company.name, "corporate_number": company.corporate_number})
     keys = keys_of(stand_in, setup.identity)
     # A name made of nothing but legal forms says nothing: such a record is a company by itself.
-    ours = company_id_of(keys.company or str(company.ref), keys.corporate_number)
+    ours = company_id_of(keys.company, keys.corporate_number) or company_id_of(str(company.ref), None)
     return company, str(ours), corporate_domain(company.website or "")
 
 
@@ -164,14 +187,14 @@ def _people(conn: Connection, setup: Setup, people: Sequence[Person], at: dateti
         filings.append(people_store.Filing(person, own.keys, company))
     deal_store.put_domains(conn, domains)
     changed = people_store.put_people(conn, filings, at)
-    _identify(conn, setup, changed)
-    return len(changed)
+    _identify(conn, setup, changed.concerned)
+    return len(changed.nos)
 
 
 def _gone(conn: Connection, setup: Setup, gone: Sequence[Gone], at: datetime) -> int:
     changed = people_store.put_gone(conn, gone, at)
-    _identify(conn, setup, changed)
-    return len(changed) + deal_store.put_deals_gone(conn, gone) + deal_store.put_companies_gone(conn, gone)
+    _identify(conn, setup, changed.concerned)
+    return len(changed.nos) + deal_store.put_deals_gone(conn, gone) + deal_store.put_companies_gone(conn, gone)
 
 
 def _identify(conn: Connection, setup: Setup, nos: Iterable[int]) -> None:

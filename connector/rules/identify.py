@@ -54,6 +54,8 @@ class ForeignId(Spec):
 
     system: str = Field(alias="in")
     """The system whose records have the field."""
+    object: str | None = None
+    """The kind of record that has it; every mapped one when absent."""
     field: str
     """Its native name."""
     means: Annotated[str, AfterValidator(_stream)]
@@ -128,7 +130,8 @@ def _keys(person: Person, email: str | None, rules: IdentityRules) -> Iterator[K
     yield Key("id", str(person.ref))
     for foreign in rules.ids:
         named = fold(_text(person.native.get(foreign.field)))
-        if foreign.system == person.ref.system and _says_something(named):
+        meant = foreign.system == person.ref.system and foreign.object in (None, person.ref.object)
+        if meant and _says_something(named):
             yield Key("id", f"{foreign.means}/{named}")
     own = fold(person.key or "")
     if _says_something(own):

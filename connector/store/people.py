@@ -103,8 +103,21 @@ def ensure_people(conn: Connection, refs: Iterable[Ref], at: datetime) -> dict[R
     return found
 
 
-def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> list[int]:
-    """Store person records; the row numbers of those that are new or differ."""
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Row numbers of records that are new or differ, and of those that shared a key with them until now."""
+
+    nos: Sequence[int]
+    left: frozenset[int] = frozenset()
+
+    @property
+    def concerned(self) -> set[int]:
+        """All whose identity has to be decided anew."""
+        return {*self.nos, *self.left}
+
+
+def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Changed:
+    """Store person records; which of them are new or differ."""
     latest = {filing.person.ref: filing for filing in filings}
     nos = ensure_people(conn, latest, at)
     stored: dict[int, tuple[str, bool, str | None]] = {}
@@ -118,8 +131,9 @@ def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> lis
         if stored[nos[ref]] != (digest, False, filing.company):
             rows.append(_person_row(nos[ref], filing, digest, at))
     if not rows:
-        return []
+        return Changed(())
     changed = [row["no_"] for row in rows]
+    left = _sharing(conn, changed)
     conn.execute(
         update(t.person)
         .where(t.person.c.no == bindparam("no_"))
@@ -129,7 +143,25 @@ def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> lis
     by_no = {nos[ref]: filing.keys for ref, filing in latest.items()}
     _put_keys(conn, {no: by_no[no] for no in changed})
     mark_people(conn, changed)
-    return changed
+    return Changed(changed, left)
+
+
+def rekey(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> Changed:
+    """Give stored records other keys (the rules of identity changed)."""
+    left = _sharing(conn, sorted(keys))
+    _put_keys(conn, keys)
+    return Changed(sorted(keys), left)
+
+
+def _sharing(conn: Connection, nos: Sequence[int]) -> frozenset[int]:
+    """The records that share a key with these, these included where they have keys."""
+    found: set[int] = set()
+    mine, other = t.person_key.alias("mine"), t.person_key.alias("other")
+    join = mine.join(other, and_(mine.c.kind == other.c.kind, mine.c.value == other.c.value))
+    for some in chunks(nos):
+        query = select(other.c.person).select_from(join).where(mine.c.person.in_(some)).distinct()
+        found.update(conn.scalars(query))
+    return frozenset(found)
 
 
 def _person_row(no: int, filing: Filing, digest: str, at: datetime) -> dict[str, Any]:
@@ -160,13 +192,14 @@ def _put_keys(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -
         conn.execute(insert(t.person_key), rows)
 
 
-def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> list[int]:
-    """Mark records as deleted, merged or converted; the row numbers of those for which that is news.
+def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
+    """Mark records as deleted, merged or converted; for which of them that is news.
 
     A record with a successor stays tied to it by a key, so both remain one person.
     """
     latest = {g.ref: g for g in gone}
     nos = person_nos(conn, latest)
+    left = _sharing(conn, sorted(nos.values()))
     changed = []
     for ref, no in nos.items():
         successor = latest[ref].successor
@@ -186,7 +219,7 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> list[int]:
         _put_keys(conn, {no: keys})
         changed.append(no)
     mark_people(conn, changed)
-    return changed
+    return Changed(changed, left if changed else frozenset())
 
 
 def write_back(conn: Connection, ref: Ref, values: Mapping[str, Value], key: str | None, at: datetime) -> None:
@@ -223,14 +256,7 @@ def neighbourhood(conn: Connection, nos: Iterable[int]) -> list[Filed]:
     frontier = set(nos)
     while frontier:
         seen |= frontier
-        reached: set[int] = set()
-        for some in chunks(sorted(frontier)):
-            mine = t.person_key.alias("mine")
-            other = t.person_key.alias("other")
-            join = mine.join(other, and_(mine.c.kind == other.c.kind, mine.c.value == other.c.value))
-            reached.update(
-                conn.scalars(select(other.c.person).select_from(join).where(mine.c.person.in_(some)).distinct())
-            )
+        reached = set(_sharing(conn, sorted(frontier)))
         # Records of one identity belong together even where the key between them has just gone.
         for some in chunks(sorted(frontier)):
             of = select(t.person.c.identity).where(t.person.c.no.in_(some), t.person.c.identity.is_not(None))
@@ -346,3 +372,9 @@ class Taken:
 
     def __contains__(self, identity: object) -> bool:
         return self._conn.scalar(select(t.identity.c.no).where(t.identity.c.id == identity)) is not None
+
+
+def all_filed(conn: Connection, after: int, size: int) -> list[Filed]:
+    """The next stored records behind row number `after`."""
+    nos = conn.scalars(select(t.person.c.no).where(t.person.c.no > after).order_by(t.person.c.no).limit(size))
+    return sorted(load_filed(conn, t.person.c.no, list(nos)), key=lambda filed: filed.no)

@@ -5,6 +5,7 @@ simple-salesforce builds the requests; `connector.http` sends them.
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,8 @@ Row = Mapping[str, Any]
 
 _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 _CONCURRENT_PAUSE = timedelta(seconds=30)
+_DESCRIPTION_SECONDS = 900.0
+"""How long what an org tells about an object is taken as it was: about a run."""
 _HOST_SUFFIX = ".salesforce.com"
 
 NOT_NOW = frozenset(
@@ -62,7 +65,7 @@ class Org:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._connected_to = ""
-        self._described: dict[str, Description | None] = {}
+        self._described: dict[str, tuple[Description | None, float]] = {}
         self.http.session.auth = BearerAuth(self._tokens)
         self.http.session.hooks["response"].append(self._note_usage)
 
@@ -96,15 +99,19 @@ class Org:
         )
 
     def describe(self, name: str) -> Description | None:
-        """An object as the user sees it, asked for once; None: there is none, or the user may not see it."""
-        if name not in self._described:
-            try:
-                self._described[name] = description(self.read(f"sobjects/{name}/describe"))
-            except AdapterError as error:
-                if error.code != "NOT_FOUND":
-                    raise
-                self._described[name] = None
-        return self._described[name]
+        """An object as the user sees it; None: there is none, or the user may not see it."""
+        known, asked_at = self._described.get(name, (None, -math.inf))
+        now = self.http.clock()
+        if now - asked_at < _DESCRIPTION_SECONDS:
+            return known
+        try:
+            found = description(self.read(f"sobjects/{name}/describe"))
+        except AdapterError as error:
+            if error.code != "NOT_FOUND":
+                raise
+            found = None
+        self._described[name] = (found, now)
+        return found
 
     def forget_descriptions(self) -> None:
         """Somebody changed the org: ask again."""

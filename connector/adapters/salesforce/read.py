@@ -101,7 +101,9 @@ class Reader:
         while True:
             try:
                 shape = self._shape(stream)
+                asked_at = self._org.http.clock()
                 for answer in self._answers(shape, place):
+                    place = replace(place, heard=place.heard or self._began(asked_at))
                     place, page = self._page(shape, place, answer)
                     yield page
                     stuck = False
@@ -196,7 +198,6 @@ class Reader:
     # --- answers ----------------------------------------------------------------------------------------------------
 
     def _page(self, shape: Shape, place: Place, answer: Mapping[str, Any]) -> tuple[Place, Page]:
-        place = replace(place, heard=place.heard or self._org.http.server_time)
         rows: Sequence[Row] = answer["records"]
         if answer["done"]:
             place = self._finished(place)
@@ -216,6 +217,11 @@ class Reader:
             else:
                 records.append(made)
         return place, Page(records, place.dump(), rejects, ignored)
+
+    def _began(self, asked_at: float) -> datetime | None:
+        """When the query began, by Salesforce's clock: an answer is stamped when it ends."""
+        now, http = self._org.http.server_time, self._org.http
+        return now and now - timedelta(seconds=http.clock() - asked_at)
 
     def _finished(self, place: Place) -> Place:
         if place.heard is None:  # a server without a clock: begin where this reading began

@@ -358,6 +358,17 @@ def test_without_an_overlap_it_would_be_missed(ready: Stage) -> None:
     assert late not in {p.ref.id for p in of(Person, drain(adapter, "Contact", cursor))}
 
 
+def test_a_slow_query_is_dated_by_its_beginning(ready: Stage) -> None:
+    """What is committed while Salesforce answers is not in the answer."""
+    adapter = ready.adapter(overlap=timedelta(0))
+    drain(adapter, "Contact")
+    ready.server.chaos.plan("delay", path="/query", seconds=2.5)
+    began = ready.org.clock()
+    since = Place.load(drain(adapter, "Contact")[-1].cursor).since
+    assert since is not None
+    assert since + timedelta(seconds=30) < began + timedelta(seconds=1)
+
+
 def test_many_records_of_one_second_over_small_pages(ready: Stage) -> None:
     ready.org.page_size = 2
     with ready.org.transaction():
@@ -446,6 +457,20 @@ def test_a_field_made_meanwhile_is_found_by_the_same_adapter(ready: Stage) -> No
         drain(adapter, "Contact")
     ready.org.add_field("Contact", name="New__c")
     assert drain(adapter, "Contact")
+
+
+def test_an_object_is_described_anew_after_a_while(ready: Stage) -> None:
+    now = [0.0]
+    adapter = ready.adapter()
+    adapter._org.http.clock = lambda: now[0]
+    ready.org.hide_field("Contact", "HasOptedOutOfEmail")
+    ready.contact(HasOptedOutOfEmail=True)
+    drain(adapter, "Contact")
+    ready.org.schema["Contact"].hidden.clear()
+    (unseen,) = of(Person, drain(adapter, "Contact"))
+    now[0] += 1000
+    (seen,) = of(Person, drain(adapter, "Contact"))
+    assert ("opted_out" in unseen.fields, seen.fields["opted_out"]) == (False, True)
 
 
 def test_a_field_that_vanishes_while_we_read_is_unavailable(ready: Stage) -> None:

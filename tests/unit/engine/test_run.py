@@ -12,6 +12,7 @@ from connector.engine.report import Exit
 from connector.engine.run import run
 from connector.errors import Locked
 from connector.model import DealState, Kind
+from connector.store.people import all_filed
 from tests.machine.world import World
 
 
@@ -293,3 +294,40 @@ def test_a_record_deleted_by_hand_is_not_made_again(world: World) -> None:
     world.run()
 
     assert not world.sfa.people
+
+
+def test_changed_rules_of_identity_decide_about_everybody_anew(world: World) -> None:
+    """info@ is a shared mailbox; sales tells us that desk@ is one too."""
+    for family, given in (("山田", "太郎"), ("佐藤", "花子"), ("山田", "太郎"), (None, None)):
+        world.ma.add_person(email="desk@alpha.co.jp", family_name=family, given_name=given)
+    world.run()
+    assert len(identities(world)) == 3
+
+    (world.folder / "mappings" / "identity.yaml").write_text("shared_mailboxes: [desk]\n", encoding="utf-8")
+    world.restart()
+    world.run()
+    assert len(identities(world)) == 4
+
+    (world.folder / "mappings" / "identity.yaml").unlink()
+    world.restart()
+    world.run()
+    assert len(identities(world)) == 3
+
+
+def identities(world: World) -> set[str | None]:
+    with world.app.reading() as conn:
+        return {filed.identity for filed in all_filed(conn, 0, 1000)}
+
+
+def test_who_leaves_a_crowded_address_frees_the_others(world: World) -> None:
+    """Three names on one address join nobody; when one of them goes, the other two records are one person."""
+    people = [
+        world.ma.add_person(email="a@alpha.co.jp", family_name=family, given_name=given)
+        for family, given in (("山田", "太郎"), ("佐藤", "花子"), ("鈴木", "一郎"), ("山田", "太郎"))
+    ]
+    world.run()
+    assert len(identities(world)) == 4
+
+    world.ma.edit_person(people[2], email="suzuki@alpha.co.jp")
+    world.run()
+    assert len(identities(world)) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -48,7 +49,8 @@ def deal(id_: str = "006", state: DealState = DealState.OPEN, **rest: Any) -> De
 
 def world(**rest: Any) -> World:
     owners = {("sfa", "005"): Owner(Ref("sfa", "User", "005"), "営業")}
-    return World(NOW, TOKYO, ROLES, **({"owners": owners, "read_at": {"sfa": NOW, "ma": NOW}} | rest))
+    made = World(NOW, TOKYO, ROLES, owners, {"sfa": NOW, "ma": NOW})
+    return replace(made, **rest)
 
 
 def decide(
