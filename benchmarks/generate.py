@@ -14,10 +14,12 @@ from sqlalchemy import Engine
 from benchmarks.measure import Size
 from connector.model import Kind
 from connector.rules.columns import KINDS, Int8s, Int32s, Int64s, Texts, Touchpoints, micros
+from connector.rules.identify import IdentityRules
 from connector.rules.score import ScoreRule, ScoreSpec
 from connector.store import tables as t
 from connector.store.codec import dump_values
 from connector.store.database import open_engine, upgrade, writing
+from connector.store.runs import remember
 
 AS_OF = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
 HISTORY = timedelta(days=730)
@@ -144,6 +146,8 @@ def fill(engine: Engine, size: Size) -> None:
             raw.executemany(f"INSERT INTO {table} ({', '.join(names.split())}) VALUES ({places})", rows)
         for index in indexes:
             index.create(conn)
+        # Who is who is decided already: nothing is measured here that would read the keys of people.
+        remember(conn, "identity", IdentityRules().model_dump_json())
     with engine.connect() as conn:
         conn.exec_driver_sql("ANALYZE")
 

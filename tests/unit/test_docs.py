@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +135,20 @@ def test_every_error_is_told() -> None:
         names.add(cls.__name__)
         pending += [sub for sub in cls.__subclasses__() if sub.__module__ == errors.__name__]
     assert {name for name in names if not re.search(rf"\b{name}\b", page)} == set()
+
+
+def test_every_runtime_dependency_has_its_reason() -> None:
+    page = (DOCS / "adr" / "0009-runtime-dependencies.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[^\w.-]", each)[0] for each in project["dependencies"]}
+    assert set(re.findall(r"^\| ([\w.-]+) \| ", page, re.MULTILINE)) - {"package", "---"} == needed
+
+
+def test_every_decision_is_in_the_list() -> None:
+    index = (DOCS / "adr" / "README.md").read_text(encoding="utf-8")
+    for page in (DOCS / "adr").glob("[0-9]*.md"):
+        title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        assert f"- [{title}]({page.name})" in index
 
 
 # --- what is told must be so ------------------------------------------------------------------------------------------

@@ -297,13 +297,13 @@ def test_a_record_deleted_by_hand_is_not_made_again(world: World) -> None:
 
 
 def test_changed_rules_of_identity_decide_about_everybody_anew(world: World) -> None:
-    """info@ is a shared mailbox; sales tells us that desk@ is one too."""
+    """info@ is a shared mailbox; marketing tells us that hayabusa@ is one too."""
     for family, given in (("山田", "太郎"), ("佐藤", "花子"), ("山田", "太郎"), (None, None)):
-        world.ma.add_person(email="desk@alpha.co.jp", family_name=family, given_name=given)
+        world.ma.add_person(email="hayabusa@alpha.co.jp", family_name=family, given_name=given)
     world.run()
     assert len(identities(world)) == 3
 
-    (world.folder / "mappings" / "identity.yaml").write_text("shared_mailboxes: [desk]\n", encoding="utf-8")
+    (world.folder / "mappings" / "identity.yaml").write_text("shared_mailboxes: [hayabusa]\n", encoding="utf-8")
     world.restart()
     world.run()
     assert len(identities(world)) == 4
