@@ -10,6 +10,8 @@ import pytest
 pytest_plugins = ["tests.postgres"]
 
 NO_SKIP = "CONNECTOR_TESTS_NO_SKIP"
+NOT_OFFERED = "this world has no"
+"""How the contract skips what an adapter does not declare: there is nothing to test, here or elsewhere."""
 
 # A time limit per example measures the machine; the limit per test is pytest's.
 hypothesis.settings.register_profile("connector", deadline=None, print_blob=True)
@@ -36,7 +38,9 @@ class SkipWatch:
     def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         if report.skipped and not hasattr(report, "wasxfail"):
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            self.skipped[report.nodeid] = reason.removeprefix("Skipped: ")
+            reason = reason.removeprefix("Skipped: ")
+            if not reason.startswith(NOT_OFFERED):
+                self.skipped[report.nodeid] = reason
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._note(report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -27,5 +27,5 @@ class Console(Protocol):
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table."""
 
-    def working(self, what: Text) -> AbstractContextManager[object]:
-        """Show that something goes on."""
+    def working(self, what: Text) -> AbstractContextManager[Callable[[str], None]]:
+        """Show that something goes on; call what is given with each step."""

@@ -77,6 +77,19 @@ class Eyes:
         """Every task that bears our key and is not done: the alerts."""
         return [row for row in self.org.records("Task") if row.get("MA_Key__c") and not row["IsClosed"]]
 
+    def task_on(self, deal: str) -> dict[str, Any]:
+        """The first alert on a deal, with the names that a rep sees instead of ids; empty when there is none."""
+        row = next((row for row in self.tasks() if row.get("WhatId") == deal), None)
+        if row is None:
+            return {}
+        user, person = self.org.get("User", row["OwnerId"]), self.person(row["WhoId"])
+        names = {
+            "Owner": f"{user['LastName']} {user['FirstName']}",
+            "Who": f"{person['LastName']} {person['FirstName']}",
+            "What": self.org.get("Opportunity", deal)["Name"],
+        }
+        return {**row, **names}
+
     def lists(self) -> dict[str, int]:
         """The lists that the marketer uses, by name."""
         return {name: number for number, name in self.smp.lists().items()}

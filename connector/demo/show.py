@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from connector.demo.console import Console
-from connector.demo.world import World
+from connector.demo.world import START, World
 from connector.engine.why import Why
 from connector.errors import text
 
 if TYPE_CHECKING:
     from connector.demo.story import Told
 
-SHOWN_OF_TASK = ("Subject", "OwnerId", "WhoId", "WhatId", "ActivityDate", "Priority", "Status", "Description")
+SHOWN_OF_TASK = ("Subject", "Owner", "Who", "What", "ActivityDate", "Priority", "Status", "Description")
 
 
 def data(told: Told) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def data(told: Told) -> dict[str, Any]:
         ],
         "faded": [str(difference) for difference in told.account.faded],
         "unexplained": [str(difference) for difference in told.account.unexplained],
-        "task": {name: told.task.get(name) for name in SHOWN_OF_TASK},
+        "task": {name: told.task.get(name) for name in ("Id", "OwnerId", "WhoId", "WhatId", *SHOWN_OF_TASK)},
         "scores": told.scores,
         "lists": told.lists,
         "why": _why_data(told.why) if told.why else None,
@@ -209,11 +209,12 @@ def _why_lines(found: Why) -> Iterator[str]:
         yield f"{person.ref}  {tie}"
     for score in found.scores:
         for hit in score.hits:
-            yield f"{hit.points:+g}  {hit.rule} ×{hit.count}  {hit.last_at:%Y-%m-%d} {hit.label}"
+            day = hit.last_at.astimezone(START.tzinfo).date()
+            yield f"{hit.points:+g}  {hit.rule} ×{hit.count}  {day} {hit.label}"
         yield f"= {score.points:g} {score.band}"
     for sent in found.sent:
         reasons = ", ".join(reason.rule for reason in sent.change.reasons[:4])
-        yield f"{sent.at:%Y-%m-%d %H:%M} {type(sent.change).__name__} {sent.status}: {reasons}"
+        yield f"{sent.at.astimezone(START.tzinfo):%Y-%m-%d %H:%M} {type(sent.change).__name__} {sent.status}: {reasons}"
 
 
 def where(world: World, console: Console) -> None:

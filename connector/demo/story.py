@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -49,7 +50,9 @@ class Told:
 
 def tell(seed: int, console: Console, *, keep: bool) -> int:
     """Play the story, say what was seen, and give the exit code: 0 only if everything holds."""
-    with world(seed) as scene:
+    with ExitStack() as stack:
+        with console.working(text("making a company's year", "会社の1年分のデータを準備")):
+            scene = stack.enter_context(world(seed))
         told = Story(scene, console, Told(seed)).play()
         if console.json:
             console.data(show.data(told))
@@ -112,7 +115,7 @@ class Story:
     def _look_closely(self) -> None:
         """What a rep sees now, and why."""
         cast = self.world.cast
-        self.told.task = next((row for row in self.eyes.tasks() if row.get("WhatId") == cast.stalled.deal), {})
+        self.told.task = self.eyes.task_on(cast.stalled.deal)
         self.told.scores = [
             {"name": who.name, "company": who.company, **self.eyes.score(who.records[-1])}
             for who in (cast.stalled, cast.called, cast.twin)
@@ -129,8 +132,8 @@ class Story:
 
     def _run(self, name: str, moment: Text) -> Report:
         """One run, as cron would start it: from the files, in a connector of its own."""
-        with self.console.working(text("run {n}", "実行 {n}", n=name)), self.world.app() as app:
-            report = run(app)
+        with self.console.working(text("run {n}", "実行 {n}", n=name)) as step, self.world.app() as app:
+            report = run(app, watch=step)
         self.told.runs[name] = report
         self._remember_lists(name, moment)
         return report

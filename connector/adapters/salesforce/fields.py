@@ -5,8 +5,11 @@ Source: the describe resource of the REST API (members of `fields`, and the type
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -181,6 +184,25 @@ def description(raw: Mapping[str, Any]) -> Description:
         bool(raw["updateable"]),
         {field.name.lower(): field for field in fields},
     )
+
+
+_PACKED = ("name", "type", "length", "createable", "updateable", "unique", "external_id")
+
+
+def pack(described: Description) -> str:
+    """A description as a short text; the choices of picklists are left out."""
+    found = (described.field(name) for name in described.names())
+    rows = [[getattr(field, part) for part in _PACKED] for field in found]
+    raw = json.dumps([described.name, described.createable, described.updateable, rows], separators=(",", ":"))
+    return b64encode(zlib.compress(raw.encode())).decode()
+
+
+def unpack(packed: str) -> Description:
+    """Inverse of `pack`."""
+    name, createable, updateable, rows = json.loads(zlib.decompress(b64decode(packed)))
+    parts: list[dict[str, Any]] = [dict(zip(_PACKED, row, strict=True)) for row in rows]
+    fields = [Field(**part, choices=frozenset(), restricted=False) for part in parts]
+    return Description(name, createable, updateable, {field.name.lower(): field for field in fields})
 
 
 def moment(value: str) -> datetime:

@@ -113,6 +113,10 @@ class Org:
         self._described[name] = (found, now)
         return found
 
+    def adopt(self, described: Description) -> None:
+        """Take an object for what it was at an earlier run; whatever was heard since stands."""
+        self._described.setdefault(described.name, (described, self.http.clock()))
+
     def forget_descriptions(self) -> None:
         """Somebody changed the org: ask again."""
         self._described.clear()

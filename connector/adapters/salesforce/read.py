@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from simple_salesforce.format import format_soql
 
-from connector.adapters.salesforce.fields import is_identifier, moment, stamp
+from connector.adapters.salesforce.fields import is_identifier, moment, pack, stamp, unpack
 from connector.adapters.salesforce.org import Org
 from connector.adapters.salesforce.records import WORDS, Row, Shape
 from connector.errors import AdapterError, Refused, Unavailable, text
@@ -33,6 +33,9 @@ ACTIVITIES = frozenset({"Task", "Event"})
 
 _CLOCK_MARGIN = timedelta(seconds=30)
 """Time stamps have whole seconds, and servers of an org differ a little."""
+
+_DESCRIBED_FOR = timedelta(days=1)
+"""How long a run takes an object for what an earlier run found it to be."""
 
 _STAMPS = ("Id", "SystemModstamp", "IsDeleted")
 _ESSENTIAL: Mapping[str, tuple[str, ...]] = {
@@ -65,25 +68,29 @@ class Place:
     """How far a stream was read.
 
     `since`: records of this moment and later are read (None: all there are). `heard`: Salesforce's clock when this
-    reading began. `last`: SystemModstamp and Id of the last record given, while pages are to come.
+    reading began. `last`: SystemModstamp and Id of the last record given, while pages are to come. `seen`: when the
+    object was last described, and as what: a run that begins anew every few minutes need not ask each time.
     """
 
     since: datetime | None = None
     heard: datetime | None = None
     last: tuple[datetime, str] | None = None
+    seen: tuple[datetime, str] | None = None
 
     def dump(self) -> str:
         """As a cursor."""
         last = [stamp(self.last[0]), self.last[1]] if self.last else None
-        return json.dumps([self.since and stamp(self.since), self.heard and stamp(self.heard), last])
+        seen = [stamp(self.seen[0]), self.seen[1]] if self.seen else None
+        return json.dumps([self.since and stamp(self.since), self.heard and stamp(self.heard), last, seen])
 
     @classmethod
     def load(cls, cursor: str | None) -> Place:
         """From a cursor of `dump`."""
         if cursor is None:
             return cls()
-        since, heard, last = json.loads(cursor)
-        return cls(since and moment(since), heard and moment(heard), (moment(last[0]), last[1]) if last else None)
+        since, heard, last, seen = json.loads(cursor)
+        pairs = [(moment(pair[0]), pair[1]) if pair else None for pair in (last, seen)]
+        return cls(since and moment(since), heard and moment(heard), *pairs)
 
 
 class Reader:
@@ -96,11 +103,11 @@ class Reader:
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
         """See `Adapter.pull`."""
-        place = Place.load(cursor)
+        place = self._adopted(Place.load(cursor))
         stuck = False
         while True:
             try:
-                shape = self._shape(stream)
+                place, shape = self._described(place, stream)
                 asked_at = self._org.http.clock()
                 for answer in self._answers(shape, place):
                     place = replace(place, heard=place.heard or self._began(asked_at))
@@ -109,11 +116,35 @@ class Reader:
                     stuck = False
             except AdapterError as error:
                 # Pages of a query are kept for a while only, and of few queries at a time: ask again from here.
-                if error.code != "INVALID_QUERY_LOCATOR" or stuck:
+                # The same for fields that were there when the object was described, on another day maybe.
+                if error.code not in ("INVALID_QUERY_LOCATOR", "INVALID_FIELD", "INVALID_TYPE") or stuck:
                     raise self._explained(error, stream) from None
                 stuck = True
+                if error.code != "INVALID_QUERY_LOCATOR":
+                    self._org.forget_descriptions()
+                    place = replace(place, seen=None)
             else:
                 return
+
+    # --- what the object is -----------------------------------------------------------------------------------------
+
+    def _adopted(self, place: Place) -> Place:
+        if place.seen is None or self._org.http.utcnow() - place.seen[0] > _DESCRIBED_FOR:
+            return replace(place, seen=None)
+        self._org.adopt(unpack(place.seen[1]))
+        return place
+
+    def _described(self, place: Place, stream: str) -> tuple[Place, Shape]:
+        try:
+            shape = self._shape(stream)
+        except Unavailable:
+            if place.seen is None:
+                raise
+            self._org.forget_descriptions()
+            return self._described(replace(place, seen=None), stream)
+        if place.seen is None:
+            place = replace(place, seen=(self._org.http.utcnow(), pack(shape.described)))
+        return place, shape
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -225,8 +256,8 @@ class Reader:
 
     def _finished(self, place: Place) -> Place:
         if place.heard is None:  # a server without a clock: begin where this reading began
-            return Place(place.since)
-        return Place(place.heard - max(self._config.overlap, _CLOCK_MARGIN))
+            return Place(place.since, seen=place.seen)
+        return Place(place.heard - max(self._config.overlap, _CLOCK_MARGIN), seen=place.seen)
 
 
 _UNREADABLE = text("holds a value that cannot be read", "読み取れない値があります")

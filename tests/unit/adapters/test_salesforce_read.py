@@ -482,6 +482,42 @@ def test_a_field_that_vanishes_while_we_read_is_unavailable(ready: Stage) -> Non
     assert caught.value.code == "INVALID_FIELD"
 
 
+def test_a_new_process_does_not_ask_again_what_an_object_is(ready: Stage) -> None:
+    ready.contact()
+    cursor = drain(ready.adapter(), "Contact")[-1].cursor
+    asked = len(ready.requests("/describe"))
+
+    (person,) = of(Person, drain(ready.adapter(), "Contact", cursor))
+
+    assert (len(ready.requests("/describe")), asked) == (1, 1)
+    assert person.fields["family_name"] == "佐藤"
+
+
+def test_what_was_known_of_an_object_is_asked_anew_when_a_query_is_refused(ready: Stage) -> None:
+    """Between two runs the administrator hid a field that is only welcome, and another that a mapping names."""
+    ready.contact(HasOptedOutOfEmail=True)
+    cursor = drain(ready.adapter(), "Contact")[-1].cursor
+    ready.org.hide_field("Contact", "HasOptedOutOfEmail")
+
+    (person,) = of(Person, drain(ready.adapter(), "Contact", cursor))
+
+    assert "opted_out" not in person.fields
+    ready.org.hide_field("Contact", "MA_Score__c")
+    with pytest.raises(Unavailable, match="MA_Score__c"):
+        drain(ready.adapter(), "Contact", cursor)
+
+
+def test_a_field_that_a_mapping_names_anew_is_looked_for(ready: Stage) -> None:
+    ready.contact()
+    cursor = drain(ready.adapter(), "Contact")[-1].cursor
+    ready.org.add_field("Contact", name="New__c")
+    needs = Needs({"Contact": ObjectNeeds(frozenset({"New__c"}))})
+
+    (person,) = of(Person, drain(ready.adapter(needs), "Contact", cursor))
+
+    assert "New__c" in person.native
+
+
 def test_nothing_but_names_reaches_a_query(ready: Stage) -> None:
     needs = Needs({"Contact": ObjectNeeds(frozenset({"Id FROM User --"}))})
     with pytest.raises(Unavailable):
