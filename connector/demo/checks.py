@@ -63,6 +63,12 @@ def after_two_weeks(world: World, eyes: Eyes) -> Iterator[Check]:
     yield Check("lost_deal_nurtured", ok and _nurture_is_right(eyes, world.clock()), returned)
 
 
+def of_parked(parked: Mapping[str, int]) -> Check:
+    """Only addresses that Salesforce does not take, such as those in full width, wait for a person."""
+    only = all(cause.endswith("INVALID_EMAIL_ADDRESS") for cause in parked)
+    return Check("only_bad_rows_parked", only, text("only unusable addresses are parked", "保留は使えないアドレスのみ"))
+
+
 def of_ledgers(runs: Mapping[str, Report]) -> Iterator[Check]:
     """Whatever was read was used, unchanged, parked, ignored or deferred; and all runs went well."""
     balanced = all(counts.balances() for report in runs.values() for counts in report.ledger.values())

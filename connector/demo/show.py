@@ -39,6 +39,7 @@ def data(told: Told) -> dict[str, Any]:
         "scores": told.scores,
         "lists": told.lists,
         "why": _why_data(told.why) if told.why else None,
+        "parked": dict(told.parked),
         "runs": {name: report.as_data() for name, report in told.runs.items()},
         "calls": [
             {"run": name, "system": system, "used": used, "least": report.least_calls.get(system, 0)}
@@ -172,6 +173,8 @@ class Shown:
                 again=again,
             )
             self._console.table(title, ("", "", *columns), rows)
+        for cause, count in sorted(self._told.parked.items()):
+            self._console.out(self._say("parked for a person: {n} × {c}", "保留: {n}件 {c}", n=count, c=cause))
 
     def _calls(self) -> None:
         self._console.table(

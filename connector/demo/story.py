@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from connector.demo.moves import Effect, move_the_world
 from connector.demo.world import World, world
 from connector.engine.report import Report
 from connector.engine.run import run
+from connector.engine.status import status
 from connector.engine.why import Why, why
 from connector.errors import Text, text
 
@@ -40,6 +42,7 @@ class Told:
     task: Mapping[str, Any] = field(default_factory=dict)
     scores: list[Mapping[str, Any]] = field(default_factory=list)
     why: Why | None = None
+    parked: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
     @property
@@ -122,6 +125,8 @@ class Story:
         ]
         with self.world.app() as app:
             self.told.why = why(app, cast.stalled.records[0])
+            self.told.parked = Counter(f"{each.system} {each.kind} {each.code}" for each in status(app).parked)
+        self.told.checks.append(checks.of_parked(self.told.parked))
 
     def _two_weeks_later(self) -> None:
         for days in LATER:

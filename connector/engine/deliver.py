@@ -222,5 +222,5 @@ def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: dateti
     elif isinstance(change, RemoveFromList):
         touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, at=now)
     elif isinstance(change, CreatePerson) and receipt.remote_id:
-        no = people.ensure_people(conn, [Ref(change.system, change.object, receipt.remote_id)], now)
-        people.assign(conn, dict.fromkeys(no.values(), change.identity))
+        ref = Ref(change.system, change.object, receipt.remote_id)
+        people.put_created(conn, ref, change.values, change.identity, now)

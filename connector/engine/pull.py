@@ -57,6 +57,8 @@ def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None
 
 def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bool) -> None:
     adapter = app.adapters[name]
+    if adapter.http is not None:
+        report.expect_calls(name, 1)  # to sign in
     try:
         for stream in adapter.streams:
             _pull_stream(app, adapter, name, stream, lease, report, force=force)

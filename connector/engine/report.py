@@ -84,6 +84,11 @@ class Report:
             return Exit.DEFERRED
         return Exit.DONE
 
+    @property
+    def created(self) -> int:
+        """How many people were made."""
+        return sum(counts.used for (_, stream), counts in self.ledger.items() if stream == "→CreatePerson")
+
     def sent(self) -> int:
         """How many changes reached their system."""
         return sum(counts.used for (_, stream), counts in self.ledger.items() if stream.startswith("→"))

@@ -21,6 +21,9 @@ log = structlog.get_logger("connector.run")
 
 Watch = Callable[[str], None]
 
+ROUNDS = 2
+"""People made in the first round get their timeline in the second."""
+
 
 def run(app: App, *, as_of: datetime | None = None, force: str | None = None, watch: Watch = lambda _: None) -> Report:
     """Pull, plan, look at the brake, deliver.
@@ -35,11 +38,16 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
         with _written_down(app, lease, as_of, force) as report, counting_calls(app, lease, report):
             report.watch = watch
             pull(app, lease, report, force=force is not None)
-            plan_all(app, lease, report)
-            look_at_brake(app, report)
-            if not report.halted or force is not None:
+            for _ in range(ROUNDS):
+                plan_all(app, lease, report)
+                look_at_brake(app, report)
+                if report.halted and force is None:
+                    break
                 report.halted.clear()
+                before = report.created
                 deliver(app, lease, report)
+                if report.created == before:
+                    break
         return report
     finally:
         lease.release()

@@ -241,6 +241,17 @@ def write_back(conn: Connection, ref: Ref, values: Mapping[str, Value], key: str
         )
 
 
+def put_created(conn: Connection, ref: Ref, values: Mapping[str, Value], identity: str, at: datetime) -> None:
+    """Remember a record that was just made under our key; reading it will tell the rest."""
+    (no,) = ensure_people(conn, [ref], at).values()
+    conn.execute(
+        update(t.person)
+        .where(t.person.c.no == no, t.person.c.known.is_(False))
+        .values(native=dump_values(values), external_key=identity, created_at=micros(at), known=True)
+    )
+    assign(conn, {no: identity})
+
+
 def _written(last: Written | None, value: Value, at: datetime) -> Written:
     """The same value again within a day means that somebody changed it back."""
     again = last is not None and last.value == value and at - last.at < timedelta(days=1)

@@ -46,7 +46,7 @@ def test_each_move_has_its_effect_and_only_that(tmp_path: Path) -> None:
     assert [effect["move"] for effect in told["effects"]] == MOVES
     assert set(told) == {
         *("ok", "seed", "seconds", "checks", "effects", "faded", "unexplained"),
-        *("task", "scores", "lists", "why", "runs", "calls"),
+        *("task", "scores", "lists", "why", "parked", "runs", "calls"),
     }
     assert list(told["runs"])[:3] == ["first", "second", "third"]
     assert (told["runs"]["third"]["planned"], told["runs"]["third"]["sent"]) == (0, 0)

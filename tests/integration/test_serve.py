@@ -91,10 +91,13 @@ class Served:
         """The next event of this name."""
         deadline = time.monotonic() + seconds
         while True:
+            alive = self._reader.is_alive()
             try:
-                event = self._queue.get(timeout=max(0, deadline - time.monotonic()))
+                event = self._queue.get(timeout=0.2 if alive else 0)
             except queue.Empty:
-                raise AssertionError(f"no {name}; {self.events} {self.said}") from None
+                assert alive, (name, self.said)
+                assert time.monotonic() < deadline, (name, self.events, self.said)
+                continue
             if event["event"] == name and all(event.get(key) == value for key, value in about.items()):
                 return event
 
