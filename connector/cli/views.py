@@ -92,6 +92,16 @@ def show_report(console: Console, report: Report) -> None:
     show_ledger(console, report)
     for system, error in report.problems:
         console.out(f"{system}: {error.in_(console.language)}")
+    for system, stream, error in report.deferred:
+        console.out(
+            console.say(
+                "deferred: {system} {stream}: {why}",
+                "繰越: {system} {stream}: {why}",
+                system=system,
+                stream=stream,
+                why=error.in_(console.language),
+            )
+        )
     for why in report.halted:
         console.out(console.say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
     if report.halted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine
 
 from connector.config import Setup
+from connector.errors import ConfigError, Problem
 from connector.model import Role
 from connector.ports import Adapter
 from connector.rules.view import World
-from connector.spec import Secret
+from connector.spec import Secret, Spec
 from connector.store import database, load, runs
 from connector.store.lease import Lease, acquire
 
@@ -100,11 +101,32 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
     :raises ConfigError: when a secret is missing
     :raises StoreError: when the store cannot be used
     """
+    names = [only] if only else list(setup.systems)
+    _reveal_all([setup.systems[name][1] for name in names])
     store = database.open_engine(store_url(setup))
     database.upgrade(store)
-    names = [only] if only else list(setup.systems)
     made = {name: setup.systems[name][0](name, setup.systems[name][1], setup.needs(name)) for name in names}
     return App(setup, store, made, clock)
+
+
+def _reveal_all(options: Iterable[Spec]) -> None:
+    """Every secret that is missing, at once."""
+    problems: list[Problem] = []
+    for secret in (secret for block in options for secret in _secrets(block)):
+        try:
+            secret.reveal()
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+
+
+def _secrets(block: Spec) -> Iterator[Secret]:
+    for value in vars(block).values():
+        if isinstance(value, Secret):
+            yield value
+        elif isinstance(value, Spec):
+            yield from _secrets(value)
 
 
 def run_id(started: datetime) -> str:

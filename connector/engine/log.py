@@ -1,7 +1,8 @@
 """Logging: JSON lines on standard error, with nothing personal and no secret in them.
 
 Events are named noun + past verb:
-`run_started run_ended run_failed page_pulled chunk_planned batch_delivered system_unavailable request_sent
+`run_started run_ended run_failed page_pulled stream_deferred chunk_planned batch_delivered system_unavailable
+request_sent
 schedule_started schedule_stopped schedule_failed run_missed
 process_started process_ended process_overran process_stopped server_started store_unavailable readiness_failed`.
 """

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from connector.config import Setup
 from connector.engine.app import App
 from connector.engine.report import Report
-from connector.errors import AdapterError, Halted, text
+from connector.errors import AdapterError, Exhausted, Halted, text
 from connector.model import Company, Deal, DealPerson, Gone, Membership, Owner, Person, Ref, Role, Touchpoint
 from connector.ports import Adapter, Page
 from connector.rules.cleanse import corporate_domain
@@ -60,8 +60,13 @@ def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bo
     if adapter.http is not None:
         report.expect_calls(name, 1)  # to sign in
     try:
-        for stream in adapter.streams:
-            _pull_stream(app, adapter, name, stream, lease, report, force=force)
+        for at, stream in enumerate(adapter.streams):
+            try:
+                _pull_stream(app, adapter, name, stream, lease, report, force=force)
+            except Exhausted as error:
+                report.put_off(name, adapter.streams[at:], error)
+                log.warning("stream_deferred", system=name, stream=stream, code=error.code)
+                break
     except AdapterError as error:
         log.warning("system_unavailable", system=name, error=type(error).__name__, code=error.code)
         report.problem(name, error)

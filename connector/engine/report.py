@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -34,6 +34,8 @@ class Report:
     as_of: datetime
     ledger: dict[tuple[str, str], Counts] = field(default_factory=dict)
     problems: list[tuple[str, ConnectorError]] = field(default_factory=list)
+    deferred: list[tuple[str, str, ConnectorError]] = field(default_factory=list)
+    """(system, stream, why) of streams that a spent budget left unread."""
     halted: list[Text] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     least_calls: dict[str, int] = field(default_factory=dict)
@@ -55,6 +57,11 @@ class Report:
         """A system that could not do its part."""
         with self._lock:
             self.problems.append((system, error))
+
+    def put_off(self, system: str, streams: Sequence[str], error: ConnectorError) -> None:
+        """Streams that are read another time."""
+        with self._lock:
+            self.deferred += [(system, stream, error) for stream in streams]
 
     def halt(self, why: Text) -> None:
         """The brake: nothing will be sent."""
@@ -80,7 +87,7 @@ class Report:
             return Exit.FAILED
         if any(counts.parked for counts in self.ledger.values()):
             return Exit.PARKED
-        if any(counts.deferred for counts in self.ledger.values()):
+        if self.deferred or any(counts.deferred for counts in self.ledger.values()):
             return Exit.DEFERRED
         return Exit.DONE
 
@@ -121,5 +128,6 @@ class Report:
             "calls": self.calls,
             "least_calls": self.least_calls,
             "problems": [{"system": system, "message": str(error)} for system, error in self.problems],
+            "deferred": [{"system": s, "stream": stream, "message": str(error)} for s, stream, error in self.deferred],
             "halted": [str(why) for why in self.halted],
         }

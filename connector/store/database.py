@@ -29,7 +29,7 @@ def wal_is_safe(version: tuple[int, int, int]) -> bool:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for the store at `url`; the file or server is not touched yet, apart from the folder of a file.
+    """An engine for the store at `url`; a file is made if there is none, for its owner alone; a server is not touched.
 
     :raises StoreError: for a URL that is neither `sqlite:///...` nor `postgresql+psycopg://...`
     """
@@ -37,7 +37,9 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                path = Path(parsed.database)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch(0o600)  # it holds people's names and addresses
             engine = create_engine(parsed, connect_args={"timeout": 5.0})
             _prepare_sqlite(engine)
             return engine
@@ -45,6 +47,9 @@ def open_engine(url: str) -> Engine:
             return create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise StoreError(text("store: {why}", "store: {why}", why=str(error).splitlines()[0])) from None
+    except OSError as error:
+        what = text("store: {path}: {why}", "store: {path}: {why}", path=error.filename, why=error.strerror)
+        raise StoreError(what, fix=text("check the path and its rights", "パスと権限を確認してください")) from None
     raise StoreError(
         text("store: this kind of database is not supported", "store: この種類のデータベースには対応していません"),
         fix=text(

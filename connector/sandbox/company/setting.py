@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connector.sandbox.salesforce import SalesforceEmulator
-from connector.sandbox.salesforce.schema import Field
 from connector.sandbox.shanon import ShanonEmulator
 
 LISTS = ("do-not-mass-mail", "nurture-budget", "nurture-timing", "nurture-lost", "メールマガジン")
@@ -56,8 +55,6 @@ def _fields(org: SalesforceEmulator) -> None:
         org.add_field(person, name="MA_Band__c", label="MA ランク", length=20)
         org.add_field(person, name="MA_Score_Why__c", label="MA スコアの根拠")
         org.add_field(person, name="MA_Last_Touch__c", label="MA 最終接点")
-    # Standard, but not among the emulator's own fields.
-    org.schema["Task"].add(Field(name="CallDisposition", type="string", length=255, label="Call Result"))
     org.add_field("Activity", name="MA_Key__c", label="MA キー", length=64, external_id=True, unique=True)
     org.add_field("Opportunity", name="Loss_Reason__c", type="picklist", label="失注理由", picklist=LOST_REASONS)
     org.add_field("Opportunity", name="Product__c", label="製品", length=80)

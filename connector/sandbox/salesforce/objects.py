@@ -283,6 +283,7 @@ def _task() -> SObject:
         _fixed("IsClosed", "boolean", nillable=False, defaulted=True, default=False),
         _fixed("CompletedDateTime", "datetime"),
         _pick("TaskSubtype", ("Task", "Email", "Call"), updateable=False, default="Task", restricted=True),
+        _text("CallDisposition", 255, label="Call Result"),
         _pick("CallType", ("Internal", "Inbound", "Outbound"), restricted=True),
     )  # fmt: skip
 

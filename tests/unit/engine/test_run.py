@@ -331,3 +331,16 @@ def test_who_leaves_a_crowded_address_frees_the_others(world: World) -> None:
     world.ma.edit_person(people[2], email="suzuki@alpha.co.jp")
     world.run()
     assert len(identities(world)) == 3
+
+
+def test_a_plan_after_a_run_is_empty_also_when_people_were_made(world: World) -> None:
+    hot_visitor(world)
+
+    world.run()
+
+    assert world.fresh() == []
+    assert len(world.sfa.timeline) == 3
+
+
+def test_the_store_is_for_its_owner_alone(world: World) -> None:
+    assert (world.folder / "connector.db").stat().st_mode & 0o077 == 0
