@@ -34,6 +34,7 @@ from connector.spec import (
     Items,
     Many,
     Mark,
+    Secret,
     Spec,
     SpecError,
     Word,
@@ -105,7 +106,7 @@ class Config(Spec):
     """Language of the texts that reps and marketers read in their systems."""
     store: str = "sqlite:///data/connector.db"
     """Where the store is: `sqlite:///data/connector.db` or `postgresql+psycopg://...`."""
-    store_url: dict[str, str] = Field(default_factory=dict)
+    store_url: Secret | None = None
     """A reference to the store's URL instead, when it holds a password: `{env: NAME}` or `{file: PATH}`."""
     mappings: str = "mappings"
     """Folder of the mappings, beside this file."""
@@ -246,7 +247,9 @@ class _Reader:
             self.problems.append(mark.problem(what))
             return found
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
-            if path.name.endswith((".test.yaml", ".test.yml")):
+            # A mounted ConfigMap holds everything twice: as links, and in hidden folders behind them.
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            if hidden or path.name.endswith((".test.yaml", ".test.yml")):
                 continue
             topic = topic_of(path, folder)
             if topic is None:

@@ -10,6 +10,7 @@
     * Uncertain      sent, the answer was lost: probe or resend by class of write
     * Refused        this one item isn't acceptable: park it, go on
   * Halted           the brake: too much would change: nothing is sent, the plan is shown
+  * Interrupted      we were asked to end: finish what was begun, leave the rest for the next run
   * StoreError       our own memory cannot be used: locked by another run, newer than this program, damaged
 
 A message says what happened, where, and what to do next, in English and Japanese. It never holds a person's data.
@@ -147,6 +148,10 @@ class Halted(ConnectorError):
     def __init__(self, what: Text, *, fix: Text | None = None, measures: Sequence[Text] = ()) -> None:
         super().__init__(what, fix=fix)
         self.measures = tuple(measures)
+
+
+class Interrupted(ConnectorError):
+    """We were asked to end (SIGTERM); what was begun is finished, what was not is left for the next run."""
 
 
 class StoreError(ConnectorError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -180,6 +181,7 @@ def run(
     console = Console(json=json)
     _choice(if_locked, "--if-locked", ("fail", "skip", "wait"))
     app = _open(config)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
     try:
         with console.working(text("running", "実行中")) as watch:
             report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
 
 from connector.config import Setup
-from connector.errors import ConfigError, Problem
+from connector.errors import ConfigError, Interrupted, Problem, text
 from connector.model import Role
 from connector.ports import Adapter
 from connector.rules.view import World
@@ -35,7 +35,8 @@ class App:
     store: Engine
     adapters: Mapping[str, Adapter]
     clock: Clock = now
-    _closed: bool = field(default=False)
+    stopping: bool = False
+    """Set by a signal; a plain flag, because a lock taken in a signal handler may wait for ever."""
 
     @property
     def roles(self) -> Mapping[str, Role]:
@@ -68,6 +69,14 @@ class App:
             self.setup.config.language,
         )
 
+    def go_on(self) -> None:
+        """Asked between two steps.
+
+        :raises Interrupted: when the program was asked to end
+        """
+        if self.stopping:
+            raise Interrupted(text("ended on request", "要求により終了しました"))
+
     def close(self) -> None:
         """Close connections to systems and store."""
         for adapter in self.adapters.values():
@@ -88,7 +97,7 @@ def store_url(setup: Setup) -> str:
     :raises ConfigError: when a secret is missing
     """
     config = setup.config
-    url = Secret(**config.store_url).reveal() if config.store_url else config.store
+    url = config.store_url.reveal() if config.store_url else config.store
     prefix = "sqlite:///"
     if url.startswith(prefix) and not url.startswith(f"{prefix}/"):
         return f"{prefix}{(setup.folder / url.removeprefix(prefix)).resolve()}"

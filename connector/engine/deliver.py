@@ -61,10 +61,15 @@ class _System:
     def adapter(self) -> Adapter:
         return self.app.adapters[self.name]
 
+    @property
+    def going(self) -> bool:
+        """Whether the next batch may be sent."""
+        return self.stopped is None and not self.app.stopping
+
     def deliver(self) -> None:
         """Everything that is due for this system, window by window."""
         seen: set[str] = set()
-        while self.stopped is None:
+        while self.going:
             wishes = [w for w in self._due() if w.change.key not in seen]
             if not wishes:
                 break
@@ -125,13 +130,13 @@ class _System:
         under_way: set[Future[None]] = set()
         with ThreadPoolExecutor(max_workers=self.adapter.connections) as pool:
             for batch in batches:
-                if self.stopped is not None:
+                if not self.going:
                     break
                 if len(under_way) >= self.adapter.connections:
                     done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                     for one in done:
                         one.result()
-                if self.stopped is None:
+                if self.going:
                     under_way.add(pool.submit(self._send, batch))
             for one in under_way:
                 one.result()
@@ -189,7 +194,7 @@ class _System:
 
     def _count_deferred(self) -> None:
         """What is still due was not sent: deferred, by name of its kind."""
-        if self.stopped is None:
+        if self.going:
             return
         with self.app.reading() as conn:
             for kind, count in outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF).items():

@@ -19,15 +19,28 @@ import structlog
 
 _HIDDEN = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+"  # e-mail addresses
-    r"|(?<!\d)(?:\+81|0)\d{1,4}[-(]?\d{1,4}[-)]?\d{3,4}(?!\d)"  # Japanese telephone numbers
+    r"|(?<!\d)(?:\+81[- ]?|0)\d{1,4}[-( ]?\d{1,4}[-) ]?\d{3,4}(?!\d)"  # Japanese telephone numbers
     r"|(?i:bearer\s+\S+)"
     r"|(?i:(?:access_token|api_sig|token|password|assertion|client_secret|api_key)=[^&\s]+)"
 )
 
 
+_OURS = frozenset({"ts", "level", "logger", "event", "run"})
+"""Parts of a line that we make ourselves, of digits that may look like a telephone number."""
+
+
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Nothing that looks like an address, a telephone number or a token leaves in a log line."""
-    return {name: _HIDDEN.sub("[…]", value) if isinstance(value, str) else value for name, value in event.items()}
+    ours = event.get("logger", "").startswith("connector.")
+    return {name: value if ours and name in _OURS else _hidden(value) for name, value in event.items()}
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HIDDEN.sub("[…]", value)
+    if isinstance(value, dict):
+        return {name: _hidden(inner) for name, inner in value.items()}
+    return [_hidden(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def set_up(level: str) -> None:

@@ -81,6 +81,7 @@ def plan_all(app: App, lease: Lease, report: Report) -> None:
         report.identities += len(planned.nos)
         report.watch(f"plan {report.identities:,}")
         log.info("chunk_planned", identities=len(planned.nos), changes=added)
+        app.go_on()
 
 
 def _not_before(app: App, planned: Planned, now: datetime) -> dict[str, datetime]:

@@ -90,6 +90,7 @@ def _pull_stream(
             runs.add_ledger(conn, report.run, name, stream, counts)
         report.count(name, stream, counts)
         log.info("page_pulled", system=name, stream=stream, read=counts.read, used=counts.used)
+        app.go_on()
     with lease.writing() as conn:
         runs.stream_read(conn, name, stream, app.clock())
     report.expect_calls(name, 1)

@@ -23,6 +23,7 @@ class Exit(IntEnum):
     DEFERRED = 4
     STOPPED = 5
     CONFIG = 78
+    INTERRUPTED = 143
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Report:
     least_calls: dict[str, int] = field(default_factory=dict)
     planned: int = 0
     identities: int = 0
+    interrupted: bool = False
     ended: datetime | None = None
     watch: Callable[[str], None] = lambda _: None
     """Told of every step, for somebody who waits."""
@@ -81,6 +83,8 @@ class Report:
     @property
     def exit(self) -> Exit:
         """The exit code: the worst of what happened."""
+        if self.interrupted:
+            return Exit.INTERRUPTED
         if self.halted:
             return Exit.STOPPED
         if self.problems or not all(counts.balances() for counts in self.ledger.values()):

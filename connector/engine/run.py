@@ -13,6 +13,7 @@ from connector.engine.deliver import deliver
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
 from connector.engine.report import Report
+from connector.errors import Interrupted
 from connector.rules.brake import Load, brake
 from connector.store import load, outbox, runs
 from connector.store.lease import Lease
@@ -37,20 +38,28 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
     try:
         with _written_down(app, lease, as_of, force) as report, counting_calls(app, lease, report):
             report.watch = watch
-            pull(app, lease, report, force=force is not None)
-            for _ in range(ROUNDS):
-                plan_all(app, lease, report)
-                look_at_brake(app, report)
-                if report.halted and force is None:
-                    break
-                report.halted.clear()
-                before = report.created
-                deliver(app, lease, report)
-                if report.created == before:
-                    break
+            try:
+                pull(app, lease, report, force=force is not None)
+                _rounds(app, lease, report, force)
+            except Interrupted:
+                report.interrupted = True
         return report
     finally:
         lease.release()
+
+
+def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:
+    for _ in range(ROUNDS):
+        plan_all(app, lease, report)
+        look_at_brake(app, report)
+        if report.halted and force is None:
+            return
+        report.halted.clear()
+        before = report.created
+        deliver(app, lease, report)
+        app.go_on()
+        if report.created == before:
+            return
 
 
 def look_at_brake(app: App, report: Report) -> None:

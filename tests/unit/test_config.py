@@ -154,6 +154,14 @@ def test_a_file_that_nobody_reads_is_a_warning(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_mounted_configmap_hides_is_not_read_twice(tmp_path: Path) -> None:
+    hidden = tmp_path / "mappings" / "..2026_11_22"
+    hidden.mkdir(parents=True)
+    (hidden / "scores.yaml").write_text(SCORES, encoding="utf-8")
+
+    assert set(setup(tmp_path, scores=SCORES).rules.scores) == {"interest"}
+
+
 def test_messages_are_japanese_too(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         setup(tmp_path, CONFIG + "runn: {}\n")

@@ -25,7 +25,14 @@ from tests import docs
 ROOT = docs.ROOT
 DOCS = ROOT / "docs"
 PAGES = docs.pages()
-TRANSLATED = ("README", "docs/quickstart", "docs/how-to/first-day-with-spreadsheets")
+TRANSLATED = (
+    "README",
+    "docs/quickstart",
+    "docs/how-to/first-day-with-spreadsheets",
+    "docs/how-to/cron",
+    "docs/how-to/container",
+    "docs/how-to/secrets",
+)
 """Pages that exist in both languages."""
 TO_COME = frozenset({"forget", "reconcile"})
 """Commands that pages speak of though they are still to come; the page that does says so."""

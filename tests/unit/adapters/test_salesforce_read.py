@@ -446,6 +446,7 @@ def test_a_field_that_somebody_named_must_be_there(ready: Stage) -> None:
     with pytest.raises(Unavailable, match="MA_Score__c") as caught:
         drain(ready.adapter(), "Contact")
     assert caught.value.code == "INVALID_FIELD"
+    ready.org.hide_field("Task", "CallDisposition")
     with pytest.raises(Unavailable, match="CallDisposition"):
         drain(ready.adapter(call_result="CallDisposition"), "Task")
 

@@ -344,3 +344,16 @@ def test_a_plan_after_a_run_is_empty_also_when_people_were_made(world: World) ->
 
 def test_the_store_is_for_its_owner_alone(world: World) -> None:
     assert (world.folder / "connector.db").stat().st_mode & 0o077 == 0
+
+
+def test_asked_to_end_a_run_finishes_its_step_and_frees_the_lease(world: World) -> None:
+    hot_visitor(world)
+    world.app.stopping = True
+
+    report = world.run()
+
+    assert report.exit is Exit.INTERRUPTED
+    assert not world.sfa.people
+    world.app.stopping = False
+    assert world.run().exit is Exit.DONE
+    assert len(world.sfa.people) == 1
