@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from connector.config import Setup
 from connector.engine.app import App
 from connector.engine.report import Report
+from connector.engine.storable import storable
 from connector.errors import AdapterError, Exhausted, Halted, text
 from connector.model import Company, Deal, DealPerson, Gone, Membership, Owner, Person, Ref, Role, Touchpoint
 from connector.ports import Adapter, Page
@@ -149,7 +150,7 @@ def store_page(conn: Connection, setup: Setup, page: Page, at: datetime) -> Coun
     """Store what a page says and re-decide the identities it touches; what became of its records."""
     by_type: dict[type, list[Any]] = defaultdict(list)
     for record in page.records:
-        by_type[type(record)].append(record)
+        by_type[type(record)].append(storable(record))
     used = 0
     if owners := by_type.pop(Owner, None):
         used += deal_store.put_owners(conn, owners)

@@ -50,9 +50,9 @@ def enqueue(
 ) -> int:
     """Write changes down; how many were not there yet.
 
-    A class A or D change replaces an older wish for the same thing. A class B or C change exists once for ever:
-    the same key again is the same change. A wish whose last attempt has no known result waits until that attempt
-    cannot take effect any more.
+    A class A or D change replaces an older wish for the same thing. A class B or C change exists once for ever: the
+    same key again is the same change, unless it never got through and looks different now. A wish whose last attempt
+    has no known result waits until that attempt cannot take effect any more.
     """
     latest = {change.key: change for change in changes}
     stored: dict[str, Any] = {}
@@ -68,9 +68,7 @@ def enqueue(
         due = not_before.get(key, now)
         if row is None:
             new.append(_row(change, payload, digest, run, now, due))
-        elif change.write_class in (WriteClass.A, WriteClass.D):
-            if row.state in ("pending", "inflight", "parked") and row.payload_hash == digest:
-                continue
+        elif _supersedes(change, digest, row):
             if row.uncertain_until is not None:
                 due = max(due, moment(row.uncertain_until))
             again.append({f"{k}_": v for k, v in _row(change, payload, digest, run, now, due).items()})
@@ -134,12 +132,15 @@ def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
 
 
 def _is_fresh(change: AnyChange, row: Any) -> bool:
-    if row is None:
-        return True
-    if change.write_class not in (WriteClass.A, WriteClass.D):
-        return False
-    waits = row.state in ("pending", "inflight", "parked")
-    return not (waits and row.payload_hash == fingerprint(dump_change(change)))
+    return row is None or _supersedes(change, fingerprint(dump_change(change)), row)
+
+
+def _supersedes(change: AnyChange, digest: str, row: Any) -> bool:
+    """Whether a wish says something that the stored one with the same key does not."""
+    if change.write_class in (WriteClass.A, WriteClass.D):
+        waits = row.state in ("pending", "inflight", "parked")
+        return not (waits and row.payload_hash == digest)
+    return bool(row.state == "dropped" or (row.state == "parked" and row.payload_hash != digest))
 
 
 def pending(
@@ -272,14 +273,16 @@ def still_due(conn: Connection, system: str, until: datetime) -> dict[str, int]:
 
 
 def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -> int:
-    """Drop unsent class A and D wishes of these identities that the newest plan does not contain; how many."""
+    """Drop unsent wishes of these identities that the newest plan does not contain; how many.
+
+    Alerts stay: once decided, they are not planned again.
+    """
     kept = set(keep)
     c = t.outbox.c
     gone: list[str] = []
     for some in chunks(identities):
-        query = select(c.key).where(
-            c.identity.in_(some), c.state.in_(("pending", "parked")), c.write_class.in_(("A", "D"))
-        )
+        revocable = c.write_class.in_(("A", "D")) | (c.kind == "CreatePerson")
+        query = select(c.key).where(c.identity.in_(some), c.state.in_(("pending", "parked")), revocable)
         gone += [key for key in conn.scalars(query) if key not in kept]
     drop(conn, gone, "superseded")
     return len(gone)

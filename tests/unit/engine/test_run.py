@@ -357,3 +357,17 @@ def test_asked_to_end_a_run_finishes_its_step_and_frees_the_lease(world: World) 
     world.app.stopping = False
     assert world.run().exit is Exit.DONE
     assert len(world.sfa.people) == 1
+
+
+def test_odd_people_are_counted_and_stop_nothing(world: World) -> None:
+    hot_visitor(world)
+    world.ma.add_person()  # nothing to know anybody by
+    world.ma.add_person(email="x" * 290 + "@alpha.co.jp", family_name="長" * 10_000)
+    world.ma.add_person(email="\u202etaro@alpha.co.jp\x00", family_name="\ud800")
+    world.ma.add_person(email=" ", family_name="2026-04-01")
+
+    report = world.run()
+
+    assert report.exit is Exit.DONE
+    assert report.ledger["ma", "people"].used == 5
+    assert len(world.sfa.people) == 1

@@ -154,3 +154,31 @@ def test_the_brake_sees_what_alters_and_what_adds(store: Engine) -> None:
     enqueue(store, SCORE, ALERT, replace(SCORE, key="set:y", before={"score": 3}))
     with database.reading(store) as conn:
         assert outbox.loads(conn) == {"sfa": (1, 2)}
+
+
+def test_who_could_not_be_made_is_tried_again_when_something_was_mended(store: Engine) -> None:
+    enqueue(store, CREATED)
+    settle(store, CREATED, Receipt(CREATED.key, "refused", code="INVALID_EMAIL_ADDRESS"))
+
+    assert enqueue(store, CREATED) == 0
+    mended = replace(CREATED, values={"Email": "taro@alpha.co.jp"})
+    assert enqueue(store, mended) == 1
+    assert [wish.change for wish in due(store)] == [mended]
+
+
+def test_who_is_no_longer_to_be_made_is_not_and_may_be_later(store: Engine) -> None:
+    enqueue(store, CREATED)
+    with database.writing(store) as conn:
+        assert outbox.withdraw(conn, ["p1"], set()) == 1
+
+    assert due(store) == []
+    assert enqueue(store, CREATED) == 1
+
+
+def test_who_was_made_is_never_made_again(store: Engine) -> None:
+    enqueue(store, CREATED)
+    settle(store, CREATED, Receipt(CREATED.key, "done", "00Q"))
+
+    assert enqueue(store, replace(CREATED, values={"LastName": "山田"})) == 0
+    with database.writing(store) as conn:
+        assert outbox.withdraw(conn, ["p1"], set()) == 0
