@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from tests.machine.world import World
 
 
 @pytest.fixture
-def world(tmp_path: Path, postgres_url: str) -> World:
-    return World(tmp_path / "w", store=postgres_url)
+def world(tmp_path: Path, postgres_url: str) -> Iterator[World]:
+    made = World(tmp_path / "w", store=postgres_url)
+    yield made
+    made.close()
 
 
 def test_the_loop_on_postgresql(world: World) -> None:
@@ -40,7 +43,6 @@ def test_the_loop_on_postgresql(world: World) -> None:
     world.restart()
     world.run()
     assert world.ma.lists["no-mail"] == set()
-    world.close()
 
 
 def test_two_runs_at_once_are_one_run_on_postgresql(world: World) -> None:
@@ -48,4 +50,3 @@ def test_two_runs_at_once_are_one_run_on_postgresql(world: World) -> None:
     with pytest.raises(Locked):
         world.run()
     lease.release()
-    world.close()

@@ -112,6 +112,8 @@ class World:
 
     def restart(self) -> None:
         """A new process: nothing in memory survives but the systems themselves."""
+        if hasattr(self, "app"):
+            self.app.close()
         self.app = open_app(load(self.folder / "config.yaml"), clock=lambda: self.now)
 
     def run(self) -> Report:
