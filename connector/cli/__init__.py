@@ -67,17 +67,23 @@ def _global(
     ] = False,
 ) -> None:
     """Options of every command."""
-    from connector.engine.log import set_up
-
     if lang:
         os.environ["CONNECTOR_LANG"] = lang
-    set_up(log)
+    os.environ["CONNECTOR_LOG"] = log
+
+
+def _log() -> None:
+    """Begin to log; apart from the start of every command, because lint must start at once."""
+    from connector.engine.log import set_up
+
+    set_up(os.environ["CONNECTOR_LOG"])
 
 
 def _open(config: Path, only: str | None = None) -> Any:
     from connector.config import load
     from connector.engine.app import open_app
 
+    _log()
     return open_app(load(config), only=only)
 
 
@@ -224,6 +230,7 @@ def serve(
     from connector.config import load
     from connector.web.serve import serve as serve_forever
 
+    _log()
     raise typer.Exit(serve_forever(load(config), config, bind))
 
 
@@ -287,6 +294,7 @@ def sandbox(
     """Keep emulated systems up on 127.0.0.1 until SIGTERM. 擬似システムを起動。"""
     from connector.demo.keep import keep_sandbox
 
+    _log()
     raise typer.Exit(keep_sandbox(seed, port_base, chaos, Console(json=json)))
 
 
@@ -299,4 +307,5 @@ def demo(
     """The whole loop on emulated systems, with seeded data. 擬似システムで全体の流れを実演。"""
     from connector.demo.story import tell
 
+    _log()
     raise typer.Exit(tell(seed, Console(json=json), keep=keep))

@@ -13,11 +13,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from connector.adapters.salesforce.check import Checker
 from connector.adapters.salesforce.fields import FieldName
-from connector.adapters.salesforce.org import Org
-from connector.adapters.salesforce.read import STREAMS, Reader
-from connector.adapters.salesforce.write import MOST, TASK, Writer
+from connector.adapters.salesforce.records import MOST, STREAMS, TASK
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import text
 from connector.http import BaseUrl, HttpOptions
@@ -176,6 +173,12 @@ class Salesforce(Adapter):
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:
         if not isinstance(config, Config):
             raise TypeError(config)
+        # The client library is loaded when a system is made: lint needs only the options, and starts at once.
+        from connector.adapters.salesforce.check import Checker  # noqa: PLC0415
+        from connector.adapters.salesforce.org import Org  # noqa: PLC0415
+        from connector.adapters.salesforce.read import Reader  # noqa: PLC0415
+        from connector.adapters.salesforce.write import Writer  # noqa: PLC0415
+
         self._streams = tuple(each for each in STREAMS if config.leads or each != "Lead")
         self._org = Org(name, config)
         self.http = self._org.http

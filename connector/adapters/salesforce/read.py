@@ -26,9 +26,6 @@ from connector.ports import Needs, ObjectNeeds, Page, Reject
 if TYPE_CHECKING:
     from connector.adapters.salesforce import Config
 
-STREAMS = ("User", "Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event")
-"""Objects in the order in which what they point to has been read before."""
-
 ACTIVITIES = frozenset({"Task", "Event"})
 
 _CLOCK_MARGIN = timedelta(seconds=30)

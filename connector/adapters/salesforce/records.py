@@ -27,6 +27,12 @@ from connector.model import (
 )
 from connector.ports import ObjectNeeds
 
+STREAMS = ("User", "Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event")
+"""Objects in the order in which what they point to has been read before."""
+TASK = "Task"
+MOST = 200
+"""Rows in one call (Collections)."""
+
 Row = Mapping[str, Any]
 
 CONTACT: Mapping[str, str] = {

@@ -16,7 +16,7 @@ from simple_salesforce.format import format_soql
 
 from connector.adapters.salesforce.fields import Description, Field, Json, WrongType, is_id, midnight
 from connector.adapters.salesforce.org import Org
-from connector.adapters.salesforce.records import PREFIXES
+from connector.adapters.salesforce.records import MOST, PREFIXES, TASK
 from connector.adapters.salesforce.refusals import refused, verdict
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError, Refused, Uncertain, text
@@ -26,10 +26,7 @@ from connector.ports import Receipt
 if TYPE_CHECKING:
     from connector.adapters.salesforce import Config
 
-MOST = 200
-"""Rows in one call (Collections)."""
 
-TASK = "Task"
 _COLLECTIONS = "composite/sobjects"
 _OF_ONE_ROW = frozenset({"JSON_PARSER_ERROR", "INVALID_FIELD", "MALFORMED_ID", "INVALID_ID_FIELD"})
 """Codes by which one row can fail the whole call."""
