@@ -22,6 +22,9 @@ from connector.model import Kind
 Row: TypeAlias = tuple[int, str, int, str, str, str, str]
 """Index of the identity in its chunk, kind, time in microseconds, label, url, campaign, result."""
 
+Span: TypeAlias = tuple[int, int]
+"""A range of rows: the first one, and the one behind the last."""
+
 Int8s: TypeAlias = npt.NDArray[np.int8]
 Int32s: TypeAlias = npt.NDArray[np.int32]
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -111,8 +114,26 @@ class Touchpoints:
     def of(self, index: int, after: datetime | None = None) -> tuple[Touch, ...]:
         """The touchpoints of one identity, newest first; only those later than `after`, if that is given."""
         start, end = np.searchsorted(self.identity, (index, index + 1)).tolist()
-        if after is not None:
-            start += int(np.searchsorted(self.happened_at[start:end], micros(after), side="right"))
+        return self.rows(self.between((start, end), after, None))
+
+    def starts(self, count: int) -> list[int]:
+        """Where the rows of each of `count` identities begin; at the end, where those of the last one end."""
+        found: list[int] = np.searchsorted(self.identity, np.arange(count + 1)).tolist()
+        return found
+
+    def between(self, span: Span, after: datetime | None, until: datetime | None) -> Span:
+        """The part of one identity's rows that is later than `after` and not later than `until`."""
+        start, end = span
+        times = self.happened_at[start:end]
+        first = start if after is None else start + int(times.searchsorted(micros(after), side="right"))
+        last = end if until is None else start + int(times.searchsorted(micros(until), side="right"))
+        return first, max(first, last)
+
+    def rows(self, span: Span) -> tuple[Touch, ...]:
+        """Rows of one identity, newest first."""
+        start, end = span
+        if start == end:
+            return ()
         rows = slice(start, end)
         kinds = map(KINDS.__getitem__, self.kind[rows].tolist())
         times = map(moment, self.happened_at[rows].tolist())

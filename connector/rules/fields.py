@@ -19,6 +19,9 @@ from connector.rules.view import View
 from connector.rules.when import When
 from connector.spec import Duration, Many, Spec
 
+WHY_LENGTH = 255
+"""Characters of a score's text where no field sets another limit."""
+
 Wins = Literal["ma", "sfa", "ma_unless_blank", "sfa_unless_blank", "newest", "once", "strictest"]
 
 
@@ -237,12 +240,18 @@ def computed(view: View, word: str, max_length: int | None, scores: Mapping[str,
             return int(score.points) if score.points == int(score.points) else score.points
         if part == ["band"]:
             return score.band
-        return why(score, scores[name], max_length or 255, view.world.tz, view.world.language)
+        if max_length in (None, WHY_LENGTH):
+            return score.why
+        return why(score, scores[name], max_length, view.world.tz, view.world.language)
+    return _of_touchpoints(view, word)
+
+
+def _of_touchpoints(view: View, word: str) -> Value:
+    last = view.last
     if word == "touchpoints.count":
-        return len(view.touches)
-    if not view.touches:
+        return view.touches
+    if last is None:
         return None
-    last = view.touches[0]
     if word == "touchpoints.last_at":
         return instant(last.happened_at)
     at = last.happened_at.astimezone(view.world.tz)

@@ -10,16 +10,13 @@ from connector.changes import AnyChange, Lane, Outcome, Plan, SetFields, Withhel
 from connector.model import Role, Score, Subject
 from connector.rules.alert import AlertRule, alerts
 from connector.rules.columns import Touchpoints
-from connector.rules.fields import FlipFlop, PeopleMapping, candidates, fields
+from connector.rules.fields import WHY_LENGTH, FlipFlop, PeopleMapping, candidates, fields
 from connector.rules.nurture import NurtureRule, nurture
 from connector.rules.protect import ProtectRule, protect
 from connector.rules.score import ScoreSpec, score, why
 from connector.rules.steps import BandUntold, LookAgain, Step
 from connector.rules.timeline import timeline
 from connector.rules.view import View, World
-
-WHY_LENGTH = 255
-"""Characters of a score's text where no field sets another limit."""
 
 RETRY_STALE = timedelta(hours=1)
 """Identities with something withheld are looked at again after this time at the latest."""
@@ -80,12 +77,13 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     Pure: the same facts and rules give the same plan; `facts.world.as_of` is the only clock.
     """
     scores = score(facts.touchpoints, len(facts.subjects), rules.scores, facts.world.as_of)
+    starts = facts.touchpoints.starts(len(facts.subjects))
     changes: list[AnyChange] = []
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
     for index, subject in enumerate(facts.subjects):
         told = {name: _with_why(found, facts.world, rules) for name, found in scores[index].items()}
-        view = View(facts.world, subject, told, facts.touchpoints, index)
+        view = View(facts.world, subject, told, facts.touchpoints, (starts[index], starts[index + 1]))
         said = [said for step in STEPS for said in step(view, rules)]
         held = [s for s in said if isinstance(s, Withheld)]
         changes += _one_wish_per_record([s for s in said if not isinstance(s, Withheld | LookAgain | BandUntold)])

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from connector.model import Deal, DealState, Owner, Person, Role, Score, Subject, Value
-from connector.rules.columns import Touch, Touchpoints
+from connector.rules.columns import Span, Touch, Touchpoints
 from connector.rules.translate import blank, truth
 from connector.rules.when import Standing, When
 
@@ -41,16 +41,27 @@ class View:
     subject: Subject
     scores: Mapping[str, Score]
     touchpoints: Touchpoints
-    index: int
+    span: Span
+    """The rows of this person."""
 
     def say(self, en: str, ja: str) -> str:
         """A text for people, in the configured language."""
         return ja if self.world.language == "ja" else en
 
     @cached_property
-    def touches(self) -> tuple[Touch, ...]:
-        """Touchpoints up to now, newest first."""
-        return tuple(touch for touch in self.touchpoints.of(self.index) if touch.happened_at <= self.world.as_of)
+    def _past(self) -> Span:
+        return self.touchpoints.between(self.span, None, self.world.as_of)
+
+    @property
+    def touches(self) -> int:
+        """How many touchpoints there were up to now."""
+        return self._past[1] - self._past[0]
+
+    @cached_property
+    def last(self) -> Touch | None:
+        """The last touchpoint up to now."""
+        start, end = self._past
+        return next(iter(self.touchpoints.rows((max(start, end - 1), end))), None)
 
     @cached_property
     def ma_people(self) -> tuple[Person, ...]:
@@ -110,7 +121,8 @@ class View:
         """The touchpoints for which the condition on touchpoints holds, newest first."""
         if when.touchpoint is None:
             return ()
-        return tuple(touch for touch in self.touches if when.touchpoint.holds(touch, self.world.as_of))
+        recent = self.touchpoints.between(self._past, self.world.as_of - when.touchpoint.within, None)
+        return tuple(touch for touch in self.touchpoints.rows(recent) if when.touchpoint.holds(touch, self.world.as_of))
 
     def holds(self, when: When, reach: Reach = "person") -> bool:
         """Whether the whole condition holds."""
