@@ -168,6 +168,8 @@ class _System:
         now = self.app.clock()
         attempts = self.app.setup.config.run.attempts
         states = outbox.settle(conn, wishes, receipts, self.report.run, now, now + BACK_OFF, attempts)
+        done = [wishes[receipt.key].change for receipt in receipts if receipt.status == "done"]
+        people.write_back(conn, [_write_back(change) for change in done if isinstance(change, SetFields)], now)
         for receipt in receipts:
             change = wishes[receipt.key].change
             if receipt.status == "done":
@@ -218,14 +220,17 @@ def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish
 
 def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:
     """What was written is what we last saw there: reading it back will be no news."""
-    if isinstance(change, SetFields):
-        own = next((reason.field for reason in change.reasons if reason.rule == "identity"), None)
-        values = {name: value for name, value in change.values.items() if name != own}
-        people.write_back(conn, change.ref, values, str(change.values[own]) if own else None, now)
-    elif isinstance(change, AddToList):
+    if isinstance(change, AddToList):
         touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, at=now)
     elif isinstance(change, RemoveFromList):
         touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, at=now)
     elif isinstance(change, CreatePerson) and receipt.remote_id:
         ref = Ref(change.system, change.object, receipt.remote_id)
         people.put_created(conn, ref, change.values, change.identity, now)
+
+
+def _write_back(change: SetFields) -> people.WriteBack:
+    """As `_remember`, for fields: our own key apart from the values."""
+    own = next((reason.field for reason in change.reasons if reason.rule == "identity"), None)
+    values = {name: value for name, value in change.values.items() if name != own}
+    return people.WriteBack(change.ref, values, str(change.values[own]) if own else None)

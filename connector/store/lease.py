@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ class Lease:
     token: int
     ttl: timedelta
     _deadline: float = field(default=0.0)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    """Threads of this process take turns here: SQLite's own waiting is not fair, and may starve one of them."""
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -47,7 +50,7 @@ class Lease:
 
         :raises Fenced: another run holds the lease now
         """
-        with writing(self.engine) as conn:
+        with self._one_at_a_time, writing(self.engine) as conn:
             held = conn.execute(
                 update(t.lease)
                 .where(t.lease.c.name == self.name, t.lease.c.token == self.token, t.lease.c.holder != "")

@@ -221,6 +221,7 @@ def _touchpoints(conn: Connection, index: dict[int, int], oldest: datetime) -> S
             select(t.person.c.identity, c.kind, c.happened_at, c.label, c.url, c.campaign, c.result)
             .select_from(t.person.join(t.touchpoint, c.person == t.person.c.no))
             .where(t.person.c.identity.in_(some), c.happened_at > micros(oldest), c.gone.is_(False))
+            .order_by(t.person.c.identity, c.happened_at, c.no)
         )
         rows += [(index[row[0]], *row[1:]) for row in conn.execute(query)]
     rows.sort(key=lambda row: row[0])

@@ -222,23 +222,42 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
     return Changed(changed, left if changed else frozenset())
 
 
-def write_back(conn: Connection, ref: Ref, values: Mapping[str, Value], key: str | None, at: datetime) -> None:
-    """Remember what was just written to a record, and the `key` of ours, so that reading it back is no news."""
-    for filed in load_filed(conn, t.person.c.no, list(person_nos(conn, [ref]).values())):
-        native = {**filed.person.native, **values}
-        person = replace(filed.person, native=native, key=key or filed.person.key)
-        written = {name: _written(filed.written.get(name), value, at) for name, value in values.items()}
+@dataclass(frozen=True, slots=True)
+class WriteBack:
+    """What was just written to a record: values by native name, and our key where it was among them."""
+
+    ref: Ref
+    values: Mapping[str, Value]
+    key: str | None = None
+
+
+def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime) -> None:
+    """Remember what was just written, so that reading it back is no news."""
+    of = {write.ref: write for write in writes}
+    rows = []
+    for filed in load_filed(conn, t.person.c.no, sorted(person_nos(conn, of).values())):
+        write = of[filed.person.ref]
+        native = {**filed.person.native, **write.values}
+        person = replace(filed.person, native=native, key=write.key or filed.person.key)
+        written = {name: _written(filed.written.get(name), value, at) for name, value in write.values.items()}
         stored = {name: [pack(w.value), micros(w.at), w.times] for name, w in {**filed.written, **written}.items()}
-        conn.execute(
-            update(t.person)
-            .where(t.person.c.no == filed.no)
-            .values(
-                native=dump_values(person.native),
-                external_key=person.key,
-                hash=person_hash(person),
-                written=orjson.dumps(stored).decode(),
-            )
+        rows.append(
+            {
+                "no_": filed.no,
+                "native_": dump_values(person.native),
+                "key_": person.key,
+                "hash_": person_hash(person),
+                "written_": orjson.dumps(stored).decode(),
+            }
         )
+    if rows:
+        values: dict[str, Any] = {
+            "native": bindparam("native_"),
+            "external_key": bindparam("key_"),
+            "hash": bindparam("hash_"),
+            "written": bindparam("written_"),
+        }
+        conn.execute(update(t.person).where(t.person.c.no == bindparam("no_")).values(**values), rows)
 
 
 def put_created(conn: Connection, ref: Ref, values: Mapping[str, Value], identity: str, at: datetime) -> None:
