@@ -72,7 +72,7 @@ class RunOptions(Spec):
 
     every: Duration = timedelta(minutes=15)
     """How often `connector serve` runs."""
-    lanes: Many[Word[Lane]] = tuple(Lane)
+    lanes: Annotated[Many[Word[Lane]], Field(min_length=1)] = tuple(Lane)
     """The order in which calls are spent when a budget is short."""
     quiet: Quiet = Quiet()
     """When and how often reps are alerted."""
@@ -190,7 +190,11 @@ class _Reader:
             config.run.guards.flip_flop if config else FlipFlop(),
         )
         deals = tuple(self._each(found["deals"], DealMapping))
-        identity = next(iter(self._each(found["identity"], IdentityRules, whole=True)), IdentityRules())
+        identities = list(self._each(found["identity"], IdentityRules, whole=True))
+        identity = identities[0] if identities else IdentityRules()
+        for _, mark in found["identity"][1:]:
+            what = text("a second file on identity", "名寄せの設定ファイルが2つあります")
+            self.problems.append(mark.problem(what, text("put both into one", "1つにまとめてください")))
         if isinstance(named, Block) and len(systems) == len(named):  # or every mention of the others would look wrong
             checks = Checks(systems, roles, self.problems)
             rules = checks.resolve(rules)

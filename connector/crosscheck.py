@@ -80,7 +80,11 @@ class Checks:
         self._one_writer(rules)
         self._ids(rules)
         self._lists(rules)
-        whens = [r.when for r in rules.alerts] + [r.when for r in rules.protect] + [r.when for r in rules.nurture]
+        whens = (
+            [r.when for r in rules.alerts]
+            + [r.when for r in rules.protect]
+            + [when for rule in rules.nurture for when in rule.conditions()]
+        )
         for when in whens:
             self._scores_of(when, rules)
         for spec in rules.scores.values():
@@ -171,17 +175,22 @@ class Checks:
                 for name in [rule.only] if rule.only else mapping.object:
                     self._writer(writers, (f"{mapping.system}/{name}", rule.to), rule.mark_of("to"))
         for nurture in rules.nurture:
+            person = next((m.object[0] for m in rules.people if m.system == nurture.system), "*")
             for to in nurture.carry.values():
-                writers.setdefault((f"{nurture.system}/{to}", ""), nurture.mark_of("carry"))
+                if (first := writers.get((f"{nurture.system}/{person}", to))) is not None:
+                    self._two_writers(nurture.mark_of("carry"), to, first)
 
     def _writer(self, writers: dict[tuple[str, str], Mark], field: tuple[str, str], mark: Mark) -> None:
         first = writers.setdefault(field, mark)
         if first is not mark:
-            self._say(
-                mark,
-                text("{field} is written by two rules", "{field} に2つのルールが書き込みます", field=field[1]),
-                text("the other one: {file}:{line}", "もう一方: {file}:{line}", file=first.file, line=first.line),
-            )
+            self._two_writers(mark, field[1], first)
+
+    def _two_writers(self, mark: Mark, field: str, first: Mark) -> None:
+        self._say(
+            mark,
+            text("{field} is written by two rules", "{field} に2つのルールが書き込みます", field=field),
+            text("the other one: {file}:{line}", "もう一方: {file}:{line}", file=first.file, line=first.line),
+        )
 
     def _ids(self, rules: Rules) -> None:
         for group in (rules.alerts, rules.protect, rules.nurture):

@@ -65,8 +65,9 @@ class App:
             self.roles,
             load.owners(conn),
             read_at,
-            not runs.has_delivered(conn),
-            self.setup.config.language,
+            baseline=not runs.has_delivered(conn),
+            language=self.setup.config.language,
+            consents=self.setup.rules.consents(),
         )
 
     def go_on(self) -> None:

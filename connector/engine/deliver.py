@@ -21,7 +21,8 @@ from connector.engine.report import Report
 from connector.errors import AdapterError, ConnectorError, Exhausted, Throttled, Uncertain
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
-from connector.rules.alert import pace
+from connector.rules.alert import pace, release_time
+from connector.rules.view import says_no
 from connector.store import load, outbox, people, runs, touchpoints
 from connector.store.lease import Lease
 from connector.store.outbox import Wish
@@ -98,7 +99,7 @@ class _System:
                 if (
                     isinstance(change, AddToList)
                     and change.lane is Lane.NURTURE
-                    and load.opted_out(conn, change.identity)
+                    and self._opted_out(conn, change.identity)
                 ):
                     outbox.drop(conn, [change.key], "opted_out")
                     self._tally(change, Counts(read=1, ignored=1))
@@ -106,15 +107,27 @@ class _System:
                     kept.append(wish)
             return self._paced(conn, kept)
 
+    def _opted_out(self, conn: Connection, identity: str) -> bool:
+        consents = self.app.setup.rules.consents()
+        return any(says_no(filed.person, consents) for filed in load.records_of(conn, identity))
+
     def _paced(self, conn: Connection, wishes: list[Wish]) -> list[Wish]:
         quiet = self.app.setup.config.run.quiet
         waiting = [w.change for w in wishes if isinstance(w.change, RaiseAlert)]
+        tz, now = self.app.setup.config.timezone, self.app.clock()
+        if waiting and (until := release_time(now, quiet.alerts, tz)) > now:
+            outbox.put_off(conn, [alert.key for alert in waiting], until)
+            return [w for w in wishes if not isinstance(w.change, RaiseAlert)]
         if not waiting or quiet.per_owner_per_day is None:
             return wishes
-        tz, now = self.app.setup.config.timezone, self.app.clock()
         midnight = now.astimezone(tz).replace(hour=0, minute=0, second=0, microsecond=0)
         sent = outbox.sent_alerts(conn, self.name, midnight)
         ja = self.app.setup.config.language == "ja"
+        # One over the limit: today's digest has gone; what comes now waits for tomorrow.
+        late = {a.key for a in waiting if sent.get(a.owner_id, 0) > quiet.per_owner_per_day}
+        outbox.put_off(conn, sorted(late), midnight + timedelta(days=1))
+        wishes = [w for w in wishes if w.change.key not in late]
+        waiting = [a for a in waiting if a.key not in late]
         paced = pace(waiting, sent, quiet.per_owner_per_day, now, tz, ja=ja)
         outbox.enqueue(conn, paced.digests, self.report.run, now, {})
         for digest, keys in paced.digested.items():
@@ -209,13 +222,17 @@ class _System:
 def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish]]:
     """Wishes of one group together, as many as the adapter takes, in the order in which they come up."""
     open_: dict[Hashable, list[Wish]] = {}
+    batches: list[list[Wish]] = []
     for wish in wishes:
         group = adapter.group(wish.change)
-        batch = open_.setdefault(group, [])
+        batch = open_.get(group)
+        if batch is None:
+            batch = open_[group] = []
+            batches.append(batch)  # its turn comes with its first wish
         batch.append(wish)
         if len(batch) == adapter.batch:
-            yield open_.pop(group)
-    yield from open_.values()
+            del open_[group]
+    yield from batches
 
 
 def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:

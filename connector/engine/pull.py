@@ -54,6 +54,27 @@ def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None
             under_way = [pool.submit(_pull_system, app, name, lease, report, force=force) for name in names]
             for one in under_way:
                 one.result()
+    place_by_domain(app, lease)
+
+
+def place_by_domain(app: App, lease: Lease) -> None:
+    """People without a company go to the one that was learnt, since they were read, to own their mail domain."""
+    with app.reading() as conn:
+        size = str(deal_store.count_domains(conn))
+        if runs.remembered(conn, "domains") == size:
+            return
+    last = 0
+    while True:
+        with lease.writing() as conn:
+            filed = people_store.without_company(conn, last, REKEY)
+            if not filed:
+                runs.remember(conn, "domains", size)
+                return
+            keys = {one.no: keys_of(one.person, app.setup.identity) for one in filed}
+            known = deal_store.companies_at(conn, {k.domain for k in keys.values() if k.domain})
+            found = {no: company for no, own in keys.items() if (company := assign_company(own, known))}
+            people_store.set_companies(conn, found)
+            last = filed[-1].no
 
 
 def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bool) -> None:

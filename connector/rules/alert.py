@@ -91,10 +91,16 @@ def _alert(view: View, rule: AlertRule, deal: Deal | None) -> Step:
         return
     system, owner_id = owner
     touches = view.matching_touches(rule.when)
+    if last is not None and touches:
+        touches = tuple(touch for touch in touches if touch.happened_at > last)
+        if not touches:
+            return  # all of it was said
     start = touches[-1].happened_at if touches else view.world.as_of
     bucket = (start.astimezone(view.world.tz).date() - date(1970, 1, 1)).days // max(1, rule.repeat.every.days)
+    # The next telling is known by the one before it, whoever of a deal stirs: a bucket may hold both.
+    which = bucket if last is None else int(last.timestamp())
     yield RaiseAlert(
-        key=key_of("alert", system, rule.id, subject, bucket),
+        key=key_of("alert", system, rule.id, subject, which),
         system=system,
         identity=view.subject.identity.id,
         lane=Lane.ALERTS,

@@ -108,8 +108,15 @@ def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, S
             for other in own[1:]:
                 said = view.say(f"{other.ref} is a duplicate of {own[0].ref}", f"{other.ref} は {own[0].ref} と重複")
                 yield Withheld(view.subject.identity.id, "duplicate", said)
+                yield from _update(view, _consent_only(mapping), other, scores, guard)
         else:
             yield from _create(view, mapping, scores)
+
+
+def _consent_only(mapping: PeopleMapping) -> PeopleMapping:
+    """What is kept up in a duplicate too: a "no" holds wherever somebody may look."""
+    consent = {word: rule for word, rule in mapping.fields.items() if rule.wins == "strictest"}
+    return mapping.model_copy(update={"fields": consent, "key": None})
 
 
 def candidates(view: View, mapping: PeopleMapping) -> list[Person]:

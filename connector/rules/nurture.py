@@ -80,6 +80,10 @@ class NurtureRule(Spec):
             )
         return self
 
+    def conditions(self) -> tuple[When, ...]:
+        """Everything that is asked."""
+        return (self.when, *(u for u in self.unless if isinstance(u, When)), *filter(None, [self.leave_when]))
+
     def names(self) -> tuple[str, ...]:
         """Every list this rule may use."""
         if isinstance(self.list, str):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from connector.changes import AnyChange, Lane, Outcome, Plan, SetFields, Withheld
 from connector.model import Role, Score, Subject
 from connector.rules.alert import AlertRule, alerts
-from connector.rules.columns import Touchpoints
+from connector.rules.columns import Touchpoints, moment
 from connector.rules.fields import WHY_LENGTH, FlipFlop, PeopleMapping, candidates, fields
 from connector.rules.nurture import NurtureRule, nurture
 from connector.rules.protect import ProtectRule, protect
@@ -33,10 +33,24 @@ class Rules:
     nurture: Sequence[NurtureRule] = ()
     flip_flop: FlipFlop = field(default_factory=FlipFlop)
 
+    def consents(self) -> dict[str, frozenset[str]]:
+        """The fields of each system that hold a "no" to mail, as the mappings name them."""
+        found: dict[str, frozenset[str]] = {}
+        for mapping in self.people:
+            rule = mapping.fields.get("opted_out")
+            if rule is not None and rule.wins == "strictest":
+                found[mapping.system] = found.get(mapping.system, frozenset()) | {rule.to}
+        return found
+
     def oldest(self, as_of: datetime) -> datetime:
         """The time before which no touchpoint can matter any more."""
         windows = [rule.within for spec in self.scores.values() for rule in spec.rules]
-        whens = [r.when for r in self.alerts] + [r.when for r in self.protect] + [r.when for r in self.nurture]
+        whens = (
+            [r.when for r in self.alerts]
+            + [r.when for r in self.protect]
+            + [when for rule in self.nurture for when in rule.conditions()]
+        )
+        whens += [mapping.create.when for mapping in self.people if mapping.create]
         windows += [when.touchpoint.within for when in whens if when.touchpoint]
         return as_of - max([*windows, timedelta(days=365)])
 
@@ -52,6 +66,9 @@ class Facts:
 
 def _scores_step(view: View, _rules: Rules) -> Step:
     yield from (LookAgain(s.next_change_at) for s in view.scores.values() if s.next_change_at is not None)
+    ahead, end = view.touchpoints.between(view.span, view.world.as_of, None)
+    if ahead < end:  # it happened while we read, or by a clock that is fast
+        yield LookAgain(moment(int(view.touchpoints.happened_at[ahead])))
 
 
 def _timeline_step(view: View, rules: Rules) -> Step:

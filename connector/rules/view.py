@@ -30,6 +30,8 @@ class World:
     owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
     read_at: Mapping[str, datetime | None] = field(default_factory=dict)
     baseline: bool = False
+    consents: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Fields of each system, beside the usual one, in which a "no" to mail may stand."""
     language: Literal["ja", "en"] = "ja"
 
 
@@ -80,7 +82,7 @@ class View:
     @cached_property
     def opted_out(self) -> bool:
         """A "no" to mail stands in any system; it holds everywhere."""
-        return any(truth(person.fields.get("opted_out")) for person in self.subject.identity.persons)
+        return any(says_no(person, self.world.consents) for person in self.subject.identity.persons)
 
     def standings(self, reach: Reach) -> frozenset[Standing]:
         """What this person (or the company) is to sales."""
@@ -144,6 +146,14 @@ class View:
             if when.deal is not None:
                 for deal in self.deals(reach):
                     yield from when.deal.turns(deal, self.world.as_of)
+            if when.touchpoint is not None:
+                yield from (t.happened_at + when.touchpoint.within for t in self.matching_touches(when)[:1])
+
+
+def says_no(person: Person, consents: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a "no" to mail stands in a record, in the usual field or in one that a mapping names."""
+    named = (person.native.get(field) for field in consents.get(person.ref.system, ()))
+    return any(truth(value) for value in (person.fields.get("opted_out"), *named))
 
 
 def _reverse(at: datetime | None) -> float:

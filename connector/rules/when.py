@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,6 +13,9 @@ from connector.model import Deal, DealState, Kind, Score
 from connector.rules.columns import Touch
 from connector.rules.pattern import name_test, url_test
 from connector.spec import Block, Compare, Duration, Many, Spec, SpecError, Word
+
+FAR = timedelta(days=36_500)
+"""Nobody waits longer."""
 
 
 class DealIs(Spec):
@@ -51,7 +54,9 @@ class DealIs(Spec):
         """Times after `as_of` at which the answer for `deal` may change."""
         for test, since in self._ages(deal):
             if since is not None:
-                yield from (since + age for age in test.turns_at() if since + age > as_of)
+                # Compared as spans: a placeholder such as 9999-12-31 has no day after it.
+                spans = (since - as_of + age for age in test.turns_at())
+                yield from (as_of + span for span in spans if timedelta(0) < span < FAR)
 
     def _ages(self, deal: Deal) -> Iterable[tuple[Compare, datetime | None]]:
         if self.stage_unchanged is not None:

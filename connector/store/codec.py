@@ -24,7 +24,11 @@ def micros(moment: datetime) -> int:
 
 def moment(value: int) -> datetime:
     """The aware UTC time of `micros`."""
-    return _EPOCH + timedelta(microseconds=value)
+    return _EPOCH + timedelta(microseconds=min(max(value, _FIRST), _LAST))
+
+
+_FIRST, _LAST = micros(datetime(1, 1, 2, tzinfo=UTC)), micros(datetime(9999, 12, 30, tzinfo=UTC))
+"""Within these every time has a day in every time zone; 9999-12-31 is a common placeholder."""
 
 
 def maybe_micros(at: datetime | None) -> int | None:
@@ -43,6 +47,8 @@ def pack(value: Value) -> Any:
         return {"at": micros(value)}
     if isinstance(value, date):
         return {"on": value.isoformat()}
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return float(value)  # JSON takes no longer ones
     return value
 
 

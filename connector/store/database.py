@@ -40,11 +40,11 @@ def open_engine(url: str) -> Engine:
                 path = Path(parsed.database)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch(0o600)  # it holds people's names and addresses
-            engine = create_engine(parsed, connect_args={"timeout": 5.0})
+            engine = create_engine(parsed, connect_args={"timeout": 30.0}, hide_parameters=True)
             _prepare_sqlite(engine)
             return engine
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True)
+            return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise StoreError(text("store: {why}", "store: {why}", why=str(error).splitlines()[0])) from None
     except OSError as error:
@@ -122,13 +122,27 @@ def _cannot_open(engine: Engine, error: SQLAlchemyError) -> StoreError:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that only reads."""
-    with engine.connect() as connection, connection.begin():
+    """A transaction that only reads.
+
+    :raises StoreError: when the database does not let us
+    """
+    with _told(engine), engine.connect() as connection, connection.begin():
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes; on SQLite it takes the write lock at once, so it never fails half way for it."""
-    with engine.connect().execution_options(write=True) as connection, connection.begin():
+    """A transaction that writes; on SQLite it takes the write lock at once, so it never fails half way for it.
+
+    :raises StoreError: when the database does not let us
+    """
+    with _told(engine), engine.connect().execution_options(write=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def _told(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise _cannot_open(engine, error) from error

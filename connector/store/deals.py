@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, select, update
+from sqlalchemy import Connection, Table, and_, func, select, update
 
 from connector.model import (
     Company,
@@ -62,6 +62,8 @@ def put_companies(conn: Connection, companies: Sequence[tuple[Company, str, str 
         if domain:
             put_domains(conn, [(domain, ours)])
         if old is None or old.company != ours:
+            if old is not None:
+                mark_companies(conn, [old.company])  # those who stay behind
             _move_company(conn, ref, ours)
     return changed
 
@@ -97,6 +99,11 @@ def companies_at(conn: Connection, domains: Iterable[str]) -> dict[str, set[str]
         for row in conn.execute(select(t.company_domain).where(t.company_domain.c.domain.in_(some))):
             found[row.domain].add(row.company)
     return found
+
+
+def count_domains(conn: Connection) -> int:
+    """How many pairs of a mail domain and a company are known; they only ever grow."""
+    return conn.scalar(select(func.count()).select_from(t.company_domain)) or 0
 
 
 def put_owners(conn: Connection, owners: Sequence[Owner]) -> int:
@@ -150,8 +157,22 @@ def put_deals(conn: Connection, deals: Sequence[Deal], at: datetime) -> int:
                 for person in deal.people
             ],
         )
+        _take_away(conn, system, moved, {f"{deal.ref.id}:{person}" for deal in own for person in deal.people})
         mark_deals(conn, system, moved)
     return changed
+
+
+def _take_away(conn: Connection, system: str, deals: Sequence[str], parts: set[str]) -> None:
+    """Those whom a deal named itself and names no more take part no more."""
+    c = t.deal_person.c
+    for some in chunks(sorted(deals)):
+        here = (c.system == system, c.deal_id.in_(some), c.gone.is_(False))
+        left = [
+            DealPerson(Ref(system, "part", row.id), row.deal_id, row.person_id, gone=True)
+            for row in conn.execute(select(c.id, c.deal_id, c.person_id).where(*here))
+            if row.id == f"{row.deal_id}:{row.person_id}" and row.id not in parts
+        ]
+        put_deal_people(conn, left)
 
 
 def _hashes(conn: Connection, table: Table, system: str, ids: Sequence[str]) -> dict[str, str]:

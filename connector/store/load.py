@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert
 from connector.changes import Outcome
 from connector.model import Deal, Hit, Identity, Kind, Owner, Ref, Score, Subject, Touchpoint
 from connector.store import tables as t
-from connector.store.codec import load_values, maybe_micros, micros, moment
+from connector.store.codec import maybe_micros, micros, moment
 from connector.store.deals import load_deal
 from connector.store.marks import chunks
 from connector.store.people import Filed, load_filed
@@ -300,9 +300,7 @@ def count_records(conn: Connection) -> dict[str, int]:
     return {row.system: row.n for row in conn.execute(query)}
 
 
-def opted_out(conn: Connection, identity: str) -> bool:
-    """Whether a "no" to mail stands in any record of this identity right now."""
-    p = t.person.c
-    of = select(t.identity.c.no).where(t.identity.c.id == identity).scalar_subquery()
-    stored = conn.scalars(select(p.fields).where(p.identity == of, p.gone_at.is_(None)))
-    return any(load_values(fields).get("opted_out") is True for fields in stored)
+def records_of(conn: Connection, identity: str) -> list[Filed]:
+    """The living records of an identity, as they are known right now."""
+    no = conn.scalar(select(t.identity.c.no).where(t.identity.c.id == identity))
+    return [filed for filed in load_filed(conn, t.person.c.identity, [no] if no else []) if not filed.gone]

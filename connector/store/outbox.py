@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, update
 
-from connector.changes import AnyChange, Change, RaiseAlert, WriteClass
+from connector.changes import AddToList, AnyChange, Change, RaiseAlert, RemoveFromList, WriteClass
 from connector.ports import Receipt
 from connector.store import tables as t
 from connector.store.codec import dump_change, fingerprint, load_change, micros, moment
@@ -282,10 +282,31 @@ def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -
     gone: list[str] = []
     for some in chunks(identities):
         revocable = c.write_class.in_(("A", "D")) | (c.kind == "CreatePerson")
-        query = select(c.key).where(c.identity.in_(some), c.state.in_(("pending", "parked")), revocable)
-        gone += [key for key in conn.scalars(query) if key not in kept]
+        query = select(t.outbox).where(c.identity.in_(some), c.state.in_(("pending", "parked")), revocable)
+        for row in conn.execute(query).all():
+            if row.key in kept:
+                continue
+            if row.uncertain_until is not None and row.write_class == "D":
+                _undo(conn, row)
+            else:
+                gone.append(row.key)
     drop(conn, gone, "superseded")
     return len(gone)
+
+
+def _undo(conn: Connection, row: Any) -> None:
+    """An entry on a list that may have been made, or may yet be, is taken back once it cannot be made any more."""
+    added = load_change(row.kind, row.payload)
+    if not isinstance(added, AddToList):
+        return  # a removal in doubt stays: it is what takes back
+    removal = RemoveFromList(
+        key=added.key, system=added.system, identity=added.identity, lane=added.lane, reasons=added.reasons,
+        list=added.list, person=added.person,
+    )  # fmt: skip
+    payload = dump_change(removal)
+    at, due = moment(row.created_at), moment(max(row.next_at, row.uncertain_until))
+    values = _row(removal, payload, fingerprint(payload), row.run, at, due)
+    conn.execute(update(t.outbox).where(t.outbox.c.key == row.key).values(**values))
 
 
 def backlog(conn: Connection) -> dict[tuple[str, str], int]:

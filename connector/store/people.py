@@ -69,7 +69,9 @@ def person_hash(person: Person) -> str:
 
 def _even(values: Mapping[str, Value]) -> Mapping[str, Value]:
     """Whole numbers alike, whether a system says 13 or 13.0."""
-    return {name: int(v) if isinstance(v, float) and v.is_integer() else v for name, v in values.items()}
+    return {
+        name: int(v) if isinstance(v, float) and v.is_integer() and abs(v) < 2**53 else v for name, v in values.items()
+    }
 
 
 def person_nos(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, int]:
@@ -157,10 +159,11 @@ def _sharing(conn: Connection, nos: Sequence[int]) -> frozenset[int]:
     """The records that share a key with these, these included where they have keys."""
     found: set[int] = set()
     mine, other = t.person_key.alias("mine"), t.person_key.alias("other")
-    join = mine.join(other, and_(mine.c.kind == other.c.kind, mine.c.value == other.c.value))
     for some in chunks(nos):
-        query = select(other.c.person).select_from(join).where(mine.c.person.in_(some)).distinct()
-        found.update(conn.scalars(query))
+        # The keys first, each once: a mailbox of thousands would else be joined with itself.
+        keys = select(mine.c.kind, mine.c.value).where(mine.c.person.in_(some)).distinct().subquery()
+        join = other.join(keys, and_(keys.c.kind == other.c.kind, keys.c.value == other.c.value))
+        found.update(conn.scalars(select(other.c.person).select_from(join)))
     return frozenset(found)
 
 
@@ -390,8 +393,7 @@ def _bury(conn: Connection, heirs: Mapping[str, str]) -> None:
         conn.execute(update(t.identity).where(t.identity.c.no == no).values(due_at=None, merged_into=new))
         conn.execute(delete(t.score).where(t.score.c.identity == no))
         subject = case((t.outbox.c.subject == f"person:{old}", f"person:{new}"), else_=t.outbox.c.subject)
-        of = (t.outbox.c.identity == old, t.outbox.c.kind == "RaiseAlert")
-        conn.execute(update(t.outbox).where(*of).values(identity=new, subject=subject))
+        conn.execute(update(t.outbox).where(t.outbox.c.identity == old).values(identity=new, subject=subject))
 
 
 class Taken:
@@ -408,3 +410,21 @@ def all_filed(conn: Connection, after: int, size: int) -> list[Filed]:
     """The next stored records behind row number `after`."""
     nos = conn.scalars(select(t.person.c.no).where(t.person.c.no > after).order_by(t.person.c.no).limit(size))
     return sorted(load_filed(conn, t.person.c.no, list(nos)), key=lambda filed: filed.no)
+
+
+def without_company(conn: Connection, after: int, size: int) -> list[Filed]:
+    """The next living records of people whose company is not known."""
+    p = t.person.c
+    here = (p.company.is_(None), p.company_id.is_(None), p.known, p.gone_at.is_(None), p.no > after)
+    nos = conn.scalars(select(p.no).where(*here).order_by(p.no).limit(size))
+    return sorted(load_filed(conn, p.no, list(nos)), key=lambda filed: filed.no)
+
+
+def set_companies(conn: Connection, companies: Mapping[int, str]) -> None:
+    """These records (by number) belong to these companies."""
+    if companies:
+        rows = [{"no_": no, "company_": company} for no, company in companies.items()]
+        conn.execute(
+            update(t.person).where(t.person.c.no == bindparam("no_")).values(company=bindparam("company_")), rows
+        )
+        mark_people(conn, companies)

@@ -121,6 +121,13 @@ class World:
         self.now += timedelta(seconds=1)
         return run(self.app)
 
+    def run_with_sfa_down_at_delivery(self) -> Report:
+        """One pass in which the SFA can be read, and then takes nothing."""
+        self.sfa.dies_after = 0
+        report = self.run()
+        self.sfa.dies_after, self.sfa.down = None, False
+        return report
+
     def fresh(self) -> list[object]:
         """What a run would still write."""
         return list(plan_preview(self.app, pull=True, as_of=None).fresh)

@@ -72,6 +72,7 @@ def test_every_problem_of_all_files_is_told_at_once(tmp_path: Path) -> None:
         ("systems: [\n", "config.yaml:2:1: not YAML"),
         ("", "config.yaml: the file is empty"),
         (CONFIG + "---\nsystems: {}\n", "more than one document"),
+        (CONFIG + "run: {lanes: []}\n", "lanes"),
         (CONFIG + "mappings: elsewhere\n", "folder elsewhere does not exist"),
         ("[" * 60, "nested deeper than"),
     ],
@@ -117,6 +118,18 @@ PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
         ({"protect": "- {id: p, when: {deal: {}}, list: l, in: sfa}\n"}, "sfa cannot do this"),
         ({"nurture": "- {id: n, when: {person: {is: customer}}, list: {by: lost_reason}}\n"}, "speaks of a deal"),
         ({"scores-more": SCORES}, "'interest' stands in another file too"),
+        (
+            {
+                "people": "- {in: ma, object: [person], fields: {title: {to: T, wins: sfa}}}\n",
+                "nurture": "- {id: n, when: {deal: {state: lost}}, list: l, carry: {product: T}}\n",
+            },
+            "T is written by two rules",
+        ),
+        (
+            {"nurture": "- {id: n, when: {person: {is: known}}, unless: [{score.intrest: {gte: 1}}], list: l}\n"},
+            "there is no score 'intrest' → did you mean 'interest'?",
+        ),
+        ({"identity": "{}", "identity-more": "{}"}, "a second file on identity"),
         ({"deals": "- {in: crm, object: deal, fields: {}}\n"}, "there is no system 'crm'"),
     ],
 )
