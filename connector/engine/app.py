@@ -56,8 +56,9 @@ class App:
         """
         return acquire(self.store, "run", self.setup.config.run.lease)
 
-    def world(self, conn: Connection, as_of: datetime) -> World:
-        """What is the same for every person of a planning at `as_of`."""
+    def world(self, conn: Connection, as_of: datetime, run: str = "") -> World:
+        """What is the same for every person of a planning at `as_of`, by the run of that id."""
+        sales = {name for name in self.adapters if self.roles[name] is Role.SFA}
         read_at = {name: last_read(conn, name, adapter) for name, adapter in self.adapters.items()}
         return World(
             as_of,
@@ -65,7 +66,7 @@ class App:
             self.roles,
             load.owners(conn),
             read_at,
-            baseline=not runs.has_delivered(conn),
+            baseline=runs.new_systems(conn, sales, run) == sales,
             language=self.setup.config.language,
             consents=self.setup.rules.consents(),
         )

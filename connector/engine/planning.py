@@ -69,7 +69,7 @@ def plan_all(app: App, lease: Lease, report: Report) -> None:
         note_rules(conn, app.setup.digest)
         outbox.recover(conn, lease.token)
     with app.reading() as conn:
-        world = app.world(conn, report.as_of)
+        world = app.world(conn, report.as_of, report.run)
     for planned in chunks(app, world):
         with lease.writing() as conn:
             now = app.clock()
@@ -98,10 +98,10 @@ def note_rules(conn: Connection, digest: str) -> None:
         runs.remember(conn, "rules", digest)
 
 
-def preview(app: App, as_of: datetime) -> tuple[list[AnyChange], Plan]:
+def preview(app: App, as_of: datetime, run: str) -> tuple[list[AnyChange], Plan]:
     """What a run would write down now, without writing anything; and the whole of what was planned."""
     with app.reading() as conn:
-        world = app.world(conn, as_of)
+        world = app.world(conn, as_of, run)
         everybody = runs.remembered(conn, "rules") != app.setup.digest
     fresh: list[AnyChange] = []
     changes: list[AnyChange] = []

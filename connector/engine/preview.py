@@ -44,10 +44,10 @@ def plan_preview(app: App, *, pull: bool, as_of: datetime | None, watch: Watch =
     report = Report(run_id(started), started, as_of or started, watch=watch)
     if pull:
         _read(app, report)
-    fresh, whole = preview(app, report.as_of)
+    fresh, whole = preview(app, report.as_of, report.run)
     with app.reading() as conn:
         waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
-        baseline = not runs.has_delivered(conn)
+        new = runs.new_systems(conn, app.adapters, report.run)
         records = load.count_records(conn)
     altering = Counter(change.system for change in fresh if change.alters)
     adding = Counter(change.system for change in fresh if not change.alters)
@@ -55,7 +55,7 @@ def plan_preview(app: App, *, pull: bool, as_of: datetime | None, watch: Watch =
     return Shown(
         report.as_of, fresh, whole.withheld, waiting, _cost(app.adapters, fresh),
         {name: adapter.quota() for name, adapter in app.adapters.items()},
-        brake(loads, app.setup.config.run.guards, baseline=baseline), report,
+        brake(loads, app.setup.config.run.guards, new), report,
         Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
     )  # fmt: skip
 

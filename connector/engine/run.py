@@ -69,8 +69,8 @@ def look_at_brake(app: App, report: Report) -> None:
         loads = {
             system: Load(alters, adds, records.get(system, 0)) for system, (alters, adds) in outbox.loads(conn).items()
         }
-        baseline = not runs.has_delivered(conn)
-    for why in brake(loads, app.setup.config.run.guards, baseline=baseline):
+        new = runs.new_systems(conn, app.adapters, report.run)
+    for why in brake(loads, app.setup.config.run.guards, new):
         report.halt(why)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,15 +35,15 @@ class Load:
     records: int
 
 
-def brake(loads: Mapping[str, Load], guards: Guards, *, baseline: bool) -> Sequence[Text]:
+def brake(loads: Mapping[str, Load], guards: Guards, new: Collection[str]) -> Sequence[Text]:
     """Why nothing may be sent, one text per system; empty when all is within bounds.
 
-    On the first run (`baseline`) filling blanks and making records is what everyone waits for and does not count;
+    Filling the blanks of a `new` system, and making records there, is what everyone waits for and does not count;
     altering what is there counts always.
     """
     found = []
     for system, load in sorted(loads.items()):
-        counted = load.alters + (0 if baseline else load.adds)
+        counted = load.alters + (0 if system in new else load.adds)
         if counted >= guards.at_least and counted > guards.max_changed * load.records:
             found.append(
                 text(

@@ -20,7 +20,7 @@ Reach = Literal["person", "company"]
 class World:
     """What is the same for every person of a planning.
 
-    `read_at`: when each system was last read to its end; `baseline`: nothing was ever delivered before;
+    `read_at`: when each system was last read to its end; `baseline`: no SFA was ever written to before;
     `sent` is the language of texts that people will read in the systems.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -86,10 +86,14 @@ def last_runs(conn: Connection, limit: int = 10) -> list[RunRow]:
     ]
 
 
-def has_delivered(conn: Connection) -> bool:
-    """Whether any run has ended well before: false on the first evening."""
-    query = select(func.count()).select_from(t.run).where(t.run.c.outcome.in_(("done", "parked", "deferred")))
-    return bool(conn.scalar(query))
+def new_systems(conn: Connection, systems: Iterable[str], run: str) -> set[str]:
+    """Those of `systems` that are new to us: no run but this one ended well, or brought anything to them."""
+    ended = select(t.run.c.id).where(t.run.c.outcome.in_(("done", "parked", "deferred")), t.run.c.id != run).limit(1)
+    if conn.scalar(ended) is not None:
+        return set()
+    c = t.delivery.c
+    brought = {s: select(c.no).where(c.system == s, c.status == "done", c.run != run).limit(1) for s in systems}
+    return {system for system, query in brought.items() if conn.scalar(query) is None}
 
 
 def add_ledger(conn: Connection, run: str, system: str, stream: str, counts: Counts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from connector.adapters.memory import SYSTEMS
 from connector.errors import StoreError
 from connector.model import DealState, Kind
 from tests.machine.world import World
@@ -180,3 +182,27 @@ def test_no_database_error_tells_what_was_written(world: World) -> None:
     with pytest.raises(StoreError) as raised, world.app.reading() as conn:
         conn.execute(text("SELECT :name FROM nowhere"), {"name": "山田太郎"})
     assert "山田太郎" not in f"{raised.value} {raised.value.__cause__}"
+
+
+def test_a_third_system_that_never_answers_does_not_silence_alerts(world: World) -> None:
+    config = world.folder / "config.yaml"
+    third = "  other: {type: memory, role: ma}\nrun:"
+    config.write_text(config.read_text(encoding="utf-8").replace("run:", third), encoding="utf-8")
+    for name in ("protect", "nurture"):
+        path = world.folder / "mappings" / f"{name}.yaml"
+        path.write_text(path.read_text(encoding="utf-8").replace("  list:", "  in: ma\n  list:"), encoding="utf-8")
+    world.restart()
+    SYSTEMS["other"].down = True
+    visitor, owner = stalled(world)
+    contact = next(iter(world.sfa.people.values()))
+    world.sfa.edit_person(contact.ref, title="x")
+    world.run()
+
+    world.pass_time(timedelta(days=1))
+    for day in (1, 2, 3):
+        world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=day))  # type: ignore[arg-type]
+    world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now - timedelta(days=2))  # type: ignore[arg-type]
+    world.sfa._commit("people", replace(contact, owner_id=owner))
+    world.run()
+
+    assert [alert.rule for alert in world.sfa.alerts.values()] == ["hot"]

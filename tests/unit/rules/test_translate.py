@@ -65,4 +65,4 @@ GUARDS = Guards(max_changed=0.2, at_least=50)
     ],
 )
 def test_the_brake(load: Load, *, baseline: bool, stops: bool) -> None:
-    assert bool(brake({"sfa": load}, GUARDS, baseline=baseline)) is stops
+    assert bool(brake({"sfa": load}, GUARDS, {"sfa"} if baseline else ())) is stops
