@@ -53,7 +53,7 @@ def serve(
     schedule.start(first_run(_last_start(setup), every, now()))
     watch.start()
     threading.Thread(target=server.run, name="health", daemon=True).start()
-    signals.get()
+    _first(signals)
     schedule.stop()
     code = _finish(schedule, signals, grace)
     schedule.close()
@@ -119,6 +119,15 @@ def _catch_signals() -> Signals:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda caught, _frame: signals.put(caught))
     return signals
+
+
+def _first(signals: Signals) -> None:
+    """Wait for the first signal."""
+    # Not for ever at a time: where the signal strikes another thread, this one, which runs the handler, sleeps on.
+    while True:
+        with suppress(Empty):
+            signals.get(timeout=0.5)
+            return
 
 
 def _last_start(setup: Setup) -> datetime | None:
