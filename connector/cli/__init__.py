@@ -147,6 +147,7 @@ def plan(
     """Show every change, field by field, before anything is written. 書き込む前に変更内容を表示。"""
     from connector.cli.views import show_plan
     from connector.engine.preview import plan_preview
+    from connector.engine.report import Exit
 
     console = Console(json=json)
     app = _open(config)
@@ -158,7 +159,7 @@ def plan(
     show_plan(console, shown, limit)
     if shown.exit:
         raise typer.Exit(int(shown.exit))
-    raise typer.Exit(2 if detailed_exitcode and shown.fresh else 0)
+    raise typer.Exit(int(Exit.PENDING if detailed_exitcode and shown.fresh else Exit.DONE))
 
 
 def _aware(at: datetime | None, app: Any) -> datetime | None:

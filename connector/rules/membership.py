@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from connector.changes import AddToList, Lane, Reason, RemoveFromList, Withheld
 from connector.model import Person
 from connector.rules.steps import Step
 from connector.rules.view import View
+
+C = TypeVar("C", AddToList, RemoveFromList)
 
 
 def list_key(system: str, name: str, person_id: str) -> str:
@@ -20,15 +23,7 @@ def put_on(view: View, system: str, name: str, people: Sequence[Person], lane: L
     members = view.subject.lists.get((system, name), frozenset())
     for person in people:
         if person.ref.id not in members:
-            yield AddToList(
-                key=list_key(system, name, person.ref.id),
-                system=system,
-                identity=view.subject.identity.id,
-                lane=lane,
-                reasons=(reason,),
-                list=name,
-                person=person.ref,
-            )
+            yield _change(AddToList, view, name, person, lane, reason)
 
 
 def take_off(view: View, system: str, name: str, lane: Lane, reason: Reason, hold: str | None) -> Step:
@@ -40,16 +35,20 @@ def take_off(view: View, system: str, name: str, lane: Lane, reason: Reason, hol
             continue
         if hold is not None:
             yield Withheld(view.subject.identity.id, reason.rule, hold)
-            continue
-        yield RemoveFromList(
-            key=list_key(system, name, person.ref.id),
-            system=system,
-            identity=view.subject.identity.id,
-            lane=lane,
-            reasons=(reason,),
-            list=name,
-            person=person.ref,
-        )
+        else:
+            yield _change(RemoveFromList, view, name, person, lane, reason)
+
+
+def _change(kind: type[C], view: View, name: str, person: Person, lane: Lane, reason: Reason) -> C:
+    return kind(
+        key=list_key(person.ref.system, name, person.ref.id),
+        system=person.ref.system,
+        identity=view.subject.identity.id,
+        lane=lane,
+        reasons=(reason,),
+        list=name,
+        person=person.ref,
+    )
 
 
 def stale_sfa(view: View, limit_seconds: float) -> str | None:

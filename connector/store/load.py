@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from connector.changes import Outcome
-from connector.model import Deal, Hit, Identity, Kind, Owner, Ref, Score, Subject, Touchpoint
+from connector.model import Deal, Identity, Kind, Owner, Ref, Subject, Touchpoint
 from connector.store import tables as t
 from connector.store.codec import maybe_micros, micros, moment
 from connector.store.deals import load_deal
@@ -277,13 +277,6 @@ def save_outcomes(conn: Connection, outcomes: Sequence[Outcome], nos: Sequence[i
             for no, outcome in zip(nos, outcomes, strict=True)
         ],
     )
-
-
-def load_scores(conn: Connection, no: int) -> Iterator[Score]:
-    """The scores of an identity as last planned."""
-    for row in conn.execute(select(t.score).where(t.score.c.identity == no).order_by(t.score.c.name)):
-        hits = tuple(Hit(h[0], h[1], h[2], moment(h[3]), h[4]) for h in orjson.loads(row.hits))
-        yield Score(row.name, row.points, row.band, hits, None, row.why)
 
 
 def living_chunk(conn: Connection, after: int, size: int) -> list[int]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from connector.ports import Reject
 from connector.store import tables as t
@@ -107,15 +107,6 @@ def add_ledger(conn: Connection, run: str, system: str, stream: str, counts: Cou
         conn.execute(insert(t.ledger).values(run=run, system=system, stream=stream, **values))
 
 
-def load_ledger(conn: Connection, run: str) -> dict[tuple[str, str], Counts]:
-    """The ledger of a run, by system and stream."""
-    query = select(t.ledger).where(t.ledger.c.run == run).order_by(t.ledger.c.system, t.ledger.c.stream)
-    return {
-        (r.system, r.stream): Counts(r.read, r.used, r.unchanged, r.parked, r.ignored, r.deferred)
-        for r in conn.execute(query)
-    }
-
-
 def positions(conn: Connection, system: str) -> dict[str, Position]:
     """The cursors of a system's streams."""
     return {
@@ -155,12 +146,6 @@ def count_rejects(conn: Connection) -> dict[tuple[str, str], int]:
     c = t.reject.c
     query = select(c.system, c.stream, func.count().label("n")).group_by(c.system, c.stream)
     return {(r.system, r.stream): r.n for r in conn.execute(query)}
-
-
-def forget_reject(conn: Connection, system: str, stream: str, place: str) -> None:
-    """A record that was unreadable has been read."""
-    c = t.reject.c
-    conn.execute(delete(t.reject).where(c.system == system, c.stream == stream, c.place == place))
 
 
 def calls_on(conn: Connection, system: str, day: str) -> int:
