@@ -19,7 +19,7 @@ from connector.adapters.csvfile.printing import Printer
 from connector.adapters.csvfile.telling import derived_id
 from connector.model import Company, Deal, DealState, Kind, Membership, Owner, Person, Ref, Role, Touchpoint, Value
 from connector.ports import Adapter, Needs, ObjectNeeds
-from tests.contract.adapter_contract import AdapterContract, Fault, World
+from connector.testing import AdapterContract, Fault, World
 
 COLUMNS = {"email": "メール", "family_name": "姓", "given_name": "名", "company": "会社名", "phone": "電話"}
 

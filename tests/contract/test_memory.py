@@ -21,7 +21,7 @@ from connector.model import (
     Value,
 )
 from connector.ports import Adapter, Needs, ObjectNeeds
-from tests.contract.adapter_contract import AdapterContract, Fault, World
+from connector.testing import AdapterContract, Fault, World
 
 
 class MemoryWorld(World):

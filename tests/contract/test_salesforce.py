@@ -10,7 +10,7 @@ import pytest
 from connector.model import Company, Deal, DealState, Gone, Kind, Owner, Person, Ref, Touchpoint, Value
 from connector.ports import Adapter, Needs
 from connector.sandbox.salesforce import Settings, times
-from tests.contract.adapter_contract import AdapterContract, Fault, World
+from connector.testing import AdapterContract, Fault, World
 from tests.unit.adapters.salesforce_kit import NEEDS, SYSTEM, Stage, stage
 
 NAMES = {"email": "Email", "family_name": "LastName", "given_name": "FirstName", "phone": "Phone"}

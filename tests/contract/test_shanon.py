@@ -13,7 +13,7 @@ from connector.ports import Adapter, Needs, ObjectNeeds
 from connector.sandbox.server import Server
 from connector.sandbox.shanon import ShanonEmulator
 from connector.spec import Secret
-from tests.contract.adapter_contract import AdapterContract, Fault, World
+from connector.testing import AdapterContract, Fault, World
 
 SMP_FIELDS = {
     "email": "Email",

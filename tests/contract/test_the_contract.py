@@ -17,7 +17,7 @@ from connector.changes import AddToList, AnyChange, CreatePerson, RaiseAlert, Re
 from connector.errors import Refused, Unavailable, text
 from connector.model import DealState, Person, Role
 from connector.ports import Page, Receipt
-from tests.contract.adapter_contract import AdapterContract
+from connector.testing import AdapterContract
 from tests.contract.test_memory import MemoryWorld
 
 Plant = Callable[[pytest.MonkeyPatch], None]
