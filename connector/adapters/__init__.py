@@ -1,18 +1,22 @@
 """Adapters by the word after `type:` in a configuration; a module is imported when its type is first asked for.
 
-Another package adds its own through the entry point group `connector.adapters`, in the same `module:Class` form.
+Another package adds its own through the entry point group `connector.adapters`, in the same `module:Class` form:
+docs/adapters/writing-one.md.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.metadata import entry_points
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from connector.errors import text
+from connector.changes import CHANGES
+from connector.errors import Text, text
+from connector.model import Role
 from connector.ports import Adapter
-from connector.spec import SpecError, unknown_key
+from connector.spec import Spec, SpecError, unknown_key
 
 GROUP = "connector.adapters"
 
@@ -24,9 +28,43 @@ BUILT_IN: Mapping[str, str] = {
 }
 
 
-def adapter_types() -> Mapping[str, str]:
-    """Every known type with its `module:Class`. Other packages cannot take the place of a built-in one."""
-    return {**{point.name: point.value for point in entry_points(group=GROUP)}, **BUILT_IN}
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the adapter of a type comes from.
+
+    `package` is the name and version of the distribution that brought it, empty for a built-in one. `rivals` are
+    packages that claim the same type in vain.
+    """
+
+    type: str
+    place: str
+    package: str = ""
+    rivals: tuple[str, ...] = ()
+
+    @property
+    def clash(self) -> Text | None:
+        """What to tell an administrator when several claim this type."""
+        if not self.rivals:
+            return None
+        return text(
+            "type {type!r} is claimed by {rivals} too; the one of {winner} is used",
+            "種類 {type!r} は {rivals} にもありますが、{winner} のものを使います",
+            type=self.type,
+            rivals=", ".join(self.rivals),
+            winner=self.package or "connector",
+        )
+
+
+def adapter_types() -> Mapping[str, Source]:
+    """Every known type. Other packages cannot take the place of a built-in one, nor of one whose name comes first."""
+    claims: dict[str, list[Source]] = {type_: [Source(type_, place)] for type_, place in BUILT_IN.items()}
+    brought = [Source(point.name, point.value, _package(point)) for point in entry_points(group=GROUP)]
+    for source in sorted(brought, key=lambda each: each.package):
+        claims.setdefault(source.type, []).append(source)
+    return {
+        type_: Source(type_, first.place, first.package, tuple(rival.package for rival in rivals))
+        for type_, (first, *rivals) in claims.items()
+    }
 
 
 def adapter_class(type_: str) -> type[Adapter]:
@@ -38,29 +76,66 @@ def adapter_class(type_: str) -> type[Adapter]:
     if type_ not in known:
         _, fix = unknown_key(type_, known)
         raise SpecError(text("unknown type of system {type!r}", "不明な連携先の種類 {type!r}", type=type_), fix)
-    found = _load(type_, known[type_])
-    if not (isinstance(found, type) and issubclass(found, Adapter) and found.type == type_):
-        raise SpecError(
-            text(
-                "{place} is no adapter of type {type!r}",
-                "{place} は種類 {type!r} のアダプターではありません",
-                place=known[type_],
-                type=type_,
-            )
+    source = known[type_]
+    found = _load(source)
+    wrong = _what_is_wrong(found, type_)
+    if wrong is not None:
+        what = text(
+            "{place} is no adapter of type {type!r}: {why}",
+            "{place} は種類 {type!r} のアダプターではありません: {why_ja}",
+            place=_shown(source),
+            type=type_,
+            why=wrong,
+            why_ja=wrong.in_("ja"),
         )
-    return found
+        raise SpecError(what, text("see docs/adapters/writing-one.md", "docs/adapters/writing-one.md を参照"))
+    adapter: type[Adapter] = found
+    return adapter
 
 
-def _load(type_: str, place: str) -> Any:
-    module, _, name = place.partition(":")
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "?"
+
+
+def _shown(source: Source) -> str:
+    return f"{source.place} ({source.package})" if source.package else source.place
+
+
+def _load(source: Source) -> Any:
     try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        return EntryPoint(source.type, source.place, GROUP).load()
+    except Exception as error:  # a package of others may fail in any way, and the other systems are still to be checked
+        why = f"{type(error).__name__}: {error}"
         what = text(
             "the adapter of type {type!r} cannot be loaded from {place}: {why}",
             "種類 {type!r} のアダプターを {place} から読み込めません: {why}",
-            type=type_,
-            place=place,
-            why=error,
+            type=source.type,
+            place=_shown(source),
+            why=why,
         )
-        raise SpecError(what) from error
+        fix = text(
+            "install {package} again, with all that it needs; or correct its entry point",
+            "{package} を依存関係ごと入れ直すか、エントリーポイントを修正してください",
+            package=source.package.split(" ")[0] or "connector",
+        )
+        raise SpecError(what, fix) from error
+
+
+def _what_is_wrong(found: Any, type_: str) -> Text | None:
+    """Why `found` cannot stand for systems of `type_`; None when it can."""
+    if not (isinstance(found, type) and issubclass(found, Adapter)):
+        return text("no subclass of connector.ports.Adapter", "connector.ports.Adapter のサブクラスではありません")
+    if inspect.isabstract(found):
+        names = ", ".join(sorted(found.__abstractmethods__))
+        return text("it lacks {names}", "{names} がありません", names=names)
+    if getattr(found, "type", None) != type_:
+        its = getattr(found, "type", None)
+        return text("its `type` is {its!r}", "クラスの type は {its!r} です", its=its)
+    config = getattr(found, "Config", None)
+    if not (isinstance(config, type) and issubclass(config, Spec)):
+        return text("its Config is no connector.spec.Spec", "Config が connector.spec.Spec ではありません")
+    if "role" not in config.model_fields and not isinstance(getattr(found, "role", None), Role):
+        return text("it has no `role`, nor has its Config", "クラスにも Config にも role がありません")
+    if not found.writes <= set(CHANGES):
+        return text("its `writes` holds what is no change", "writes に変更でないものがあります")
+    return None

@@ -105,6 +105,14 @@ def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, j
 
 
 @cli.command()
+def adapters(json: AsJson = False) -> None:
+    """List the types of systems, those of other packages too. 連携先の種類を一覧（追加パッケージを含む）。"""
+    from connector.cli.adapters import show_adapters
+
+    show_adapters(Console(json=json))
+
+
+@cli.command()
 def check(
     system: Annotated[str | None, typer.Argument(help="Only this system / この連携先のみ")] = None,
     config: ConfigPath = CONFIG,
