@@ -1,0 +1,1 @@
+"""e-Sales Manager Remix: `/CONTEXT/rest/v1`, numeric column codes."""
