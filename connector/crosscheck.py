@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from connector.changes import AddToList, CreatePerson, RaiseAlert
 from connector.errors import Problem, Text, text
-from connector.model import Role
+from connector.model import PERSON_FIELD_KIND, PERSON_FIELDS, Role
 from connector.ports import Adapter, Needs, ObjectNeeds
 from connector.rules.alert import AlertRule
-from connector.rules.fields import PeopleMapping, known_words
+from connector.rules.fields import FieldRule, PeopleMapping, known_words
 from connector.rules.identify import IdentityRules
 from connector.rules.nurture import NurtureRule
 from connector.rules.plan import Rules
@@ -222,30 +223,50 @@ class Checks:
                     )
 
 
-def needs_of(
-    system: str, rules: Rules, identity: IdentityRules, deals: Iterable[tuple[str, Mapping[str, str]]]
-) -> Needs:
-    """What the mappings ask of a system. `deals`: its objects of deals with our words and its fields."""
+def needs_of(system: str, role: Role, rules: Rules, identity: IdentityRules, deals: Mapping[str, ObjectNeeds]) -> Needs:
+    """What the mappings ask of a system that stands on this side. `deals`: what they ask of its objects of deals."""
     objects: dict[str, ObjectNeeds] = {}
     timeline = False
     for mapping in (m for m in rules.people if m.system == system):
         timeline = timeline or mapping.timeline is not None
         for name in mapping.object:
-            own = [rule for rule in mapping.fields.values() if rule.only in (None, name)]
-            fields = frozenset(rule.to for rule in own)
-            lengths = {rule.to: rule.max_length for rule in own if rule.max_length is not None}
-            creates = mapping.create is not None and mapping.create.object == name
             ids = {i.field for i in identity.ids if i.system == system and i.object in (None, name)}
-            objects[name] = ObjectNeeds(fields | ids, fields, lengths, mapping.key, creates)
+            objects[name] = _of_people(mapping, name, ids, role, rules)
     carried = frozenset(to for rule in rules.nurture if rule.system == system for to in rule.carry.values())
     if carried:
         # The records on a list of the MA; an adapter of an MA has one kind of person record.
         name = next((m.object[0] for m in rules.people if m.system == system), "*")
         old = objects.get(name, ObjectNeeds())
-        objects[name] = ObjectNeeds(old.read | carried, old.write | carried, old.lengths, old.key, old.create)
-    for name, words in deals:
-        objects[name] = ObjectNeeds(frozenset(words.values()), deal=words)
+        objects[name] = replace(old, read=old.read | carried, write=old.write | carried)
+    objects |= deals
     lists = {rule.list for rule in rules.protect if rule.system == system}
     lists |= {name for rule in rules.nurture if rule.system == system for name in rule.names()}
     alerts = any(rule.system in (None, system) for rule in rules.alerts)
     return Needs(objects, frozenset(lists), alerts, timeline)
+
+
+def _of_people(mapping: PeopleMapping, name: str, ids: set[str], role: Role, rules: Rules) -> ObjectNeeds:
+    own = {word: rule for word, rule in mapping.fields.items() if rule.only in (None, name)}
+    written = {word: rule for word, rule in own.items() if rule.wins != role.value}
+    fields = frozenset(rule.to for rule in own.values())
+    return ObjectNeeds(
+        read=fields | ids,
+        write=frozenset(rule.to for rule in written.values()),
+        lengths={rule.to: rule.max_length for rule in written.values() if rule.max_length is not None},
+        key=mapping.key,
+        create=mapping.create is not None and mapping.create.object == name,
+        words={word: rule.to for word, rule in own.items() if word in PERSON_FIELDS},
+        values={rule.to: rule.values for rule in own.values() if rule.values},
+        choices={rule.to: found for word, rule in written.items() if (found := _choices(word, rule, rules))},
+    )
+
+
+def _choices(word: str, rule: FieldRule, rules: Rules) -> frozenset[str]:
+    """What may be written into a field, where that is known beforehand."""
+    if word in PERSON_FIELD_KIND:
+        ours = ["true"] if rule.wins == "strictest" else ["true", "false"]
+    elif word.startswith("score.") and word.endswith(".band"):
+        ours = list(rules.scores[name].bands) if (name := word.split(".")[1]) in rules.scores else []
+    else:
+        return frozenset(rule.values.values())
+    return frozenset(rule.values.get(each, each) for each in ours)

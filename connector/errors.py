@@ -107,7 +107,12 @@ class ConfigError(ConnectorError):
 
 
 class AdapterError(ConnectorError):
-    """A system did not do what was asked. `code` is the vendor's own word for it, when it gave one."""
+    """A system did not do what was asked. `code` is the vendor's own word for it, when it gave one.
+
+    `evidence`: an answer that nobody could make sense of, masked (`evidence.masked`), for whoever supports the adapter.
+    """
+
+    evidence: str = ""
 
     def __init__(self, what: Text, *, where: str = "", fix: Text | None = None, code: str = "") -> None:
         super().__init__(what, where=where, fix=fix)

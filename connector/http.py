@@ -21,11 +21,13 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from io import BytesIO
+from types import MappingProxyType
 from typing import Annotated, Any, Protocol, Self
 
 import requests
@@ -154,6 +156,24 @@ class Allowance(Protocol):
     @property
     def limit(self) -> int:
         """Calls granted."""
+
+
+@dataclass
+class Meter:
+    """Calls to a part of a system that has a daily allowance of its own, as an app of kintone has."""
+
+    limit: int | None
+    """Most calls in one day; None: counted only."""
+    zone: tzinfo = UTC
+    """Where the day begins at midnight."""
+    before: int = 0
+    """Calls of today in earlier runs."""
+    calls: int = 0
+    """Calls in this run."""
+
+    def day(self, now: datetime) -> str:
+        """The day that `now` belongs to."""
+        return now.astimezone(self.zone).date().isoformat()
 
 
 # --- what an answer means ---------------------------------------------------------------------------------------------
@@ -385,9 +405,16 @@ class _Session(requests.Session):
         return
 
     def request(
-        self, method: str | bytes, url: str | bytes, *args: Any, repeatable: bool | None = None, **kw: Any
+        self,
+        method: str | bytes,
+        url: str | bytes,
+        *args: Any,
+        repeatable: bool | None = None,
+        spends: Mapping[str, int] = MappingProxyType({}),
+        **kw: Any,
     ) -> requests.Response:
         """As `Http.request`, but with the last answer returned whatever its status."""
+        _here.spends = spends
         word = method.decode() if isinstance(method, bytes) else method
         asks = word.upper() in _ASKING if repeatable is None else repeatable
         retrying = Retrying(
@@ -502,6 +529,8 @@ class Http:
         self._next_at = -math.inf
         self._hosts = {_authority(self.base_url)}
         self._loopback = is_loopback(_authority(self.base_url)[0])
+        self.meters: dict[str, Meter] = {}
+        """Parts of the system with a daily allowance of their own, by a name that the adapter chooses."""
         self.session = _Session(self)
         """To be handed to a vendor's client library: what goes through it is protected in the same way. It takes
         `repeatable=` beside the arguments of requests, and gives the answer back whatever its status."""
@@ -540,7 +569,8 @@ class Http:
         """Send a request and give its good answer, at `url` behind `base_url`, or absolute at an allowed host.
 
         `repeatable`: whether it only asks, so that it may be sent again when its answer was lost; by default GET and
-        HEAD do. `kw` are those of `requests.Session.request`; the answer is read already, even with `stream`.
+        HEAD do. `spends`: how many calls it is worth on which of `meters`. `kw` are those of
+        `requests.Session.request`; the answer is read already, even with `stream`.
 
         :raises Unavailable: it was not carried out, or only asked; Throttled and Exhausted among it
         :raises Uncertain: it was sent, is not repeatable, and its answer was lost or tells nothing
@@ -584,6 +614,7 @@ class Http:
             raise Unavailable(what, where=self.system, fix=_CHECK_ADDRESS)
         with self._lock:
             self._check_budget()
+            self._spend(getattr(_here, "spends", {}))
             self.calls += 1
             now = self.clock()
             wait = max(self._next_at - now, 0.0)
@@ -604,6 +635,15 @@ class Http:
         fresh = self.clock() - heard < _QUOTA_FRESH_SECONDS
         if fresh and quota.used >= quota.limit * (1 - budget.leave_free):
             raise self._exhausted("budget.leave_free", quota.limit)
+
+    def _spend(self, spends: Mapping[str, int]) -> None:
+        for name, calls in spends.items():
+            meter = self.meters[name]
+            left = None if meter.limit is None else meter.limit - meter.before - meter.calls
+            if left is not None and left < calls:
+                raise self._exhausted(f"{name}: calls_per_day", meter.limit or 0)
+        for name, calls in spends.items():
+            self.meters[name].calls += calls
 
     def _exhausted(self, option: str, limit: int) -> Exhausted:
         what = text(

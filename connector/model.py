@@ -202,7 +202,19 @@ class Membership:
     members: frozenset[str]
 
 
-Record = Person | Gone | Company | Owner | Deal | DealPerson | Touchpoint | Membership
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The ids of all people or deals of one object that a system has now, from one that does not tell of deletions.
+
+    A record that is missing from two inventories in a row is gone.
+    """
+
+    system: str
+    object: str
+    ids: frozenset[str]
+
+
+Record = Person | Gone | Company | Owner | Deal | DealPerson | Touchpoint | Membership | Inventory
 """Everything a page may hold."""
 
 

@@ -12,12 +12,13 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, ClassVar, Literal
+from zoneinfo import ZoneInfo
 
 from connector.changes import AnyChange, Change
 from connector.errors import Text
-from connector.model import Record, Role
+from connector.model import DealState, Record, Role
 from connector.spec import Spec
 
 if TYPE_CHECKING:
@@ -83,21 +84,59 @@ class ObjectNeeds:
     key: str | None = None
     """The external id field that we own."""
     create: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Our words for a person (`PERSON_FIELDS`) and the native fields that hold them. A system that has no standard
+    fields of its own fills `Person.fields` from these."""
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By native field: our values and how the system spells them, where they differ."""
+    choices: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By native field: every value that a mapping may write into it, in the system's spelling, where that is known
+    beforehand (bands of a score, yes and no, values that a mapping lists)."""
     deal: Mapping[str, str] = field(default_factory=dict)
-    """Deal words (`lost_reason`, `product`, ...) to native fields."""
+    """Deal words (`DEAL_WORDS`) to native fields."""
+    states: Mapping[DealState, frozenset[str]] = field(default_factory=dict)
+    """How the field behind the deal word `state` (without one: `stage`) spells the states of a deal. Where `open` is
+    not among them, every other value is open; where it is, an unknown value cannot be read."""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    """How the field behind the deal word `probability` spells percentages, where it holds no numbers."""
+    linked_by: Mapping[str, str] = field(default_factory=dict)
+    """For the deal words `people` and `company`: the field of the other record that the value refers to; where it is
+    missing, the value is the other record's id (`people`) or the company's name (`company`)."""
+
+
+DEAL_WORDS = (
+    "name",
+    "state",
+    "stage",
+    "stage_since",
+    "probability",
+    "amount",
+    "closes_on",
+    "closed_at",
+    "lost_reason",
+    "product",
+    "owner",
+    "company",
+    "people",
+)
+"""Our words for a deal's fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What the mappings ask of a system, so that an adapter reads neither less nor more.
 
-    `objects` may hold `*`: what is needed of person records where no mapping names their object.
+    `objects` may hold `*`: what is needed of person records where no mapping names their object. `probed` is what
+    `Adapter.probe` found when it was last asked; empty before. `timezone` is that of the configuration: of days, and
+    of times that a system tells without one.
     """
 
     objects: Mapping[str, ObjectNeeds] = field(default_factory=dict)
     lists: frozenset[str] = frozenset()
     alerts: bool = False
     timeline: bool = False
+    probed: Mapping[str, str] = field(default_factory=dict)
+    timezone: tzinfo = field(default_factory=lambda: ZoneInfo("Asia/Tokyo"))
 
     def of(self, name: str) -> ObjectNeeds:
         """What is needed of the object `name`."""
@@ -113,6 +152,38 @@ class Finding:
     object: str = ""
     field: str = ""
     fix: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a probe found: capabilities by name with what was seen of them, and what to tell the administrator.
+
+    A capability that is not among `known` is off. `known` replaces what an earlier probe found.
+    """
+
+    known: Mapping[str, str]
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldShown:
+    """One field of an object, for a person who writes mappings: `name` is what goes behind `to:`."""
+
+    name: str
+    label: str = ""
+    type: str = ""
+    choices: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    """`unique`, `required`, `read only`, `lookup`, `copied by lookup`, ...: short words, in English."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectShown:
+    """One kind of record that a mapping can name, with its fields."""
+
+    name: str
+    label: str = ""
+    fields: Sequence[FieldShown] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +235,22 @@ class Adapter(ABC):
 
         :raises AdapterError: when the system cannot be asked at all
         """
+
+    def probe(self) -> Probed:
+        """Find out what cannot be known of the system beforehand, on the administrator's word.
+
+        MAY write, but only to the test records that the configuration names. What is not yet probed is off.
+
+        :raises AdapterError: when the system cannot be asked; its `evidence` holds an answer that made no sense
+        """
+        return Probed({})
+
+    def inspect(self) -> Sequence[ObjectShown]:
+        """The objects and fields that mappings can name, as the system tells them. MUST write nothing there.
+
+        :raises AdapterError: when the system cannot be asked
+        """
+        return ()
 
     @abstractmethod
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:

@@ -84,7 +84,10 @@ def _open(config: Path, only: str | None = None) -> Any:
     from connector.engine.app import open_app
 
     _log()
-    return open_app(load(config), only=only)
+    setup = load(config)
+    if only is not None:
+        _known_system(setup.systems, only)
+    return open_app(setup, only=only)
 
 
 @cli.command()
@@ -125,7 +128,8 @@ def check(
     console = Console(json=json)
     app = _open(config)
     try:
-        _known_system(app, system)
+        if system is not None:
+            _known_system(app.adapters, system)
         results = check_all(app, system)
     finally:
         app.close()
@@ -133,12 +137,61 @@ def check(
     raise typer.Exit(1 if any(result.failed for result in results) else 0)
 
 
-def _known_system(app: Any, system: str | None) -> None:
+def _known_system(systems: Any, name: str) -> None:
     from connector.spec import unknown_key
 
-    if system is not None and system not in app.adapters:
-        what = text("there is no system {name!r}", "連携先 {name!r} はありません", name=system)
-        raise ConnectorError(what, fix=unknown_key(system, app.adapters)[1])
+    if name not in systems:
+        what = text("there is no system {name!r}", "連携先 {name!r} はありません", name=name)
+        raise ConnectorError(what, fix=unknown_key(name, systems)[1])
+
+
+OneSystem = Annotated[str, typer.Argument(help="Name in config.yaml / config.yaml での名前")]
+
+
+@cli.command()
+def probe(
+    system: OneSystem,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    last_answer: Annotated[
+        bool,
+        typer.Option(
+            "--last-answer", help="Only show the last answer nobody understood, masked / 直近の解釈できない応答"
+        ),
+    ] = False,
+) -> None:
+    """Find out what no document tells of a system, and remember it. 連携先の仕様を実機で確認し記録。"""
+    from connector.cli.systems import show_evidence, show_probed
+    from connector.engine.probing import probe as probe_system
+    from connector.store import runs
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        _known_system(app.adapters, system)
+        if last_answer:
+            with app.reading() as conn:
+                show_evidence(console, system, runs.evidence(conn, system))
+            return
+        found = probe_system(app, system)
+    finally:
+        app.close()
+    show_probed(console, system, found)
+    raise typer.Exit(1 if any(finding.severity == "error" for finding in found.findings) else 0)
+
+
+@cli.command()
+def inspect(system: OneSystem, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """List a system's objects, fields and choices as YAML to paste. 項目一覧を YAML で表示。"""
+    from connector.cli.systems import show_objects
+
+    console = Console(json=json)
+    app = _open(config, only=system)
+    try:
+        objects = app.adapters[system].inspect()
+    finally:
+        app.close()
+    show_objects(console, objects)
 
 
 @cli.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
@@ -116,7 +116,9 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
     _reveal_all([setup.systems[name][1] for name in names])
     store = database.open_engine(store_url(setup))
     database.upgrade(store)
-    made = {name: setup.systems[name][0](name, setup.systems[name][1], setup.needs(name)) for name in names}
+    with database.reading(store) as conn:
+        needs = {name: replace(setup.needs(name), probed=runs.probed(conn, name)) for name in names}
+    made = {name: setup.systems[name][0](name, setup.systems[name][1], needs[name]) for name in names}
     return App(setup, store, made, clock)
 
 

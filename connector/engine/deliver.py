@@ -196,6 +196,8 @@ class _System:
     def _put_off(self, conn: Connection, keys: Sequence[str], error: AdapterError) -> None:
         """Nothing is known about these yet; they stay for later, and this system is left alone in this run."""
         self.stopped = self.stopped or error
+        if error.evidence:
+            runs.keep_evidence(conn, self.name, str(error), error.evidence, self.app.clock())
         if isinstance(error, Uncertain):
             outbox.in_doubt(conn, keys)
         else:

@@ -14,11 +14,26 @@ from sqlalchemy import Connection
 
 from connector.config import Setup
 from connector.engine.app import App
+from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
 from connector.engine.storable import storable
+from connector.engine.vanish import vanished
 from connector.errors import AdapterError, Exhausted, Halted, text
-from connector.model import Company, Deal, DealPerson, Gone, Membership, Owner, Person, Ref, Role, Touchpoint
+from connector.model import (
+    Company,
+    Deal,
+    DealPerson,
+    Gone,
+    Inventory,
+    Membership,
+    Owner,
+    Person,
+    Ref,
+    Role,
+    Touchpoint,
+)
 from connector.ports import Adapter, Page
+from connector.rules.brake import Guards
 from connector.rules.cleanse import corporate_domain
 from connector.rules.identify import (
     Key,
@@ -91,6 +106,7 @@ def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bo
                 break
     except AdapterError as error:
         log.warning("system_unavailable", system=name, error=type(error).__name__, code=error.code)
+        keep_evidence(app, lease, name, error)
         report.problem(name, error)
     except Halted as halted:
         report.halt(halted.what)
@@ -106,7 +122,7 @@ def _pull_stream(
             _guard_empty(app, name, stream, page, position)
         with lease.writing() as conn:
             at = app.clock()
-            counts = store_page(conn, app.setup, page, at)
+            counts = store_page(conn, app.setup, page, at, None if force else app.setup.config.run.guards)
             runs.move_cursor(conn, name, stream, page.cursor, at, page.read if page.complete else None)
             runs.put_rejects(conn, name, stream, page.rejects, report.run, at)
             runs.add_ledger(conn, report.run, name, stream, counts)
@@ -167,8 +183,11 @@ def refile(app: App, lease: Lease) -> None:
             last = filed[-1].no
 
 
-def store_page(conn: Connection, setup: Setup, page: Page, at: datetime) -> Counts:
-    """Store what a page says and re-decide the identities it touches; what became of its records."""
+def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards: Guards | None = None) -> Counts:
+    """Store what a page says and re-decide the identities it touches; what became of its records.
+
+    :raises Halted: by `guards`, when a system seems to have lost too much
+    """
     by_type: dict[type, list[Any]] = defaultdict(list)
     for record in page.records:
         by_type[type(record)].append(storable(record))
@@ -187,6 +206,7 @@ def store_page(conn: Connection, setup: Setup, page: Page, at: datetime) -> Coun
         used += deal_store.put_deal_people(conn, parts)
     if touchpoints := by_type.pop(Touchpoint, None):
         used += touchpoint_store.put_touchpoints(conn, touchpoints, at)
+    used += _missing(conn, setup, by_type.pop(Inventory, []), at, guards)
     for membership in by_type.pop(Membership, []):
         used += min(touchpoint_store.put_membership(conn, membership, at), 1)
     parked, ignored = len(page.rejects), page.ignored.total()
@@ -225,6 +245,13 @@ def _gone(conn: Connection, setup: Setup, gone: Sequence[Gone], at: datetime) ->
     changed = people_store.put_gone(conn, gone, at)
     _identify(conn, setup, changed.concerned)
     return len(changed.nos) + deal_store.put_deals_gone(conn, gone) + deal_store.put_companies_gone(conn, gone)
+
+
+def _missing(
+    conn: Connection, setup: Setup, inventories: Sequence[Inventory], at: datetime, guards: Guards | None
+) -> int:
+    """How many inventories told of records that are gone."""
+    return sum(min(_gone(conn, setup, vanished(conn, each, at, guards), at), 1) for each in inventories)
 
 
 def _identify(conn: Connection, setup: Setup, nos: Iterable[int]) -> None:

@@ -96,21 +96,25 @@ def _written_down(app: App, lease: Lease, as_of: datetime | None, force: str | N
 @contextmanager
 def counting_calls(app: App, lease: Lease, report: Report) -> Iterator[None]:
     """Calls of earlier runs of the day count against the day's budget, and this run's are remembered."""
-    tz = app.setup.config.timezone
-    day = app.clock().astimezone(tz).date().isoformat()
-    before: dict[str, int] = {}
+    spoken = {name: adapter.http for name, adapter in app.adapters.items() if adapter.http is not None}
+    now, tz = app.clock(), app.setup.config.timezone
+    today = now.astimezone(tz).date().isoformat()
+    # A part of a system with an allowance of its own has its own day, too.
+    parts = [(name, part, meter.day(now)) for name, http in spoken.items() for part, meter in http.meters.items()]
     with app.reading() as conn:
-        for name, adapter in app.adapters.items():
-            before[name] = runs.calls_on(conn, name, day)
-            if adapter.http is not None:
-                adapter.http.charge_before(before[name])
-    start = {name: adapter.http.calls for name, adapter in app.adapters.items() if adapter.http is not None}
+        before = {name: runs.calls_on(conn, name, today) for name in spoken}
+        for name, http in spoken.items():
+            http.charge_before(before[name])
+        for name, part, day in parts:
+            meter = spoken[name].meters[part]
+            meter.before, meter.calls = runs.calls_on(conn, f"{name}/{part}", day), 0
     try:
         yield
     finally:
-        for name, adapter in app.adapters.items():
-            if adapter.http is not None:
-                report.calls[name] = adapter.http.calls - start[name]
+        report.calls.update((name, http.calls) for name, http in spoken.items())
         with lease.writing() as conn:
-            for name, calls in report.calls.items():
-                runs.set_calls(conn, name, day, before[name] + calls)
+            for name, http in spoken.items():
+                runs.set_calls(conn, name, today, before[name] + http.calls)
+            for name, part, day in parts:
+                meter = spoken[name].meters[part]
+                runs.set_calls(conn, f"{name}/{part}", day, meter.before + meter.calls)

@@ -12,7 +12,6 @@ from pydantic import Field
 from connector.changes import Lane, RaiseAlert, Reason, Withheld
 from connector.model import Deal, Person
 from connector.rules.columns import Touch
-from connector.rules.score import label_of
 from connector.rules.steps import BandUntold, LookAgain, Step, key_of
 from connector.rules.view import Reach, View
 from connector.rules.when import When
@@ -59,15 +58,23 @@ def alerts(view: View, rules: Sequence[AlertRule]) -> Step:
         yield from map(LookAgain, view.turns([rule.when], rule.reach))
         if not view.holds(rule.when, rule.reach):
             continue
-        deals: Sequence[Deal | None] = view.matching_deals(rule.when, rule.reach)[::-1] or [_newest(view, rule)]
+        matching = _in_system(rule, view.matching_deals(rule.when, rule.reach))
+        if rule.when.deal is not None and not matching:
+            continue  # it holds for a deal of another SFA than the one the rule names
+        deals: Sequence[Deal | None] = matching[::-1] or [_newest(view, rule)]
         for deal in deals if rule.repeat.per == "deal" else deals[:1]:
             yield from _alert(view, rule, deal)
 
 
+def _in_system(rule: AlertRule, deals: Sequence[Deal]) -> Sequence[Deal]:
+    return [deal for deal in deals if rule.system in (None, deal.ref.system)]
+
+
 def _newest(view: View, rule: AlertRule) -> Deal | None:
-    deals = [deal for deal in view.deals(rule.reach) if rule.system in (None, deal.ref.system)]
     return max(
-        deals, key=lambda d: (d.closed_at or d.modified_at or d.stage_since or view.world.as_of, d.ref.id), default=None
+        _in_system(rule, view.deals(rule.reach)),
+        key=lambda d: (d.closed_at or d.modified_at or d.stage_since or view.world.as_of, d.ref.id),
+        default=None,
     )
 
 
@@ -117,8 +124,11 @@ def _alert(view: View, rule: AlertRule, deal: Deal | None) -> Step:
 
 
 def _person(view: View, rule: AlertRule, deal: Deal | None) -> Person | None:
+    """The person's record where the alert will be told: with the deal, or where somebody looks after the person."""
     system = deal.ref.system if deal else rule.system
-    return next((p for p in view.sfa_people if system in (None, p.ref.system)), None)
+    known = [person for person in view.sfa_people if system in (None, person.ref.system)]
+    tended = (p for p in known if p.owner_id and view.active(p.ref.system, p.owner_id))
+    return next(tended, next(iter(known), None))
 
 
 def _owner(view: View, rule: AlertRule, deal: Deal | None, person: Person | None) -> tuple[str, str] | None:
@@ -126,10 +136,8 @@ def _owner(view: View, rule: AlertRule, deal: Deal | None, person: Person | None
     of_deal = (deal.ref.system, deal.owner_id) if deal else None
     of_person = (person.ref.system, person.owner_id) if person else None
     for found in (of_deal, of_person) if rule.to == "deal_owner" else (of_person, of_deal):
-        if found and found[1]:
-            owner = view.world.owners.get((found[0], found[1]))
-            if owner is None or owner.active:
-                return found[0], found[1]
+        if found and found[1] and view.active(found[0], found[1]):
+            return found[0], found[1]
     system = deal.ref.system if deal else person.ref.system if person else rule.system
     return (system, rule.else_to) if system and rule.else_to else None
 
@@ -142,14 +150,14 @@ def _title(view: View, rule: AlertRule, person: Person | None) -> str:
 
 
 def _because(view: View, touches: Sequence[Touch], deal: Deal | None) -> str:
-    parts = [_touch_line(view, touch) for touch in touches[:1]]
+    parts = [view.told(touch) for touch in touches[:1]]
     if deal is not None:
         parts.append(deal.name)
     return " / ".join(parts)
 
 
 def _body(view: View, rule: AlertRule, touches: Sequence[Touch], deal: Deal | None) -> str:
-    lines = [_touch_line(view, touch) for touch in touches[:5]]
+    lines = [view.told(touch) for touch in touches[:5]]
     if deal is not None:
         day = _day(deal.stage_since, view.world.tz) if deal.stage_since else ""
         since = view.say(f" (since {day})", f"（{day}から）") if day else ""
@@ -157,12 +165,6 @@ def _body(view: View, rule: AlertRule, touches: Sequence[Touch], deal: Deal | No
     lines += [f"{view.say('Score', 'スコア')}: {score.why}" for score in view.scores.values() if score.hits]
     lines.append(f"{view.say('Rule', 'ルール')}: {rule.id}")
     return "\n".join(lines)
-
-
-def _touch_line(view: View, touch: Touch) -> str:
-    at = touch.happened_at.astimezone(view.world.tz)
-    what = label_of(touch.kind, view.world.language)
-    return f"{at:%Y-%m-%d %H:%M} {what}{': ' + touch.label if touch.label else ''}"
 
 
 def _day(at: datetime, tz: tzinfo) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from connector.changes import CreatePerson, Lane, Reason, SetFields, Withheld
 from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
-from connector.rules.score import ScoreSpec, label_of, why
+from connector.rules.score import ScoreSpec, why
 from connector.rules.steps import Step
 from connector.rules.timeline import TimelineRule
 from connector.rules.translate import blank, cut, instant, same, truth
@@ -49,6 +49,8 @@ class Create(Spec):
     """The kind of record."""
     when: When
     """What must hold."""
+    unless: Many[When] = ()
+    """None of these may hold: `{person: {is: known}}` creates nobody who has a record in any SFA."""
     require: Many[str] = ()
     """Words that must not be blank (`family_name`, `company`); without them nobody is created."""
 
@@ -79,7 +81,10 @@ class FlipFlop(Spec):
     """Within this time."""
 
 
-COMPUTED = ("person_id", "touchpoints.last", "touchpoints.last_at", "touchpoints.count")
+RECENT = 10
+"""Lines of `touchpoints.recent` at most."""
+
+COMPUTED = ("person_id", "touchpoints.last", "touchpoints.last_at", "touchpoints.count", "touchpoints.recent")
 """Words that are ours, beside `score.NAME`, `score.NAME.why` and `score.NAME.band`."""
 
 
@@ -261,13 +266,16 @@ def _of_touchpoints(view: View, word: str) -> Value:
         return None
     if word == "touchpoints.last_at":
         return instant(last.happened_at)
-    at = last.happened_at.astimezone(view.world.tz)
-    return f"{at:%Y-%m-%d %H:%M} {label_of(last.kind, view.world.language)}{': ' + last.label if last.label else ''}"
+    if word == "touchpoints.recent":
+        return "\n".join(view.told(touch).replace("\n", " ") for touch in view.latest(RECENT))
+    return view.told(last)
 
 
 def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec]) -> Step:
     create = mapping.create
     if create is None or mapping.key is None or not view.ma_people or not view.holds(create.when):
+        return
+    if any(view.holds(when) for when in create.unless):
         return
     identity = view.subject.identity.id
     missing = [word for word in create.require if blank(view.value(Role.MA, word))]

@@ -42,15 +42,9 @@ def timeline(view: View, system: str, rule: TimelineRule, person: Person) -> Ste
             lane=Lane.FIELDS if recent else Lane.BACKFILL,
             reasons=(Reason("timeline", what),),
             person=person.ref,
-            owner_id=person.owner_id if _active(view, system, person.owner_id) else None,
+            owner_id=person.owner_id if view.active(system, person.owner_id) else None,
             title=f"[MA] {what}{': ' + touchpoint.label if touchpoint.label else ''}"[:255],
             body="\n".join(part for part in (f"{local:%Y-%m-%d %H:%M}", touchpoint.campaign, touchpoint.url) if part),
             happened_at=touchpoint.happened_at,
             on=local.date(),
         )
-
-
-def _active(view: View, system: str, owner_id: str | None) -> bool:
-    """Whether records may be given to this user; unknown ones are left to the system to judge."""
-    owner = view.world.owners.get((system, owner_id or ""))
-    return owner is None or owner.active

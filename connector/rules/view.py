@@ -10,6 +10,7 @@ from typing import Literal
 
 from connector.model import Deal, DealState, Owner, Person, Role, Score, Subject, Value
 from connector.rules.columns import Span, Touch, Touchpoints
+from connector.rules.score import label_of
 from connector.rules.translate import blank, truth
 from connector.rules.when import Standing, When
 
@@ -62,8 +63,18 @@ class View:
     @cached_property
     def last(self) -> Touch | None:
         """The last touchpoint up to now."""
+        return next(iter(self.latest(1)), None)
+
+    def latest(self, most: int) -> tuple[Touch, ...]:
+        """The last touchpoints up to now, newest first, `most` at most."""
         start, end = self._past
-        return next(iter(self.touchpoints.rows((max(start, end - 1), end))), None)
+        return self.touchpoints.rows((max(start, end - most), end))
+
+    def told(self, touch: Touch) -> str:
+        """A touchpoint as a line for a rep: when, what, and what it was called."""
+        at = touch.happened_at.astimezone(self.world.tz)
+        what = label_of(touch.kind, self.world.language)
+        return f"{at:%Y-%m-%d %H:%M} {what}{': ' + touch.label if touch.label else ''}"
 
     @cached_property
     def ma_people(self) -> tuple[Person, ...]:
@@ -83,6 +94,11 @@ class View:
     def opted_out(self) -> bool:
         """A "no" to mail stands in any system; it holds everywhere."""
         return any(says_no(person, self.world.consents) for person in self.subject.identity.persons)
+
+    def active(self, system: str, owner_id: str | None) -> bool:
+        """Whether records may be given to this user; unknown ones are left to the system to judge."""
+        owner = self.world.owners.get((system, owner_id or ""))
+        return owner is None or owner.active
 
     def standings(self, reach: Reach) -> frozenset[Standing]:
         """What this person (or the company) is to sales."""

@@ -207,11 +207,23 @@ def _deal_row(deal: Deal, company: str | None, at: datetime) -> dict[str, Any]:
     return row | {"hash": digest, "modified_at": maybe_micros(deal.modified_at), "seen_at": micros(at)}
 
 
+def living_ids(conn: Connection, system: str, name: str) -> set[str]:
+    """Ids of the deals of one object that are not gone."""
+    c = t.deal.c
+    return set(conn.scalars(select(c.id).where(c.system == system, c.object == name, c.gone_at.is_(None))))
+
+
 def put_deals_gone(conn: Connection, gone: Sequence[Gone]) -> int:
     """Mark deals as deleted; how many were still there."""
     changed = 0
     for g in gone:
-        here = and_(t.deal.c.system == g.ref.system, t.deal.c.id == g.ref.id, t.deal.c.gone_at.is_(None))
+        # By object too: a person and a deal of one system may bear the same number.
+        here = and_(
+            t.deal.c.system == g.ref.system,
+            t.deal.c.object == g.ref.object,
+            t.deal.c.id == g.ref.id,
+            t.deal.c.gone_at.is_(None),
+        )
         if conn.execute(update(t.deal).where(here).values(gone_at=micros(g.at), hash="")).rowcount:
             mark_deals(conn, g.ref.system, [g.ref.id])
             changed += 1
@@ -222,7 +234,12 @@ def put_companies_gone(conn: Connection, gone: Sequence[Gone]) -> int:
     """Mark company records as deleted or merged; how many were still there."""
     changed = 0
     for g in gone:
-        here = and_(t.company.c.system == g.ref.system, t.company.c.id == g.ref.id, t.company.c.gone_at.is_(None))
+        here = and_(
+            t.company.c.system == g.ref.system,
+            t.company.c.object == g.ref.object,
+            t.company.c.id == g.ref.id,
+            t.company.c.gone_at.is_(None),
+        )
         changed += conn.execute(update(t.company).where(here).values(gone_at=micros(g.at), hash="")).rowcount
     return changed
 

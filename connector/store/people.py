@@ -91,6 +91,13 @@ def person_nos(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, int]:
     return found
 
 
+def living_ids(conn: Connection, system: str, name: str) -> set[str]:
+    """Ids of the records of one object that were seen and are not gone."""
+    c = t.person.c
+    found = select(c.id).where(c.system == system, c.object == name, c.known, c.gone_at.is_(None))
+    return set(conn.scalars(found))
+
+
 def ensure_people(conn: Connection, refs: Iterable[Ref], at: datetime) -> dict[Ref, int]:
     """Row numbers of these records; a record not seen yet gets a row that waits for it."""
     wanted = set(refs)

@@ -167,3 +167,29 @@ def remembered(conn: Connection, name: str) -> str | None:
 def remember(conn: Connection, name: str, value: str) -> None:
     """Keep a small value by name."""
     upsert(conn, t.meta, [{"name": name, "value": value}], ["value"])
+
+
+# --- what was found out about systems ---------------------------------------------------------------------------------
+
+
+def keep_probed(conn: Connection, system: str, known: Mapping[str, str], at: datetime) -> None:
+    """Remember what a probe found, in place of what an earlier one found."""
+    remember(conn, f"probe:{system}", orjson.dumps({"at": at.isoformat(), "known": dict(known)}).decode())
+
+
+def probed(conn: Connection, system: str) -> dict[str, str]:
+    """What the last probe of a system found."""
+    found: dict[str, str] = orjson.loads(remembered(conn, f"probe:{system}") or "{}").get("known", {})
+    return found
+
+
+def keep_evidence(conn: Connection, system: str, what: str, answer: str, at: datetime) -> None:
+    """Keep an answer that made no sense, masked, in place of an older one."""
+    held = {"at": at.isoformat(), "what": what, "answer": answer}
+    remember(conn, f"evidence:{system}", orjson.dumps(held).decode())
+
+
+def evidence(conn: Connection, system: str) -> dict[str, str]:
+    """The last answer that made no sense: `at`, `what`, `answer`; empty when there was none."""
+    found: dict[str, str] = orjson.loads(remembered(conn, f"evidence:{system}") or "{}")
+    return found

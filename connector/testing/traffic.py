@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from connector.changes import AddToList, AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, RemoveFromList, SetFields
 from connector.errors import AdapterError
-from connector.model import Membership, Person, Record, Ref, Value
+from connector.model import Inventory, Membership, Person, Record, Ref, Value
 from connector.ports import Adapter, Page, Receipt
 from connector.testing.world import World
 
@@ -60,12 +60,14 @@ def identity_of(record: Record) -> tuple[str, object]:
     """What makes two sights of a record the same record."""
     if isinstance(record, Membership):
         return "Membership", (record.list, record.members)
+    if isinstance(record, Inventory):
+        return "Inventory", (record.object, record.ids)
     return type(record).__name__, record.ref
 
 
 def systems_of(record: Record) -> set[str]:
     """The systems a record names."""
-    return {record.system} if isinstance(record, Membership) else {record.ref.system}
+    return {record.system} if isinstance(record, Membership | Inventory) else {record.ref.system}
 
 
 def times_of(record: object) -> Iterator[datetime]:
