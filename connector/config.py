@@ -250,6 +250,8 @@ class _Reader:
         if isinstance(named, Block) and len(systems) == len(named):  # or every mention of the others would look wrong
             checks = Checks(systems, roles, self.problems)
             rules = checks.resolve(rules)
+            for deal in deals:
+                checks.deal_words(deal.system, deal.fields, deal.mark_of("fields"))
             named_systems = [(deal.system, deal.mark_of("in")) for deal in deals]
             checks.all(rules, named_systems + [(foreign.system, foreign.mark_of("in")) for foreign in identity.ids])
         if config is None:

@@ -91,6 +91,16 @@ class Checks:
         for spec in rules.scores.values():
             self.problems += lint(spec)
 
+    def deal_words(self, system: str, words: Iterable[str], mark: Mark) -> None:
+        """Whether this SFA lets a mapping say which fields hold these words of a deal."""
+        known = self.systems[system][0].deal_words if system in self.systems else set(words)
+        for word in sorted(set(words) - known):
+            names = ", ".join(sorted(known)) or "-"
+            what = text(
+                "{system} knows {word} by itself", "{system} の {word} は指定できません", system=system, word=word
+            )
+            self._say(mark, what, text("possible here: {names}", "指定できるもの: {names}", names=names))
+
     def _say(self, mark: Mark, what: Text, fix: Text | None = None) -> None:
         self.problems.append(mark.problem(what, fix))
 

@@ -211,6 +211,9 @@ class Adapter(ABC):
     writes: ClassVar[frozenset[builtins.type[Change]]] = frozenset()
     """Which changes the system can take."""
 
+    deal_words: ClassVar[frozenset[str]] = frozenset(DEAL_WORDS)
+    """Which words of a deal a mapping may give a field."""
+
     batch: ClassVar[int] = 1
     """Most changes of one group that a single `push` may be given."""
 

@@ -432,8 +432,8 @@ HoursOfDay = Annotated[Hours, BeforeValidator(hours)]
 
 
 def one_or_many(value: Any) -> Any:
-    """A single word where a list is meant."""
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    """A single word or block where a list is meant."""
+    return (value,) if isinstance(value, str | dict) else tuple(value) if isinstance(value, list) else value
 
 
 T = TypeVar("T")

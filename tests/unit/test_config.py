@@ -8,6 +8,7 @@ import pytest
 
 from connector.config import Setup, load
 from connector.errors import ConfigError
+from connector.model import DealState
 
 CONFIG = """\
 systems:
@@ -192,3 +193,68 @@ def test_not_utf8(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.yaml: cannot be read"):
         load(tmp_path / "config.yaml")
+
+
+DEALS = """\
+- in: sfa
+  object: deals
+  fields: {name: 案件名, stage: 進捗, probability: 確度, people: 顧客番号, lost_reason: 失注理由}
+  states: {won: 受注, lost: [失注, 中止]}
+  probabilities: {A: 80, B: 50}
+  linked_by: {people: 番号}
+"""
+PEOPLE = """\
+- in: sfa
+  object: [people]
+  key: ma_key
+  fields:
+    email: {to: メール, wins: sfa}
+    opted_out: {to: 配信, wins: strictest, values: {"true": 停止}}
+    score.interest: {to: 点, wins: ma}
+    score.interest.band: {to: ランク, wins: ma, values: {hot: A}, max_length: 20}
+"""
+
+
+def test_salesforce_knows_most_words_of_a_deal_by_itself(tmp_path: Path) -> None:
+    config = CONFIG + "  sf: {type: salesforce, domain: a.my, client_id: {env: A}, client_secret: {env: B}}\n"
+    deals = "- {in: sf, object: Opportunity, fields: {stage: StageName, lost_reason: R__c}}\n"
+
+    (found,) = problems(tmp_path, config, scores=SCORES, deals=deals)
+
+    assert found.startswith("mappings/deals.yaml:1:41: sf knows stage by itself → possible here: amount, ")
+
+
+def test_adapters_are_told_which_field_is_which_word(tmp_path: Path) -> None:
+    needs = setup(tmp_path, scores=SCORES, people=PEOPLE, deals=DEALS).needs("sfa")
+
+    people, deals = needs.of("people"), needs.of("deals")
+    assert people.words == {"email": "メール", "opted_out": "配信"}
+    assert people.read == {"メール", "配信", "点", "ランク"}
+    assert people.write == {"配信", "点", "ランク"}
+    assert people.values == {"配信": {"true": "停止"}, "ランク": {"hot": "A"}}
+    assert people.choices == {"配信": {"停止"}, "ランク": {"A"}}
+    assert people.lengths == {"ランク": 20}
+    assert deals.deal["people"] == "顧客番号"
+    assert deals.states == {DealState.WON: {"受注"}, DealState.LOST: {"失注", "中止"}}
+    assert deals.probabilities == {"A": 80, "B": 50}
+    assert deals.linked_by == {"people": "番号"}
+    assert str(needs.timezone) == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("stage: 進捗, ", "", "no field that holds them"),
+        ("lost: [失注, 中止]", "lost: [失注, 受注]", "'受注' stands for two states"),
+        ("probability: 確度, ", "", "no field holds probability"),
+        ("people: 顧客番号, ", "", "no field holds people"),
+        ("{A: 80, B: 50}", "{A: 180}", "A"),
+        ("lost: [失注", "loss: [失注", "loss"),
+        ("name: 案件名", "title: 案件名", "title"),
+    ],
+)
+def test_a_mapping_of_deals_that_makes_no_sense_is_told(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (found,) = problems(tmp_path, scores=SCORES, people=PEOPLE, deals=DEALS.replace(old, new))
+
+    assert found.startswith("mappings/deals.yaml:")
+    assert said in found

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -33,7 +34,7 @@ from connector.errors import (
     Unavailable,
     Uncertain,
 )
-from connector.http import Budget, Http, HttpOptions, error_of, retry_after
+from connector.http import Budget, Http, HttpOptions, Meter, error_of, retry_after
 from connector.ports import Quota
 from connector.sandbox.server import Server
 from connector.spec import SpecError
@@ -562,6 +563,26 @@ def test_the_budget_of_a_day_counts_earlier_runs(server: Server) -> None:
         with pytest.raises(Exhausted, match="calls_per_day"):
             http.session.get(server.url + "/")
     assert len(server.exchanges) == 2
+
+
+def test_a_part_with_an_allowance_of_its_own_is_counted_apart_retries_included(server: Server) -> None:
+    with client(server.url) as http:
+        http.meters["people"] = Meter(limit=5, before=1)
+        http.meters["deals"] = Meter(limit=None)
+        server.chaos.plan("status", status=500, times=1)
+        http.request("GET", "/", spends={"people": 1})
+        http.request("GET", "/", spends={"people": 1, "deals": 20})
+        with pytest.raises(Exhausted, match="people: calls_per_day"):
+            http.request("GET", "/", spends={"people": 2, "deals": 1})
+        http.request("GET", "/")
+        assert [http.meters[part].calls for part in ("people", "deals")] == [3, 20]
+        assert http.calls == 4
+
+
+def test_a_part_has_its_own_day() -> None:
+    at = datetime(2026, 11, 26, 8, 59, tzinfo=ZoneInfo("Asia/Tokyo"))
+    assert Meter(limit=1).day(at) == "2026-11-25"
+    assert Meter(limit=1).day(at + timedelta(minutes=1)) == "2026-11-26"
 
 
 def test_what_a_hook_sends_again_is_counted_too(server: Server) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, model_validator
 
 from connector.adapters.salesforce.fields import FieldName
-from connector.adapters.salesforce.records import MOST, STREAMS, TASK
+from connector.adapters.salesforce.records import DEAL_WORDS, MOST, STREAMS, TASK
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import text
 from connector.http import BaseUrl, HttpOptions
@@ -167,6 +167,7 @@ class Salesforce(Adapter):
     Config = Config
     role = Role.SFA
     writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
+    deal_words = DEAL_WORDS
     batch = MOST
     connections = 3
 

@@ -225,7 +225,8 @@ _AS: Mapping[str, Callable[[Value], Any]] = {
     "amount": _number,
     "probability": _number,
 }
-"""Words of a deal that a mapping may give a field of its own."""
+DEAL_WORDS = frozenset(_AS)
+"""Words of a deal that a mapping may give a field of its own; the others are standard fields."""
 
 
 def _state(row: Row) -> DealState:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connector.changes import RaiseAlert
-from connector.model import DealState, Kind, Owner, Person, Ref
+from connector.model import Deal, DealState, Kind, Owner, Person, Ref, Role
 from connector.rules.alert import AlertRule, pace, release_time
 from connector.rules.plan import Rules
 from connector.spec import hours
@@ -135,3 +135,55 @@ def test_one_owners_digest_does_not_touch_anothers_day() -> None:
     assert [a.key for a in paced.now] == ["k0", "k3"]
     (digest,) = paced.digests
     assert (digest.owner_id, paced.digested) == ("A", {digest.key: ("k1", "k2")})
+
+
+# --- several SFAs -----------------------------------------------------------------------------------------------------
+
+TWO = {"ma": Role.MA, "sfa": Role.SFA, "kintone": Role.SFA}
+
+
+def in_kintone(owner: str | None = "sato") -> Person:
+    return Person(Ref("kintone", "people", "12-5"), {}, owner_id=owner, modified_at=NOW - timedelta(days=9))
+
+
+def kintone_deal(**rest: Any) -> Deal:
+    return replace(deal("15-1", stage_since=OLD, **rest), ref=Ref("kintone", "deals", "15-1"))
+
+
+def test_an_alert_is_told_where_the_deal_lives() -> None:
+    (alert,) = raised(
+        visitor(), contact(owner="005"), in_kintone(), text=STIRS.replace("in: sfa\n", ""), touches=[VIEW],
+        deals=(kintone_deal(owner_id="sato"),), world_=world(roles=TWO),
+    )  # fmt: skip
+
+    assert (alert.system, alert.owner_id, alert.deal, alert.person) == (
+        "kintone", "sato", Ref("kintone", "deals", "15-1"), Ref("kintone", "people", "12-5"),
+    )  # fmt: skip
+
+
+def test_each_deal_is_told_in_its_own_sfa() -> None:
+    found = raised(
+        visitor(), contact(), in_kintone(), text=STIRS.replace("in: sfa\n", ""), touches=[VIEW],
+        deals=(kintone_deal(owner_id="sato"), deal(stage_since=OLD, owner_id="005")), world_=world(roles=TWO),
+    )  # fmt: skip
+
+    assert sorted((alert.system, alert.owner_id) for alert in found) == [("kintone", "sato"), ("sfa", "005")]
+
+
+def test_a_rule_for_one_sfa_says_nothing_of_deals_in_another() -> None:
+    both: dict[str, Any] = {"touches": [VIEW], "world_": world(roles=TWO)}
+
+    assert raised(visitor(), contact(), in_kintone(), deals=(kintone_deal(owner_id="sato"),), **both) == []
+
+
+def test_without_a_deal_the_alert_goes_where_somebody_looks_after_the_person() -> None:
+    (alert,) = raised(
+        visitor(),
+        contact(owner=None),
+        in_kintone(),
+        text=HOT.replace("in: sfa\n", ""),
+        touches=[VIEW],
+        world_=world(roles=TWO),
+    )
+
+    assert (alert.system, alert.owner_id) == ("kintone", "sato")

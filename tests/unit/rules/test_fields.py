@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connector.changes import CreatePerson, Lane, SetFields
-from connector.model import Kind, Ref, Value, Written
+from connector.model import Kind, Person, Ref, Role, Value, Written
 from connector.rules.fields import PeopleMapping
 from connector.rules.plan import Rules
 from tests.unit.rules.kit import INTEREST, NOW, block, contact, decide, visitor, world
@@ -183,3 +183,30 @@ def test_the_text_in_the_sfa_is_the_scores_own() -> None:
     (english,), _ = decide(rules, visitor(), contact(), touches=VIEWED, world_=world(language="en"))
     assert isinstance(english, SetFields)
     assert str(english.values["Why"]).startswith("10 pts hot: +10 ")
+
+
+def test_nobody_is_created_who_is_known_to_another_sfa() -> None:
+    create = "{object: Lead, when: {score.interest: {gte: 0}}, unless: {person: {is: known}}}"
+    known = Person(Ref("kintone", "people", "12-5"), {})
+    roles = {"ma": Role.MA, "sfa": Role.SFA, "kintone": Role.SFA}
+
+    made, _ = decide(mapping("email: {to: Email, wins: ma}", create=create), visitor(email="a@b.jp"))
+    unmade, _ = decide(
+        mapping("email: {to: Email, wins: ma}", create=create), visitor(email="a@b.jp"), known,
+        world_=world(roles=roles),
+    )  # fmt: skip
+
+    assert [type(change) for change in made] == [CreatePerson]
+    assert unmade == []
+
+
+def test_the_last_ten_touchpoints_are_told_newest_first() -> None:
+    touches = [(Kind.PAGE_VIEW, NOW - timedelta(days=day), "") for day in range(12, 0, -1)]
+
+    changes, _ = decide(mapping("touchpoints.recent: {to: Recent, wins: ma}"), visitor(), contact(), touches=touches)
+
+    (change,) = changes
+    assert isinstance(change, SetFields)
+    lines = str(change.values["Recent"]).split("\n")
+    assert len(lines) == 10
+    assert (lines[0], lines[-1]) == ("2026-03-31 12:00 Web閲覧: 頁", "2026-03-22 12:00 Web閲覧: 頁")
