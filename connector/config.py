@@ -290,6 +290,9 @@ class _Reader:
             except SpecError as error:
                 self.problems.append(block.marks["type"].problem(error.what, error.fix))
                 continue
+            clash = adapters.adapter_types()[cls.type].clash
+            if clash is not None:
+                self.problems.append(block.marks["type"].problem(clash, severity="warning"))
             options = self._parse(cls.Config, _without_type(block, cls.Config), mark)
             if options is not None:
                 yield name, (cls, options)

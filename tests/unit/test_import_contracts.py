@@ -42,6 +42,8 @@ PLANTS = [
     Plant(
         FLOORS, "store.planted", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import connector.web.target"
     ),
+    Plant(FLOORS, "engine.planted", "from connector.testing import target"),
+    Plant(FLOORS, "web.planted", "from connector.testing import target"),
     Plant(FLOORS, "homeless", "answer = 42"),
     Plant(PURE, "rules.planted", "import time"),
     Plant(PURE, "rules.planted", "from random import choice"),
@@ -60,7 +62,7 @@ def house(tmp_path: Path) -> Path:
     """A copy of the package with the contracts beside it, and every room there to be entered."""
     shutil.copytree(ROOT / "connector", tmp_path / "connector", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for room in ("adapters", "engine", "reports", "rules", "sandbox", "store", "web"):
+    for room in ("adapters", "engine", "reports", "rules", "sandbox", "store", "testing", "web"):
         (tmp_path / "connector" / room).mkdir(exist_ok=True)
         (tmp_path / "connector" / room / "__init__.py").touch()
         (tmp_path / "connector" / room / "target.py").touch()

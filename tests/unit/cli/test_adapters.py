@@ -100,3 +100,10 @@ def test_lint_tells_of_an_adapter_that_cannot_be_loaded(tmp_path: Path, monkeypa
     install(tmp_path / "package", monkeypatch, BROKEN)
     with pytest.raises(ConfigError, match="2:16: the adapter of type 'ruin' cannot be loaded"):
         load(configured(tmp_path, "  ours: {type: ruin}\n"))
+
+
+def test_lint_warns_of_a_name_that_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path / "package", monkeypatch, "memory = house_crm:House")
+    (warning,) = load(configured(tmp_path, "  ours: {type: memory, role: sfa}\n")).warnings
+    assert (warning.line, warning.severity) == (2, "warning")
+    assert "claimed by house-crm 1.0" in str(warning)
