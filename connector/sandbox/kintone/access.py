@@ -1,0 +1,41 @@
+"""Which app a call is about, and whether who calls may do what they ask there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connector.sandbox.kintone.domain import Domain
+from connector.sandbox.kintone.errors import NO_PERMISSION, Refusal
+from connector.sandbox.kintone.model import App
+from connector.sandbox.kintone.web import Call
+
+_GUEST_APP = ("ゲストスペース内のアプリです。", "The app is in a guest space.")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Lets calls in."""
+
+    domain: Domain
+
+    def app(self, call: Call, *rights: str, name: str = "app", any_right: bool = False) -> App:
+        """The app of this call, for which its caller must have these rights, or with `any_right` one of them.
+
+        Raises:
+            Refusal: there is no such app, it lives elsewhere, a right is missing; or anything in the parameters,
+                which must have been looked at before.
+        """
+        number = call.params.number(name)
+        call.params.done()
+        app = self.domain.app(number or 0)
+        if call.place.guest is None and app.guest_space is not None:
+            raise Refusal(400, "GAIA_IL23", _GUEST_APP)
+        if call.place.guest != app.guest_space:
+            raise Refusal(403, "CB_NO02", NO_PERMISSION)
+        if any_right:
+            if call.who.rights(app).isdisjoint(rights):
+                raise call.who.forbidden()
+        else:
+            call.who.need(app, *rights)
+        self.domain.charge(app.id)
+        return app
