@@ -107,6 +107,9 @@ def _fitting(column: Column, value: Any, settings: EsmSettings) -> Any:
             if not isinstance(value, datetime) or value.tzinfo is None:
                 raise bad(f"日時の形式が不正です: {column.name}")
             return value.astimezone(UTC).replace(microsecond=0)
+        case "DATE":
+            if not isinstance(value, date) or isinstance(value, datetime):
+                raise bad(f"日付の形式が不正です: {column.name}")
         case "STRING" | "MEMO" | "EMAIL" | "TELNO":
             return _text(column, str(value), settings)
     return value

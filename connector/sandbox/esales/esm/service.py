@@ -48,7 +48,7 @@ class EsmEmulator(Tenant):
         password: its password.
         api_token: an API token of that user.
         calls: the calls that came in, refused ones included, logins not.
-        logins_made: the access tokens given out.
+        logins: the access tokens given out.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class EsmEmulator(Tenant):
         self.user_id = self.add_user(login, "API連携", password=password, system=True)
         self.api_token = self.add_token(self.user_id)
         self.calls = 0
-        self.logins_made = 0
+        self.logins = 0
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -81,7 +81,8 @@ class EsmEmulator(Tenant):
             return response
 
     def _refusal(self, request: Request, refusal: Refusal) -> Response:
-        disguised = refusal.status == 400 and self.settings.invalid == "busy" and request.path != "/auth/token"
+        unacceptable = refusal.status == 400 and request.path != "/auth/token" and request.method in ("POST", "PUT")
+        disguised = unacceptable and self.settings.invalid == "busy"
         return answers.refusal(busy() if disguised else refusal, self.settings)
 
     def _answer(self, request: Request) -> Response:
@@ -118,7 +119,7 @@ class EsmEmulator(Tenant):
         user_id = self._who(body)
         if user_id is None:
             raise bad("リクエストの内容が不正です。")
-        self.logins_made += 1
+        self.logins += 1
         access, refresh = self.tokens.issue(user_id, self.clock(), self.settings.refresh_life)
         life: int | str = int(ACCESS_LIFE.total_seconds())
         if self.settings.expire_in == "string":
@@ -136,7 +137,7 @@ class EsmEmulator(Tenant):
             return None
         if grant == "refresh":
             return self.tokens.refresher(body["refreshToken"], self.clock())
-        password, user_id = self.logins.get(body["userId"], ("", 0))
+        password, user_id = self._passwords.get(body["userId"], ("", 0))
         return user_id if "tenantId" in body and password and body["password"] == password else None
 
     def _path(self, request: Request) -> tuple[str, tuple[str, ...]]:

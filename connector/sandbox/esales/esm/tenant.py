@@ -33,7 +33,7 @@ class Tenant(Records):
         self.settings = settings or EsmSettings()
         super().__init__(sheets(self.settings), clock=clock, chaos=chaos)
         self.tokens = Tokens()
-        self.logins: dict[str, tuple[str, int]] = {}
+        self._passwords: dict[str, tuple[str, int]] = {}
         self.system_users: set[int] = set()
         self._denied: set[tuple[str, str]] = set()
         self._lists = Lists()
@@ -92,7 +92,7 @@ class Tenant(Records):
         with self._lock:
             employee = self.add("employee", {"login_id": login, "employee_name": name})
             if password:
-                self.logins[login] = (password, employee)
+                self._passwords[login] = (password, employee)
             if system:
                 self.system_users.add(employee)
             return employee

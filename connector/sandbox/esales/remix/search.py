@@ -127,15 +127,11 @@ def _comparable(held: Any) -> Any:
     return held
 
 
-def matching(wanted: Condition, tables: Mapping[str, Mapping[int, Row]]) -> dict[int, Row]:
-    """The records that fulfil a condition, by id."""
-    found = {
-        record_id: row
-        for record_id, row in tables[wanted.sheet.name].items()
-        if all(test(row) for test in wanted.tests)
-    }
+def matching(wanted: Condition, read: Callable[[Sheet], Mapping[int, Row]]) -> dict[int, Row]:
+    """The records that fulfil a condition, by id; `read` gives those of a sheet."""
+    found = {record_id: row for record_id, row in read(wanted.sheet).items() if all(test(row) for test in wanted.tests)}
     for inner in wanted.related:
-        present = _linked(wanted.sheet, inner, matching(inner, tables), found)
+        present = _linked(wanted.sheet, inner, matching(inner, read), found)
         found = {record_id: row for record_id, row in found.items() if (record_id in present) is not inner.absent}
     return found
 

@@ -154,7 +154,7 @@ class RemixEmulator(Tenant):
 
     def _search(self, request: Request) -> Any:
         query = search.query(self.sheets, _body(request))
-        found = search.matching(query.condition, {name: self._visible(sheet) for name, sheet in self.sheets.items()})
+        found = search.matching(query.condition, self._visible)
         rows = self._ordered(found)
         start = 0
         if query.from_index is not None and self.settings.from_index == "honoured":

@@ -103,9 +103,15 @@ def fitting(column: Column, value: Any) -> Any:
         case "datetime":
             return _instant(value, column.name).replace(microsecond=0)
         case "date":
-            return _instant(value, column.name).date() if isinstance(value, datetime) else value
+            return _day(value, column.name)
         case _:
             return ticks(value, column)
+
+
+def _day(value: Any, name: str) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    return _instant(value, name).date()
 
 
 def _instant(value: Any, name: str) -> datetime:
