@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from connector.sandbox.kintone import times, values
+from connector.sandbox.kintone.auth import Who
 from connector.sandbox.kintone.errors import SYNTAX, Refusal, wrong
 from connector.sandbox.kintone.fields import CHOICES, Field
 from connector.sandbox.kintone.functions import Span, span
@@ -47,7 +48,7 @@ Test = Callable[[Any], bool]
 class Asker:
     """Who asks, and when."""
 
-    code: str
+    who: Who
     now: datetime
     zone: tzinfo
     index_delay: timedelta
@@ -162,9 +163,9 @@ class Conditions:
                 if isinstance(each, Literal) and each.text and each.text not in field.options:
                     ja = f"{field.code}フィールドの選択肢に「{each.text}」は存在しません。"
                     raise Refusal(400, "GAIA_IQ10", (ja, f'"{each.text}" is not an option of the {field.code} field.'))
-        if field.table is not None and operator in _EQUAL:
-            ja = f"{field.code}フィールドはテーブルに含まれるため、演算子{operator}を使用できません。"
-            en = f"The operator {operator} cannot be used with the field {field.code}, which is in a table."
+        if (field.table is not None or reference is not None) and operator in _EQUAL:
+            ja = f"テーブルや関連レコード一覧のフィールド（{field.code}）には演算子{operator}を使用できません。"
+            en = f"The operator {operator} cannot be used with a field ({field.code}) in a table or of related records."
             raise Refusal(400, "GAIA_IQ07", (ja, en))
         if operator not in _ALLOWED.get(field.type, frozenset()):
             ja = f"{field.code}フィールドのフィールドタイプには演算子{operator}を使用できません。"
@@ -183,11 +184,12 @@ class Conditions:
         related = self.apps.get(int(outer.settings["referenceTable"]["relatedApp"]["app"]))
         if related is None:
             raise _unknown(".".join(path))
+        self.asker.who.need(related, "view")
         return outer, find(related, path[1])
 
     def _test(self, field: Field, operator: str, operands: tuple[Operand, ...]) -> Test:
         if operator in ("is empty", "is not empty"):
-            return lambda value: values.is_empty(value) == (operator == "is empty")
+            return lambda value: (not (value.strip() if isinstance(value, str) else value)) == (operator == "is empty")
         if operator in _LIKE:
             word = _string(operands[0]).lower()
             return lambda value: (word in str(value or "").lower()) == (operator == "like")
@@ -231,10 +233,17 @@ class Conditions:
             return _string(operand)
         user = field.type in ("CREATOR", "MODIFIER", "USER_SELECT", "STATUS_ASSIGNEE")
         if operand == Call("LOGINUSER", ()) and user:
-            return self.asker.code
+            return self.asker.who.code
         if operand == Call("PRIMARY_ORGANIZATION", ()) and field.type == "ORGANIZATION_SELECT":
             return ""
         raise wrong("query", SYNTAX)
+
+
+def by_keyword(condition: Condition | None) -> bool:
+    """Whether a word is searched for anywhere in this."""
+    if condition is None or isinstance(condition, Comparison):
+        return condition is not None and condition.operator in _LIKE
+    return any(by_keyword(each) for each in condition.terms)
 
 
 def find(app: App, code: str) -> Field:

@@ -15,9 +15,11 @@ from connector.sandbox.chaos import Chaos
 from connector.sandbox.clock import Clock
 from connector.sandbox.kintone.access import Access
 from connector.sandbox.kintone.bulk import Bulk
+from connector.sandbox.kintone.comments import Comments
 from connector.sandbox.kintone.domain import Domain
 from connector.sandbox.kintone.errors import Refusal, illegal, too_many
 from connector.sandbox.kintone.params import Params
+from connector.sandbox.kintone.process import Processes
 from connector.sandbox.kintone.reading import Reading
 from connector.sandbox.kintone.records import Records
 from connector.sandbox.kintone.schema import Schema
@@ -48,7 +50,14 @@ class KintoneEmulator(Domain):
         access = Access(self)
         self._reading = Reading(self, access)
         self._records = Records(self, access)
-        parts = (self._reading, self._records, Schema(self, access), Bulk(self, self._dispatch, lambda: self._asked))
+        parts = (
+            self._reading,
+            self._records,
+            Comments(self, access),
+            Processes(self, access, self._records),
+            Schema(self, access),
+            Bulk(self, self._dispatch, lambda: self._asked),
+        )
         self._routes: dict[tuple[str, str], Handler] = {}
         for part in parts:
             self._routes |= part.routes()

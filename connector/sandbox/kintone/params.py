@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connector.sandbox.kintone.errors import MISSING, NOT_IN_ENUM, TOO_SMALL, Problems, Say, bad_json, invalid
+from connector.sandbox.kintone.errors import MISSING, NOT_IN_ENUM, TOO_SMALL, Problems, Say, bad_json, illegal, invalid
 
 _ENTRY = re.compile(r"([^\[\]]+)\[(\d{1,3})\]")
+LAST_ENTRY = 99
+"""The highest number of an entry of a list in a query string."""
 _NO_ID: Say = ("数値でなければなりません。", "must be a number")
 
 
@@ -22,6 +24,8 @@ def from_query(query: str) -> dict[str, Any]:
         entry = _ENTRY.fullmatch(name)
         if entry is None:
             found[name] = value
+        elif int(entry[2]) > LAST_ENTRY:
+            raise illegal()
         else:
             lists.setdefault(entry[1], {})[int(entry[2])] = value
     return found | {name: [entries[place] for place in sorted(entries)] for name, entries in lists.items()}

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 from connector.sandbox.kintone import query as queries
 from connector.sandbox.kintone.access import Access
-from connector.sandbox.kintone.conditions import Asker, Conditions, sorted_records
+from connector.sandbox.kintone.conditions import Asker, Conditions, by_keyword, sorted_records
 from connector.sandbox.kintone.domain import Domain
 from connector.sandbox.kintone.errors import MISSING, SYNTAX, bad_json, no_cursor, no_record, no_slot, wrong
 from connector.sandbox.kintone.model import App, Record
 from connector.sandbox.kintone.render import Renderer
 from connector.sandbox.kintone.web import Answer, Call, Routes
 
-MAX_CURSORS = 10
+MAX_CURSORS, MAX_FIELDS = 10, 1000
 LIFETIME = timedelta(minutes=10)
 _ABORTED = {"X-Cybozu-Warning": "Filter aborted because of too many search results"}
 
@@ -35,7 +35,7 @@ class _Cursor:
 
 @dataclass(slots=True)
 class Reading:
-    """Answers reads. More hits than `search_limit` are cut off, with a warning; `like` sees `index_delay` late."""
+    """Answers reads. `like` sees records `index_delay` late, and its hits beyond `search_limit` are cut off."""
 
     domain: Domain
     access: Access
@@ -83,14 +83,14 @@ class Reading:
         return Answer({"records": records, "totalCount": total}, headers=_ABORTED if warned else {})
 
     def _find(self, call: Call, app: App, query: queries.Query) -> tuple[list[Record], bool]:
-        asker = Asker(call.who.code, self.domain.clock(), self.domain.zone, self.index_delay)
+        asker = Asker(call.who, self.domain.clock(), self.domain.zone, self.index_delay)
         fits = Conditions(app, self.domain.store, self.domain.apps, asker).compile(query.where)
         found = [record for record in self.domain.store.table(app.id).values() if fits(record)]
         limit = self.search_limit
         fault = self.domain.chaos.take("warning", call.method, call.target)
         if fault is not None:
             limit = int(fault.params.get("rows", len(found) // 2))
-        warned = fault is not None or len(found) > limit
+        warned = fault is not None or (by_keyword(query.where) and len(found) > limit)
         return sorted_records(app, found[:limit] if warned else found, query.order), warned
 
     def _renderer(self, app: App) -> Renderer:
@@ -159,6 +159,6 @@ class Reading:
 def _codes(call: Call) -> list[str] | None:
     """The fields that are asked for; none at all means all of them."""
     codes = call.params.many("fields")
-    if not all(isinstance(code, str) for code in codes):
+    if len(codes) > MAX_FIELDS or not all(isinstance(code, str) for code in codes):
         raise bad_json()
     return codes or None

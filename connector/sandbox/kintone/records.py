@@ -59,7 +59,7 @@ class Records:
         }
 
     @contextmanager
-    def _writer(self, call: Call, app: App) -> Iterator[Writer]:
+    def writer(self, call: Call, app: App) -> Iterator[Writer]:
         """Everything that is written inside, or a refusal that tells all that is wrong."""
         with self.domain.writing():
             self.strike(call)
@@ -93,7 +93,7 @@ class Records:
     def add_one(self, call: Call) -> Answer:
         """A new record, with defaults where nothing is given."""
         app = self.access.app(call, "add")
-        with self._writer(call, app) as writer:
+        with self.writer(call, app) as writer:
             self._spoil(call, writer, ["record"])
             record = writer.create(call.params.get("record"), "record")
         return Answer({"id": str(record.id), "revision": str(record.revision)})
@@ -103,7 +103,7 @@ class Records:
         given = call.params.many("records", required=True)
         _at_most(call.params, "records", given, "add")
         app = self.access.app(call, "add")
-        with self._writer(call, app) as writer:
+        with self.writer(call, app) as writer:
             prefixes = [f"records[{place}]" for place in range(len(given))]
             self._spoil(call, writer, prefixes)
             records = [writer.create(each, prefix) for each, prefix in zip(given, prefixes, strict=True)]
@@ -117,7 +117,7 @@ class Records:
         """Change a record."""
         self._check_target(call.params)
         app = self.access.app(call, "edit")
-        with self._writer(call, app) as writer:
+        with self.writer(call, app) as writer:
             self._spoil(call, writer, ["record"])
             record, _ = self._edit(writer, call.params, "record", upsert=False)
         return Answer({"revision": str(record.revision)})
@@ -132,7 +132,7 @@ class Records:
         upsert = call.params.flag("upsert")
         app = self.access.app(call, *(("view", "add", "edit") if upsert else ("edit",)))
         shown = []
-        with self._writer(call, app) as writer:
+        with self.writer(call, app) as writer:
             prefixes = [f"records[{place}]" for place in range(len(parts))]
             self._spoil(call, writer, prefixes)
             for part, prefix in zip(parts, prefixes, strict=True):
@@ -211,7 +211,7 @@ class Records:
         app = self.access.app(call, "delete")
         if None in ids:
             raise bad_json()
-        with self._writer(call, app) as writer:
+        with self.writer(call, app) as writer:
             for place, record_id in enumerate(ids):
                 writer.delete(record_id or 0, whole(revisions[place]) if revisions else None)
         return Answer({})
