@@ -38,6 +38,7 @@ from connector.spec import (
     Spec,
     SpecError,
     Word,
+    one_or_many,
     parse,
     read_yaml,
     unknown_key,
@@ -108,8 +109,8 @@ class Config(Spec):
     """Where the store is: `sqlite:///data/connector.db` or `postgresql+psycopg://...`."""
     store_url: Secret | None = None
     """A reference to the store's URL instead, when it holds a password: `{env: NAME}` or `{file: PATH}`."""
-    mappings: str = "mappings"
-    """Folder of the mappings, beside this file."""
+    mappings: Many[str] = ("mappings",)
+    """Folder of the mappings, beside this file; several are read as one."""
     systems: Systems
     """The systems by name."""
     run: RunOptions = RunOptions()
@@ -300,13 +301,18 @@ class _Reader:
     def _mappings(self, root: Any) -> dict[str, list[tuple[Any, Mark]]]:
         found: dict[str, list[tuple[Any, Mark]]] = {topic: [] for topic in TOPICS}
         named = root.get("mappings") if isinstance(root, Block) else None
-        name = named if isinstance(named, str) else "mappings"
-        folder = self.path.parent / name
-        if not folder.is_dir():
-            mark = root.marks["mappings"] if named else Mark(_shown(self.path), 0, 0)
-            what = text("folder {folder} does not exist", "フォルダー {folder} がありません", folder=name)
-            self.problems.append(mark.problem(what))
-            return found
+        names = one_or_many(named) if isinstance(named, str | list) else ("mappings",)
+        mark = root.marks["mappings"] if named else Mark(_shown(self.path), 0, 0)
+        for name in dict.fromkeys(str(name) for name in names):
+            folder = self.path.parent / name
+            if folder.is_dir():
+                self._folder(folder, found)
+            else:
+                what = text("folder {folder} does not exist", "フォルダー {folder} がありません", folder=name)
+                self.problems.append(mark.problem(what))
+        return found
+
+    def _folder(self, folder: Path, found: dict[str, list[tuple[Any, Mark]]]) -> None:
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
             # A mounted ConfigMap holds everything twice: as links, and in hidden folders behind them.
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -321,7 +327,6 @@ class _Reader:
             root = self._yaml(path)
             if root is not None:
                 found[topic].append((root, Mark(_shown(path), 1, 1)))
-        return found
 
     def _each(self, roots: Sequence[tuple[Any, Mark]], cls: type[S], *, whole: bool = False) -> Iterator[S]:
         """The blocks of files that are lists of blocks (`whole`: of files that are one block)."""

@@ -14,6 +14,7 @@ import typer
 from connector import __version__
 from connector.cli.say import Console
 from connector.errors import ConfigError, ConnectorError, Locked, text
+from connector.templates import TEMPLATES
 
 cli = typer.Typer(
     name="connector",
@@ -337,12 +338,12 @@ def why(
 @cli.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write / 作成先")] = Path(),
-    systems: Annotated[str, typer.Option(help="shanon+salesforce | csv")] = "shanon+salesforce",
+    systems: Annotated[str, typer.Option(help=" | ".join(TEMPLATES))] = "shanon+salesforce",
 ) -> None:
     """Write a commented skeleton of config.yaml and mappings. 設定ファイルの雛形を作成。"""
     from connector.cli.skeleton import write
 
-    _choice(systems, "--systems", ("shanon+salesforce", "csv"))
+    _choice(systems, "--systems", tuple(TEMPLATES))
     Console().written(write(folder, systems))
 
 

@@ -27,7 +27,6 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
-from connector import templates
 from connector.demo.console import Console
 from connector.demo.world import pointed_at
 from connector.errors import ConnectorError, Text, text
@@ -38,6 +37,7 @@ from connector.sandbox.seed import seed as fill
 from connector.sandbox.server import Handler, Server
 from connector.sandbox.shanon import ShanonEmulator
 from connector.spec import unknown_key
+from connector.templates import TEMPLATES
 
 CHAOS: Mapping[str, tuple[str, float]] = {
     "late": ("late_commit", 0.05),
@@ -169,4 +169,4 @@ def _announce(console: Console, found: Mapping[str, Mapping[str, Any]]) -> None:
             "# config.yaml（mappings は `connector init` が作成するもの）",
         )
     )
-    console.out(pointed_at(templates.CONFIG.read_text(encoding="utf-8"), salesforce["url"], shanon["url"]))
+    console.out(pointed_at(TEMPLATES["shanon+salesforce"].text(), salesforce["url"], shanon["url"]))

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from connector import templates
 from connector.config import load
 from connector.engine.app import App, open_app
 from connector.sandbox.clock import Clock
@@ -19,6 +18,7 @@ from connector.sandbox.salesforce import SalesforceEmulator
 from connector.sandbox.seed import Cast, seed
 from connector.sandbox.server import Server
 from connector.sandbox.shanon import ShanonEmulator
+from connector.templates import TEMPLATES
 
 START = datetime(2026, 10, 14, 10, 0, tzinfo=ZoneInfo("Asia/Tokyo"))
 """A Wednesday morning."""
@@ -72,12 +72,13 @@ def configure(folder: Path, org: SalesforceEmulator, smp: ShanonEmulator, salesf
     }
     for name, value in secrets.items():
         (folder / name.lower()).write_text(value, encoding="utf-8")
-    config = pointed_at(templates.CONFIG.read_text(encoding="utf-8"), salesforce_url, shanon_url)
+    template = TEMPLATES["shanon+salesforce"]
+    config = pointed_at(template.text(), salesforce_url, shanon_url)
     config = re.sub(r"\{env: (\w+)\}", lambda found: f"{{file: {folder / found[1].lower()}}}", config)
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     (folder / "mappings").mkdir()
-    for mapping in sorted(templates.MAPPINGS.glob("*.yaml")):
-        (folder / "mappings" / mapping.name).write_bytes(mapping.read_bytes())
+    for name, mapping in template.mappings():
+        (folder / "mappings" / name).write_bytes(mapping.read_bytes())
     return folder / "config.yaml"
 
 

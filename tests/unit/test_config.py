@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from connector.cli.skeleton import write
 from connector.config import Setup, load
-from connector.errors import ConfigError
+from connector.errors import ConfigError, ConnectorError
 from connector.model import DealState
+from connector.templates import TEMPLATES
 
 CONFIG = """\
 systems:
@@ -43,6 +45,35 @@ def test_the_shipped_configuration_is_clean() -> None:
 
     assert not found.warnings
     assert {"shanon", "salesforce"} == set(found.systems)
+
+
+@pytest.mark.parametrize("systems", sorted(TEMPLATES))
+def test_what_init_writes_is_clean(systems: str, tmp_path: Path) -> None:
+    write(tmp_path, systems)
+
+    assert not load(tmp_path / "config.yaml").warnings
+
+
+def test_init_overwrites_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "csv")
+    with pytest.raises(ConnectorError, match="already there"):
+        write(tmp_path, "shanon+salesforce")
+    assert not (tmp_path / "mappings" / "protect.yaml").exists()
+
+
+def test_mappings_in_several_folders_are_read_as_one(tmp_path: Path) -> None:
+    for folder, name in (("common", "scores"), ("sales", "people")):
+        (tmp_path / folder).mkdir()
+        content = (
+            SCORES if name == "scores" else "- {in: sfa, object: p, fields: {score.interest: {to: s, wins: ma}}}\n"
+        )
+        (tmp_path / folder / f"{name}.yaml").write_text(content, encoding="utf-8")
+
+    found = setup(tmp_path, CONFIG + "mappings: [common, sales]\n")
+    missing = problems(tmp_path, CONFIG + "mappings: [common, sails]\n")
+
+    assert (list(found.rules.scores), len(found.rules.people)) == (["interest"], 1)
+    assert missing == ["config.yaml:4:11: folder sails does not exist"]
 
 
 def test_every_problem_of_all_files_is_told_at_once(tmp_path: Path) -> None:
