@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -25,7 +24,7 @@ from connector.adapters.csvfile.printing import Printer
 from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
 from connector.adapters.csvfile.telling import Teller, person_needs, person_of
 from connector.changes import CHANGES, AnyChange
-from connector.errors import Text, Unavailable, Uncertain, text
+from connector.errors import Unavailable, Uncertain, text
 from connector.model import Membership, Record
 from connector.ports import Adapter, Finding, Needs, Page, Receipt, Reject
 from connector.spec import Spec
@@ -94,65 +93,42 @@ class CsvFile(Adapter):
                 for file, about in desk.touched.items():
                     printer.print(file, about)
         except (OSError, sqlite3.Error) as error:
-            raise Uncertain(_why(error), where=self._name) from error
+            raise Uncertain(intake.why(error), where=self._name) from error
         yield from receipts
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _file(self, path: Path, layout: File, place: intake.Place) -> Iterator[Page]:
-        """The pages of one file; none when it was read before, or may still be on its way."""
-        try:
-            ready = path.exists() and intake.settled(path, self._config.settle.total_seconds())
-            raw = intake.content(path) if ready else None
-        except OSError as error:
-            yield Page([], place.cursor(), [Reject(path.name, _why(error))])
-            return
-        if raw is None or path.name in place.finished:
-            return
-        digest = intake.digest_of(raw)
-        place.begin(path.name, digest)
-        try:
-            rows = reading.rows(raw, self._config.encoding, self._config.delimiter, _wanted(layout))
-            yield from self._pages(path, self._in_order(rows, layout), layout, place)
-        except Broken as error:
-            place.finish("failed")
-            yield Page([], place.cursor(), [Reject(f"{path.name}:{error.line}", error.what, "broken")])
+        """The pages of one file."""
+        so_far = _SoFar(path, layout)
 
-    def _pages(self, path: Path, rows: Iterator[Row | Bad], layout: File, place: intake.Place) -> Iterator[Page]:
-        so_far = _SoFar(path, layout, place.rows)
-        last = False
-        while not last:
-            chunk = list(islice(rows, PAGE))
-            last = len(chunk) < PAGE
+        def rows(raw: bytes) -> Iterator[Row | Bad]:
+            found = reading.rows(raw, self._config.encoding, self._config.delimiter, _wanted(layout))
+            return self._in_order(found, layout)
+
+        def tell(chunk: Sequence[Row | Bad], skip: int, *, last: bool) -> intake.Told:
             with self._reachable(), self._book() as book:
-                records, rejects, ignored = self._tell(chunk, so_far, book)
+                told = self._tell(chunk, skip, so_far, book)
                 if last:
                     self._conclude(so_far, book)
-            if last:
-                place.finish("done")
-            elif so_far.rows <= so_far.skip:
-                continue
-            else:
-                place.rows = so_far.rows
-            yield Page(records, place.cursor(), rejects, ignored)
+            return told
 
-    def _tell(
-        self, chunk: Sequence[Row | Bad], so_far: _SoFar, book: Book
-    ) -> tuple[list[Record], list[Reject], Counter[str]]:
+        yield from intake.pages(path, place, self._config.settle.total_seconds(), rows, tell, PAGE)
+
+    def _tell(self, chunk: Sequence[Row | Bad], skip: int, so_far: _SoFar, book: Book) -> intake.Told:
         """Rows that an earlier pull gave are told to the book only, which then knows all, whatever happened."""
         written = datetime.fromtimestamp(so_far.path.stat().st_mtime, UTC)
         teller = Teller(self._name, so_far.layout, self._needs, self._zone, book, written)
         records: list[Record] = []
         rejects: list[Reject] = []
         ignored: Counter[str] = Counter()
-        for row in chunk:
-            so_far.rows += 1
+        for number, row in enumerate(chunk):
             told, bad = ([], [row]) if isinstance(row, Bad) else teller.tell(Cells(so_far.layout, row, self._zone))
             so_far.bad += bad
-            if so_far.rows <= so_far.skip:
+            if number < skip:
                 continue
             if bad:
-                rejects.append(Reject(f"{so_far.path.name}:{bad[0].line}", _all(bad)))
+                rejects.append(Reject(f"{so_far.path.name}:{bad[0].line}", intake.all_of(bad)))
             elif told is None:
                 ignored["layout"] += 1
             else:
@@ -248,17 +224,15 @@ class CsvFile(Adapter):
         try:
             yield
         except (OSError, sqlite3.Error) as error:
-            raise Unavailable(_why(error), where=self._name) from error
+            raise Unavailable(intake.why(error), where=self._name) from error
 
 
 @dataclass
 class _SoFar:
-    """What was gathered over the pages of a file; the first `skip` rows were given by an earlier pull."""
+    """What was gathered over the pages of a file."""
 
     path: Path
     layout: File
-    skip: int
-    rows: int = 0
     bad: list[Bad] = field(default_factory=list)
     members: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     arrived: set[tuple[str, str]] = field(default_factory=set)
@@ -266,16 +240,3 @@ class _SoFar:
 
 def _wanted(layout: File) -> list[str]:
     return [header for headers in layout.columns.values() for header in headers]
-
-
-def _why(error: Exception) -> Text:
-    why = (error.strerror or type(error).__name__) if isinstance(error, OSError) else type(error).__name__
-    return text("cannot be read or written: {why}", "読み書きできません: {why}", why=why)
-
-
-def _all(bad: Sequence[Bad]) -> Text:
-    """All that is wrong with a row."""
-    en, ja = (
-        "; ".join(f"{one.header}: {one.what.in_(lang)}".removeprefix(": ") for one in bad) for lang in ("en", "ja")
-    )
-    return text("{cells}", "{cells_ja}", cells=en, cells_ja=ja)

@@ -172,13 +172,20 @@ class Book:
 @contextmanager
 def open_book(path: Path) -> Iterator[Book]:
     """The book, for one transaction: written when the block ends, forgotten when it fails."""
+    with transaction(path, _TABLES, "handout") as db:
+        yield Book(db)
+
+
+@contextmanager
+def transaction(path: Path, tables: str, last: str) -> Iterator[sqlite3.Connection]:
+    """One transaction with the SQLite file at `path`; its tables are made unless the `last` of them is there."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
         db.execute("PRAGMA synchronous = FULL")
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'handout'").fetchone():
-            db.executescript(_TABLES)
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (last,)).fetchone():
+            db.executescript(tables)
         db.execute("BEGIN IMMEDIATE")
-        yield Book(db)
+        yield db
         db.execute("COMMIT")
     finally:
         db.close()  # rolls back what was not committed

@@ -6,17 +6,33 @@ import json
 import os
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
-from connector.adapters.csvfile.config import File
+from connector.adapters.csvfile.reading import Bad, Broken, Row
+from connector.errors import Text, text
+from connector.model import Record
+from connector.ports import Page, Reject
 
 MAX_BYTES = 200_000_000
 Where = Literal["done", "failed"]
+
+
+class Named(Protocol):
+    """What files of certain names are."""
+
+    @property
+    def pattern(self) -> str:
+        """Names of the files."""
+
+
+N = TypeVar("N", bound=Named)
 
 
 @dataclass(slots=True)
@@ -65,7 +81,7 @@ def digest_of(raw: bytes) -> str:
     return sha256(raw).hexdigest()
 
 
-def layout_of(name: str, layouts: Sequence[File]) -> File | None:
+def layout_of(name: str, layouts: Sequence[N]) -> N | None:
     """The layout a file belongs to: the first whose pattern fits its name (composed alike on every system)."""
     if name.startswith((".", "~")):
         return None
@@ -73,7 +89,7 @@ def layout_of(name: str, layouts: Sequence[File]) -> File | None:
     return next((one for one in layouts if fnmatchcase(composed, unicodedata.normalize("NFC", one.pattern))), None)
 
 
-def dropped(folder: Path, layouts: Sequence[File]) -> list[tuple[Path, File | None]]:
+def dropped(folder: Path, layouts: Sequence[N]) -> list[tuple[Path, N | None]]:
     """The files in the folder, oldest first, with their layouts.
 
     :raises OSError: when the folder cannot be listed
@@ -124,3 +140,68 @@ def _put_away(path: Path, target: Path, digest: str) -> None:
     if there.exists() and digest_of(there.read_bytes()) != digest:
         there = target / f"{path.stem}-{digest[:8]}{path.suffix}"
     path.replace(there)
+
+
+# --- from files to pages ----------------------------------------------------------------------------------------------
+
+Told = tuple[Sequence[Record], Sequence[Reject], Counter[str]]
+
+
+class Telling(Protocol):
+    """Tells the rows of one file."""
+
+    def __call__(self, chunk: Sequence[Row | Bad], skip: int, *, last: bool) -> Told:
+        """The records of some rows.
+
+        The first `skip` of them were given by an earlier pull: what comes after them may need to know them, but they
+        are not to be given again. `last`: the file ends with this chunk.
+        """
+
+
+def pages(
+    path: Path, place: Place, settle: float, rows: Callable[[bytes], Iterator[Row | Bad]], tell: Telling, size: int
+) -> Iterator[Page]:
+    """The pages of one file; none when it was read before, or may still be on its way."""
+    try:
+        raw = content(path) if path.exists() and settled(path, settle) else None
+    except OSError as error:
+        yield Page([], place.cursor(), [Reject(path.name, why(error))])
+        return
+    if raw is None or path.name in place.finished:
+        return
+    place.begin(path.name, digest_of(raw))
+    try:
+        yield from _chunks(rows(raw), place, tell, size)
+    except Broken as error:
+        place.finish("failed")
+        yield Page([], place.cursor(), [Reject(f"{path.name}:{error.line}", error.what, "broken")])
+
+
+def _chunks(rows: Iterator[Row | Bad], place: Place, tell: Telling, size: int) -> Iterator[Page]:
+    given, seen, last = place.rows, 0, False
+    while not last:
+        chunk = list(islice(rows, size))
+        last = len(chunk) < size
+        records, rejects, ignored = tell(chunk, max(0, given - seen), last=last)
+        seen += len(chunk)
+        if last:
+            place.finish("done")
+        elif seen <= given:
+            continue
+        else:
+            place.rows = seen
+        yield Page(records, place.cursor(), rejects, ignored)
+
+
+def why(error: Exception) -> Text:
+    """What went wrong with a file, without its place."""
+    reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else type(error).__name__
+    return text("cannot be read or written: {why}", "読み書きできません: {why}", why=reason)
+
+
+def all_of(bad: Sequence[Bad]) -> Text:
+    """All that is wrong with a row."""
+    en, ja = (
+        "; ".join(f"{one.header}: {one.what.in_(lang)}".removeprefix(": ") for one in bad) for lang in ("en", "ja")
+    )
+    return text("{cells}", "{cells_ja}", cells=en, cells_ja=ja)

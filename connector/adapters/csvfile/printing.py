@@ -93,7 +93,7 @@ class Printer:
         for key, row in rows:
             line = []
             for name in header:
-                cell, letters = self._spell(cells.guard(row.get(name, "")))
+                cell, letters = spell(cells.guard(row.get(name, "")), self._config.encoding)
                 line.append(cell)
                 if letters:
                     lost.append([key, name, *_both(text(*LOST, letters=letters, encoding=self._config.encoding))])
@@ -105,39 +105,53 @@ class Printer:
         """A report beside the results; an earlier one goes when there is nothing to tell any more."""
         path = self._out / PROBLEMS / f"{name.replace('/', '-').removesuffix('.csv')}.csv"
         if lines:
-            self._save(path, [header, *([self._spell(cells.guard(cell))[0] for cell in line] for line in lines)])
+            encoding = self._config.encoding
+            self._save(path, [header, *([spell(cells.guard(cell), encoding)[0] for cell in line] for line in lines)])
         else:
             path.unlink(missing_ok=True)
 
-    def _spell(self, cell: str) -> tuple[str, str]:
-        """The cell in letters the encoding has, and the code points of those it lacks."""
-        try:
-            cell.encode(self._config.encoding)
-        except UnicodeEncodeError:
-            plain = _SELECTORS.sub("", cell)
-        else:
-            return cell, ""
-        lacking = {letter for letter in plain if not _has(self._config.encoding, letter)}
-        spelt = "".join(GETA if letter in lacking else letter for letter in plain)
-        return spelt, " ".join(f"U+{ord(letter):04X}" for letter in sorted(lacking))
-
     def _save(self, path: Path, lines: Sequence[Sequence[str]]) -> None:
-        """Write a file beside its place, then put it there: nobody ever sees half of it."""
-        buffer = io.StringIO(newline="")
-        csv.writer(buffer, delimiter=self._config.delimiter, lineterminator="\r\n").writerows(lines)
-        path.parent.mkdir(exist_ok=True)
-        beside = path.with_name(f".{path.name}.tmp")
-        with beside.open("wb") as stream:
-            stream.write(buffer.getvalue().encode(self._config.encoding))
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-        with suppress(OSError):  # some network file systems cannot do this for folders
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        save(path, encoded(lines, self._config.encoding, self._config.delimiter))
+
+
+def spell(cell: str, encoding: str) -> tuple[str, str]:
+    """The cell in letters the encoding has, and the code points of those it lacks."""
+    try:
+        cell.encode(encoding)
+    except UnicodeEncodeError:
+        plain = _SELECTORS.sub("", cell)
+    else:
+        return cell, ""
+    lacking = {letter for letter in plain if not _has(encoding, letter)}
+    spelt = "".join(GETA if letter in lacking else letter for letter in plain)
+    return spelt, " ".join(f"U+{ord(letter):04X}" for letter in sorted(lacking))
+
+
+def encoded(lines: Sequence[Sequence[str]], encoding: str, delimiter: str) -> bytes:
+    """Lines of cells as a file holds them."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n").writerows(lines)
+    return buffer.getvalue().encode(encoding)
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then put it there: nobody ever sees half of it.
+
+    :raises OSError: when it cannot be written
+    """
+    path.parent.mkdir(exist_ok=True)
+    beside = path.with_name(f".{path.name}.tmp")
+    with beside.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(path)
+    with suppress(OSError):  # some network file systems cannot do this for folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _both(what: Text) -> list[str]:

@@ -7,11 +7,11 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar, get_args
+from typing import Protocol, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from connector.adapters.csvfile import cells
-from connector.adapters.csvfile.config import ELSE, Encoding, File, Ours
+from connector.adapters.csvfile.config import ELSE, Encoding, Ours
 from connector.errors import Text, text
 
 T = TypeVar("T")
@@ -156,10 +156,26 @@ def _compare(names: Sequence[str], wanted: Sequence[str], raw: bytes, encoding: 
 # --- a row in our words -----------------------------------------------------------------------------------------------
 
 
+class Layout(Protocol):
+    """Which columns hold which word, and what their cells mean."""
+
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """Our words and the headers of their columns."""
+
+    @property
+    def values(self) -> Mapping[str, Mapping[str, Ours]]:
+        """For a word: what stands in the cells and what it means."""
+
+    @property
+    def defaults(self) -> Mapping[str, Ours]:
+        """Values of words that have no column, or whose cell is blank."""
+
+
 class Cells:
     """A row as values in our words. What cannot be understood is gathered in `bad` and comes as None."""
 
-    def __init__(self, layout: File, row: Row, zone: ZoneInfo) -> None:
+    def __init__(self, layout: Layout, row: Row, zone: ZoneInfo) -> None:
         self.bad: list[Bad] = []
         self.row = row
         self._layout = layout
