@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.sandbox.salesforce import SalesforceEmulator
 from connector.sandbox.server import Server
-
-NODE_TESTS = Path(__file__).parent / "node"
-JSFORCE = NODE_TESTS / "node_modules" / "jsforce"
-
-
-def _install() -> str:
-    """Install the locked packages if they are missing; says why they cannot be."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        return "node and npm are not installed"
-    with (NODE_TESTS / "package.json").open() as manifest:
-        # Workers that test at the same time must not install at the same time.
-        fcntl.flock(manifest, fcntl.LOCK_EX)
-        if JSFORCE.exists():
-            return ""
-        command = ["npm", "ci", "--loglevel=error"]
-        done = subprocess.run(command, cwd=NODE_TESTS, capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else f"npm ci failed: {done.stderr.strip()[-300:]}"
+from tests import node
 
 
 @pytest.fixture(scope="module")
 def _jsforce() -> None:
-    # For a module, so that npm still sees the machine's settings, which no test does.
-    if reason := _install():
-        pytest.skip(reason)
+    node.need("jsforce")
 
 
 @pytest.fixture
@@ -68,14 +44,7 @@ def drive(org: SalesforceEmulator, server: Server, scenario: str) -> dict[str, A
         "refreshToken": org.refresh_token,
         "now": org.clock().timestamp() * 1000,
     }
-    # jsforce takes any proxy from the environment, and knows no exception for loopback.
-    env = {"PATH": os.environ["PATH"], "SANDBOX": json.dumps(sandbox)}
-    command = ["node", "salesforce.mjs", scenario]
-    done = subprocess.run(command, cwd=NODE_TESTS, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
+    return node.drive("salesforce.mjs", scenario, sandbox)
 
 
 def test_it_logs_in_and_out_by_soap(org: SalesforceEmulator, server: Server) -> None:
