@@ -6,6 +6,7 @@
     * Unavailable    cannot answer now: back off, the work stays due
       · Throttled    ... and said how long: wait that long
       · Exhausted    ... our own call budget is spent: the work is deferred, by name
+      · Mismatch     ... what the mappings ask for is not there: this part waits for a person, the others go on
     * Unauthorized   nothing sent to it can work: stop this system, go on with the others
     * Uncertain      sent, the answer was lost: probe or resend by class of write
     * Refused        this one item isn't acceptable: park it, go on
@@ -133,6 +134,10 @@ class Throttled(Unavailable):
 
 class Exhausted(Unavailable):
     """The call budget (ours or the vendor's daily one) is spent; what was due is deferred."""
+
+
+class Mismatch(Unavailable):
+    """What the mappings ask of one part of the system is not there: a field was removed, a choice renamed."""
 
 
 class Unauthorized(AdapterError):

@@ -264,6 +264,7 @@ class Adapter(ABC):
         move. Times MUST be aware UTC. A record that cannot be read is a `Reject` in its page, never an exception.
 
         :raises Unavailable, Unauthorized: when the system cannot be read on
+        :raises Mismatch: when this stream cannot be read as it is mapped; the others can
         """
 
     @abstractmethod

@@ -18,7 +18,7 @@ from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
 from connector.engine.storable import storable
 from connector.engine.vanish import vanished
-from connector.errors import AdapterError, Exhausted, Halted, text
+from connector.errors import AdapterError, Exhausted, Halted, Mismatch, text
 from connector.model import (
     Company,
     Deal,
@@ -104,12 +104,18 @@ def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bo
                 report.put_off(name, adapter.streams[at:], error)
                 log.warning("stream_deferred", system=name, stream=stream, code=error.code)
                 break
+            except Mismatch as error:
+                _unread(app, lease, report, name, error)
     except AdapterError as error:
-        log.warning("system_unavailable", system=name, error=type(error).__name__, code=error.code)
-        keep_evidence(app, lease, name, error)
-        report.problem(name, error)
+        _unread(app, lease, report, name, error)
     except Halted as halted:
         report.halt(halted.what)
+
+
+def _unread(app: App, lease: Lease, report: Report, name: str, error: AdapterError) -> None:
+    log.warning("system_unavailable", system=name, error=type(error).__name__, code=error.code)
+    keep_evidence(app, lease, name, error)
+    report.problem(name, error)
 
 
 def _pull_stream(

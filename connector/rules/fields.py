@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from typing import Literal
 
@@ -206,6 +206,8 @@ def _wanted(
         decided = _decide(view, rule, here, person, ours, theirs, last)
     if decided is _KEEP or (blank(decided) and (rule.blank == "keep" or blank(theirs))):
         return _KEEP
+    if isinstance(decided, datetime) and isinstance(theirs, date) and not isinstance(theirs, datetime):
+        decided = decided.astimezone(view.world.tz).date()  # a field of days holds the day here
     spelt: Value = "true" if decided is True else "false" if decided is False else decided
     return cut(rule.values.get(str(spelt), decided), rule.max_length)
 

@@ -16,7 +16,8 @@ def blank(value: Value) -> bool:
 def same(ours: Value, theirs: Value) -> bool:
     """Whether a system that shows `theirs` holds `ours` already.
 
-    Systems trim texts, change line ends, give numbers and truth values as text, and times in their own spelling.
+    Systems trim texts, change line ends, give numbers and truth values as text, and times in their own spelling; some
+    keep minutes and no seconds.
     """
     if blank(ours) or blank(theirs):
         return blank(ours) and blank(theirs)
@@ -24,7 +25,7 @@ def same(ours: Value, theirs: Value) -> bool:
         return truth(ours) is not None and truth(ours) == truth(theirs)
     if isinstance(ours, datetime) or isinstance(theirs, datetime):
         left, right = instant(ours), instant(theirs)
-        return left is not None and left == right
+        return left is not None and right in (left, left.replace(second=0))
     if isinstance(ours, int | float) or isinstance(theirs, int | float):
         return number(ours) is not None and number(ours) == number(theirs)
     return _plain(ours) == _plain(theirs)

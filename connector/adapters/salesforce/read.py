@@ -19,7 +19,7 @@ from simple_salesforce.format import format_soql
 from connector.adapters.salesforce.fields import is_identifier, moment, pack, stamp, unpack
 from connector.adapters.salesforce.org import Org
 from connector.adapters.salesforce.records import WORDS, Row, Shape
-from connector.errors import AdapterError, Refused, Unavailable, text
+from connector.errors import AdapterError, Mismatch, Refused, Unavailable, text
 from connector.model import Record
 from connector.ports import Needs, ObjectNeeds, Page, Reject
 
@@ -177,7 +177,7 @@ class Reader:
     def _shape(self, stream: str) -> Shape:
         described = self._org.describe(stream)
         if described is None:
-            raise Unavailable(
+            raise Mismatch(
                 text("{object} cannot be read", "{object} を参照できません", object=stream),
                 where=self._org.name,
                 code="INVALID_TYPE",
@@ -200,7 +200,7 @@ class Reader:
         missing = [name for name in demanded_names(stream, shape.needs, config) if described.field(name) is None]
         if missing:
             # Left out in silence, a field would look empty, and rules would act on that.
-            raise Unavailable(
+            raise Mismatch(
                 text(
                     "{object} has no field {names}, or the integration user may not see it",
                     "{object} に項目 {names} が無いか、連携ユーザーが参照できません",
@@ -221,7 +221,7 @@ class Reader:
         what = text(
             "{object} cannot be read ({code})", "{object} を読み取れません ({code})", object=stream, code=error.code
         )
-        return Unavailable(what, where=error.where, code=error.code)
+        return Mismatch(what, where=error.where, code=error.code)
 
     # --- answers ----------------------------------------------------------------------------------------------------
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from connector.adapters.memory import Memory
 from connector.engine.report import Exit
 from connector.engine.run import run
-from connector.errors import Locked
+from connector.errors import Locked, Mismatch, text
 from connector.model import DealState, Kind
+from connector.ports import Page
 from connector.store.people import all_filed
 from tests.machine.world import World
 
@@ -71,6 +73,26 @@ def test_one_system_down_does_not_stop_the_other(world: World) -> None:
     world.sfa.down = False
     world.run()
     assert len(world.sfa.people) == 1
+
+
+def test_a_stream_that_does_not_fit_its_mapping_does_not_stop_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    whole = Memory.pull
+
+    def without_deals(adapter: Memory, stream: str, cursor: str | None) -> Iterator[Page]:
+        if stream == "deals":
+            raise Mismatch(text("there is no field 進捗", "項目 進捗 がありません"), where="sfa")
+        return whole(adapter, stream, cursor)
+
+    monkeypatch.setattr(Memory, "pull", without_deals)
+    report = world.run()
+
+    assert report.exit is Exit.FAILED
+    assert "進捗" in str(report.problems[0][1])
+    assert report.ledger["sfa", "people"].used == 1
+    assert ("sfa", "touchpoints") in report.ledger
 
 
 def test_while_the_sfa_cannot_be_read_nobody_is_released_or_added(world: World) -> None:

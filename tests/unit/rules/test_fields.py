@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -210,3 +210,15 @@ def test_the_last_ten_touchpoints_are_told_newest_first() -> None:
     lines = str(change.values["Recent"]).split("\n")
     assert len(lines) == 10
     assert (lines[0], lines[-1]) == ("2026-03-31 12:00 Web閲覧: 頁", "2026-03-22 12:00 Web閲覧: 頁")
+
+
+@pytest.mark.parametrize(("held", "written"), [(date(2026, 3, 31), [date(2026, 4, 1)]), (date(2026, 4, 1), [])])
+def test_a_field_of_days_holds_the_local_day_of_a_moment(held: date, written: list[date]) -> None:
+    late_evening_in_utc = datetime(2026, 3, 31, 16, 0, tzinfo=UTC)  # one in the morning in Tokyo
+
+    changes, _ = decide(
+        mapping("touchpoints.last_at: {to: Day, wins: ma}"), visitor(), contact(native={"Day": held}),
+        touches=[(Kind.PAGE_VIEW, late_evening_in_utc, "")],
+    )  # fmt: skip
+
+    assert [change.values["Day"] for change in changes if isinstance(change, SetFields)] == written

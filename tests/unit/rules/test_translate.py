@@ -34,6 +34,9 @@ from connector.rules.translate import cut, same
         (datetime(2026, 4, 1, tzinfo=UTC), "2026-04-01T09:00:00+09:00", True),
         (datetime(2026, 4, 1, tzinfo=UTC), "2026-04-01", True),
         (datetime(2026, 4, 1, tzinfo=UTC), "soon", False),
+        (datetime(2026, 4, 1, 10, 30, 42, tzinfo=UTC), "2026-04-01T10:30:00Z", True),  # a system without seconds
+        (datetime(2026, 4, 1, 10, 30, 42, tzinfo=UTC), "2026-04-01T10:30:41Z", False),
+        (datetime(2026, 4, 1, 10, 30, tzinfo=UTC), "2026-04-01T10:30:42Z", False),
         (date(2026, 4, 1), "2026-04-01", True),
     ],
 )
