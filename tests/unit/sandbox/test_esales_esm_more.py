@@ -210,6 +210,7 @@ def test_a_search_has_pages(searchable: EsmCaller) -> None:
         ({"order": "id"}, 400),
         ({"conditions": [_condition("nickname", "eq", "x")]}, 400),
         ({"conditions": [_condition("name", "like", "x")]}, 400),
+        ({"conditions": [_condition("address", "ge", {"street": "x"})]}, 400),
         ({"conditions": [{"key": f"{CARD}.name"}]}, 500),
         ({"conditions": [_condition("type_number1", "ge", "40")]}, 500),
         ({"conditions": {}}, 500),

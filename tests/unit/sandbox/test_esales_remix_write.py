@@ -52,6 +52,7 @@ def _basic(text: str) -> dict[str, str]:
         (_basic("0012"), 401),
         (_basic("0013:"), 401),
         ({"X-Auth-User-Token": "%%%"}, 401),
+        ({"X-Auth-User-Token": "ÿ"}, 401),
         ({"X-Auth-API-Token": "other"}, 401),
         ({"X-Auth-API-Token": "other"} | _basic("0012:ひみつ:2"), 401),
         ({"Authorization": "Bearer sandbox-token"}, 401),

@@ -22,6 +22,7 @@ def body(request: Request) -> dict[str, Any]:
         raise busy()
     try:
         found = json.loads(request.get_data(), parse_float=Decimal, parse_constant=_no_constant)
+        json.dumps(found, ensure_ascii=False, default=str).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         raise busy() from None
     if not isinstance(found, dict):

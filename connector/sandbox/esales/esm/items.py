@@ -18,14 +18,14 @@ from connector.sandbox.esales.refusal import bad
 from connector.sandbox.esales.sheets import Column
 
 LENGTHS = {"STRING": 64, "MEMO": 2000, "EMAIL": 256, "TELNO": 64}
-_PARTS = {
+OBJECTS = {
     "ADDRESS": {"zipcode", "country", "street", "building"},
     "URL": {"url", "displayText"},
     "FILE": {"fileid", "filename"},
 }
 _INTEGERS, _FRACTIONS = 18, 17
-_DAY = re.compile(r"(\d{4})(?:/(\d{1,2}))?(?:/(\d{1,2}))?")
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_DAY = re.compile(r"((?:19|2\d)\d\d)(?:/(\d{1,2}))?(?:/(\d{1,2}))?", re.ASCII)
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -128,7 +128,7 @@ def _number(column: Column, value: Any) -> Decimal:
 
 
 def _parts(column: Column, value: Mapping[str, Any]) -> dict[str, Any]:
-    known = _PARTS[column.type]
+    known = OBJECTS[column.type]
     if value.keys() - known or not all(each is None or isinstance(each, str) for each in value.values()):
         raise bad(f"形式が不正です: {column.name}")
     return {part: value.get(part) for part in sorted(known)}

@@ -57,7 +57,7 @@ def _test(sheet: Sheet, given: Any, zone: tzinfo) -> Callable[[Row], bool]:
     if not isinstance(given, dict) or given.keys() != {"key", "operator", "value"}:
         raise busy()
     column, compare = sheet.columns.get(str(given["key"])), _OPERATORS.get(str(given["operator"]))
-    if column is None or compare is None or column.many:
+    if column is None or compare is None or column.many or column.type in items.OBJECTS:
         raise bad("検索条件が不正です。")
     wanted, key = items.parse(column, given["value"], zone), column.key
     if wanted is None:

@@ -24,7 +24,7 @@ from connector.sandbox.esales.refusal import Refusal, bad
 from connector.sandbox.esales.sheets import Row, Sheet
 
 _JAPAN = timezone(timedelta(hours=9))
-_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
+_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)", re.ASCII)
 _RIGHTS: dict[str, Right] = {"GET": "参照", "POST": "登録", "PUT": "変更", "DELETE": "削除"}
 _GRANTS = {"password": {"grantType", "userId", "password", "tenantId"}, "refresh": {"grantType", "refreshToken"}}
 

@@ -81,7 +81,7 @@ class Timeline:
         if given is None:
             return None
         channel_id = given.get("channelId") if isinstance(given, dict) else None
-        if not isinstance(channel_id, int):
+        if type(channel_id) is not int:
             raise busy()
         channel = self._channels.get(channel_id)
         if channel is None:

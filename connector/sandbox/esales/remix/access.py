@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 
 from werkzeug.datastructures import Headers
@@ -38,7 +37,7 @@ class Access:
 def _user(headers: Headers) -> tuple[str, str]:
     try:
         text = base64.b64decode(headers.get("X-Auth-User-Token", ""), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return "", ""
     number, _, password = text.partition(":")
     return number, password

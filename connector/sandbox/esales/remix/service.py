@@ -264,6 +264,7 @@ def _body(request: Request) -> dict[str, Any]:
         raise Refusal(415, "Content-Type は application/json を指定してください。")
     try:
         found = json.loads(request.get_data(), parse_constant=_no_constant)
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         raise bad("JSONを解釈できません。") from None
     if not isinstance(found, dict):

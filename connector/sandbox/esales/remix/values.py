@@ -25,7 +25,7 @@ VALUE_KEY = {
     "checkbox": "checkBox",
 }
 VALUE_KEYS = set(VALUE_KEY.values())
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d([+-]\d\d:\d\d)?)?")
+_MOMENT = re.compile(r"(?:19|2\d)\d\d-\d\d-\d\d(T\d\d:\d\d:\d\d([+-]\d\d:\d\d)?)?", re.ASCII)
 _JST = timezone(timedelta(hours=9))
 _MAX_NUM = 2**63
 
