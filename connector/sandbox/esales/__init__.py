@@ -22,7 +22,7 @@ Guesses that are no switches; a client must not lean on any of them:
   seconds, and move with every write, even an empty one
 
 Faults in these emulators' own domain (`Chaos.plan(kind, ...)`; the server knows the generic ones, of which
-`reset_after` and `late` are the registration that succeeds although its answer is lost):
+`reset_after`, `late` and `delay` make a registration that succeeds although its answer is lost or comes too late):
 
 * `expired` - the token of this call is dead from now on
 * `quota` - 429 with Retry-After `seconds` (default 60), or without it for `seconds=None`

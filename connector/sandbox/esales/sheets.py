@@ -43,7 +43,6 @@ class Sheet:
 
     name: str
     key: Key
-    title: Key
     created: Key
     changed: Key
     creator: Key | None = None

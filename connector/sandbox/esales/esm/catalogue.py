@@ -165,7 +165,7 @@ def _sheet(name: str, prefix: str, items: Sequence[_Item]) -> Sheet:
     system += [("system_upd_date", "変更日", "DATETIME"), ("system_upd_user", "変更者", "NUMBER")]
     columns += [Column(key(short), title, kind, read_only=True) for short, title, kind in system]
     stamps = key("system_reg_date"), key("system_upd_date"), key("system_reg_user"), key("system_upd_user")
-    return Sheet(name, key("id"), columns[0].key, *stamps).add(columns)
+    return Sheet(name, key("id"), *stamps).add(columns)
 
 
 def app_sheet(name: str) -> Sheet:

@@ -37,11 +37,11 @@ def _select(code: int, name: str, choices: Mapping[int, str]) -> Column:
     return Column(code, name, "select", choices=choices)
 
 
-def _sheet(name: str, key: int, title: int, created: int, changed: int, columns: list[Column]) -> Sheet:
+def _sheet(name: str, key: int, created: int, changed: int, columns: list[Column]) -> Sheet:
     stamps = [
         Column(code, text, "datetime", read_only=True) for code, text in ((created, "登録日"), (changed, "変更日"))
     ]
-    return Sheet(name, key, title, created, changed).add([*columns, *stamps])
+    return Sheet(name, key, created, changed).add([*columns, *stamps])
 
 
 def entities(extension: str) -> dict[str, Sheet]:
@@ -123,13 +123,13 @@ def entities(extension: str) -> dict[str, Sheet]:
         _link(20005, "紐付(名刺)", "person"),
     ]
     sheets = [
-        _sheet("customer", 318, 301, 332, 334, customer),
-        _sheet("person", 928, 903, 932, 934, person),
-        _sheet("business", 201, 202, 232, 234, business),
-        _sheet("communication", 401, 402, 432, 434, communication),
-        _sheet("todo", 1401, 1402, 1432, 1434, todo),
-        _sheet("schedule", 1301, 1305, 1332, 1334, schedule),
-        _sheet("employee", 101, 103, 132, 134, employee),
-        _sheet(extension, 20001, 20002, 20032, 20034, extended),
+        _sheet("customer", 318, 332, 334, customer),
+        _sheet("person", 928, 932, 934, person),
+        _sheet("business", 201, 232, 234, business),
+        _sheet("communication", 401, 432, 434, communication),
+        _sheet("todo", 1401, 1432, 1434, todo),
+        _sheet("schedule", 1301, 1332, 1334, schedule),
+        _sheet("employee", 101, 132, 134, employee),
+        _sheet(extension, 20001, 20032, 20034, extended),
     ]
     return {sheet.name: sheet for sheet in sheets}
