@@ -22,6 +22,7 @@ GROUP = "connector.adapters"
 
 BUILT_IN: Mapping[str, str] = {
     "csv": "connector.adapters.csvfile:CsvFile",
+    "esales": "connector.adapters.esales:ESales",
     "memory": "connector.adapters.memory:Memory",
     "salesforce": "connector.adapters.salesforce:Salesforce",
     "shanon": "connector.adapters.shanon:Shanon",

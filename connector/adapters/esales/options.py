@@ -1,0 +1,292 @@
+"""What an administrator writes about an e-Sales Manager, whichever of its two generations it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from urllib3.util import parse_url
+
+from connector.errors import text
+from connector.http import BaseUrl, HttpOptions, check_base_url
+from connector.spec import Duration, Many, Secret, Spec, SpecError
+
+Generation = Literal["remix", "esm"]
+Route = Literal["person_fields", "sheet_rows", "todo", "timeline_post"]
+
+_REMIX = re.compile(r"/([A-Za-z0-9_.~-]+)/esales-pc")
+_ESM = re.compile(r"/([A-Za-z0-9_.~-]+)/login")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What the address of the login page tells: the generation, where it stands, and whose it is.
+
+    `https://HOST/CONTEXT/esales-pc` is a Remix, `https://DOMAIN/TENANT/login` an esm (knowledge7127 and 7064 of the
+    vendor's help).
+    """
+
+    generation: Generation
+    origin: str
+    tenant: str
+
+    @classmethod
+    def of(cls, login_url: str) -> Address:
+        """Read a login address.
+
+        :raises SpecError: when it is neither of the two
+        """
+        url = parse_url(check_base_url(login_url))
+        origin = f"{url.scheme}://{url.netloc}"
+        path = url.path or ""
+        if found := _REMIX.fullmatch(path):
+            return cls("remix", origin, found[1])
+        if found := _ESM.fullmatch(path):
+            return cls("esm", origin, found[1])
+        raise SpecError(
+            text("not the address of a login page", "ログイン画面の URL ではありません"),
+            text(
+                "write https://HOST/CONTEXT/esales-pc (Remix) or https://DOMAIN/TENANT/login (esm)",
+                "https://ホスト/コンテキスト/esales-pc (Remix) か https://ドメイン/テナント/login (esm) を"
+                "指定してください",
+            ),
+        )
+
+
+def _login_url(value: str) -> str:
+    Address.of(value)
+    return value.rstrip("/")
+
+
+def _prefix(value: str) -> str:
+    if re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", value) is None:
+        raise SpecError(
+            text("{value!r} is not a path", "{value!r} はパスではありません", value=value),
+            text("write /esm-api or /sheet-fs", "/esm-api か /sheet-fs のように指定してください"),
+        )
+    return value
+
+
+FieldType = Literal[
+    "text", "num", "select", "decimal", "date", "checkbox",
+    "STRING", "MEMO", "NUMBER", "DATE", "DATETIME", "TIME", "EMAIL", "TELNO", "URL", "SELECT", "SB_RELATION", "BOOLEAN",
+]  # fmt: skip
+
+
+class FieldOptions(Spec):
+    """What the system does not tell of a field."""
+
+    type: FieldType
+    """Its type: small letters for a Remix, capitals for an esm."""
+    choices: Many[str] = ()
+    """The names of its choices, exactly as on the screen (esm)."""
+
+
+class Stamps(Spec):
+    """The columns of a sheet that tell when a record was made and changed."""
+
+    changed: str
+    """更新日: by it only what changed is read."""
+    created: str | None = None
+    """登録日: for records that were never changed, if those have no 更新日."""
+
+
+class Employees(Spec):
+    """The columns of 社員 by which a record becomes somebody who can be told something."""
+
+    sheet: str = "employee"
+    """Name of the sheet."""
+    id: str
+    """社員コード: what the field of a deal's 主担当 holds."""
+    name: str
+    """社員名."""
+    email: str | None = None
+    """Mail address."""
+
+
+class TestRecord(Spec):
+    """A record made for tests, the only one that `connector probe` writes to."""
+
+    sheet: str
+    """Its sheet, as `person` or `businesscard`."""
+    id: str
+    """Its id."""
+    field: str | None = None
+    """A text field of it that may be overwritten; by default the first one that mappings write."""
+    moment: str | None = None
+    """A field of date and time that may be overwritten, to see the time zone (esm)."""
+
+
+class AlertFields(Spec):
+    """Fields of 名刺 that show the last alert about a person."""
+
+    key: str
+    """Holds our key of the alert: text of 64."""
+    title: str
+    """Holds its title."""
+    body: str | None = None
+    """Holds its text."""
+
+
+class AlertRows(Spec):
+    """A sheet whose rows are alerts."""
+
+    sheet: str = ""
+    """Name of the sheet, as `connector inspect` shows it."""
+    key: str
+    """Text field that holds our key: one of your own, by which a row is found again."""
+    title: str
+    """Holds the title."""
+    body: str | None = None
+    """Holds the text."""
+    owner: str | None = None
+    """Holds whom it is for."""
+    due: str | None = None
+    """Holds until when."""
+    person: str | None = None
+    """Link to 名刺."""
+    deal: str | None = None
+    """Link to 案件."""
+
+
+class AlertPost(Spec):
+    """A channel of the timeline of an esm."""
+
+    path: str
+    """Path of the call that registers a post, behind `/pub/esms/v1/`, as the vendor's page has it."""
+    body: dict[str, Any]
+    """Its JSON; `{title}`, `{body}`, `{key}` and `{owner}` in its texts are filled in."""
+
+
+class AlertOptions(Spec):
+    """Where alerts appear. 活動 is not among the ways: it cannot be without a 案件."""
+
+    via: Many[Route] = ()
+    """The ways in the order in which they are tried: `person_fields`, `sheet_rows`, `todo`, `timeline_post`."""
+    person_fields: AlertFields | None = None
+    """For `person_fields`."""
+    sheet_rows: AlertRows | None = None
+    """For `sheet_rows`: a 拡張シート."""
+    todo: AlertRows | None = None
+    """For `todo`: the columns of ToDo (Remix) or タスク (esm)."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        lacking = next((way for way in self.via if getattr(self, way, None) is None), None)
+        if lacking is not None:
+            raise SpecError(
+                text("alerts go via {way}, but it is not described", "via に {way} がありますが、その設定がありません",
+                     way=lacking),
+                text("add {way}: with its fields", "{way}: に項目を指定してください", way=lacking),
+            )  # fmt: skip
+        if self.sheet_rows is not None and not self.sheet_rows.sheet:
+            raise SpecError(
+                text("which sheet holds the alerts?", "アラートを書くシートが分かりません"),
+                text("add sheet:", "sheet: を追加してください"),
+            )
+        return self
+
+
+class Find(Spec):
+    """How records of a sheet are found in an esm, whose search is described nowhere in public."""
+
+    via: Literal["none", "list", "template"]
+    """`list`: a list that somebody made on the screen. `template`: the search, copied from the vendor's page."""
+    list_id: str | None = None
+    """Id of the list."""
+    path: str | None = None
+    """Path of the search behind `/pub/esms/v1/`."""
+    body: dict[str, Any] = Field(default_factory=dict)
+    """Its JSON; a text `{since}` is replaced by the time from which on changes are wanted, `{offset}` by the number of
+    records received so far. What holds `{since}` is left out while everything is read."""
+    ids: str = ""
+    """Where the answer holds ids, as `results.*.id`."""
+    total: str = ""
+    """Where it holds how many there are, as `total`."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        wanted = {"none": (), "list": ("list_id", "ids"), "template": ("path", "ids", "total")}[self.via]
+        lacking = [name for name in wanted if not getattr(self, name)]
+        if lacking:
+            raise SpecError(
+                text("via: {via} needs {names}", "via: {via} には {names} が必要です", via=self.via,
+                     names=", ".join(lacking)),
+            )  # fmt: skip
+        return self
+
+
+class Config(HttpOptions):
+    """An e-Sales Manager: a Remix by its REST API, or an esm by its gateway."""
+
+    type: Literal["esales"] = "esales"
+    """The word that chooses this adapter."""
+    login_url: Annotated[str, AfterValidator(_login_url)]
+    """Address of the login page: `https://HOST/CONTEXT/esales-pc` (Remix) or `https://DOMAIN/TENANT/login` (esm)."""
+    gateway: BaseUrl = "https://gateway-esm.softbrain.com"
+    """Where the API of an esm stands."""
+    prefix: Annotated[str, AfterValidator(_prefix)] = "/esm-api"
+    """First part of the paths of an esm; `/sheet-fs` on older ones."""
+    token: Secret | None = None
+    """API token."""
+    user: Secret | None = None
+    """Instead of `token`: 社員番号 (Remix) or login id (esm)."""
+    password: Secret | None = None
+    """The user's password."""
+    rate: Annotated[float, Field(gt=0)] | None = 2.0
+    """Most requests per second. What the system bears is not published; slow answers halve it."""
+    overlap: Duration = timedelta(minutes=10)
+    """How late a record may become visible after its 変更日."""
+    sweep: Duration = timedelta(days=7)
+    """How often the ids of all records are read, because deletions are told nowhere."""
+    stamps: dict[str, Stamps] = Field(default_factory=dict)
+    """By sheet. Known by themselves: those of a Remix's person, and of an esm."""
+    fields: dict[str, FieldOptions] = Field(default_factory=dict)
+    """By code (Remix) or key (esm): types and choices, where the system does not tell them."""
+    employees: Employees | None = None
+    """The columns of 社員 (Remix), where owners are to be told something."""
+    test_record: TestRecord | None = None
+    """The record that `connector probe` tries things on. Nothing is written before it did."""
+    find: dict[str, Find] = Field(default_factory=dict)
+    """By sheet of an esm: how its records are found."""
+    merge: bool = False
+    """Whether records of an esm whose PUT replaces everything are written by reading and sending them whole."""
+    alert: AlertOptions = AlertOptions()
+    """Where alerts appear."""
+
+    @property
+    def address(self) -> Address:
+        """What the login page's address tells."""
+        return Address.of(self.login_url)
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        pair = (self.user is None, self.password is None)
+        if self.token is not None and pair == (True, True):
+            return self
+        if self.token is None and pair == (False, False):
+            return self
+        raise SpecError(
+            text("no clear way to sign in", "サインインの方法が決まりません"),
+            text("give token, or user and password", "token か、user と password を指定してください"),
+        )
+
+    @model_validator(mode="after")
+    def _of_its_generation(self) -> Self:
+        given = self.model_fields_set
+        if self.address.generation == "remix":
+            strange = given & {"gateway", "prefix", "find", "merge"}
+            strange |= {"alert.via: timeline_post"} if "timeline_post" in self.alert.via else set()
+        else:
+            strange = given & {"employees"}
+        if strange:
+            raise SpecError(
+                text("not an option of this generation: {names}", "この世代では使えない設定です: {names}",
+                     names=", ".join(sorted(strange))),
+                text("login_url tells that it is {generation}", "login_url から {generation} と判断しました",
+                     generation="Remix" if self.address.generation == "remix" else "esm"),
+            )  # fmt: skip
+        return self

@@ -1,0 +1,143 @@
+"""What both generations say in the same words."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+
+from connector.errors import Text, Unavailable, text
+from connector.evidence import masked
+from connector.ports import Receipt
+
+
+class Unfit(Exception):
+    """A change that cannot be sent as it is; the receipt says why. `place`: object and field, never a value."""
+
+    def __init__(self, code: str, place: str) -> None:
+        super().__init__(code)
+        self.code, self.place = code, place
+
+
+def senseless(where: str, what: Text, answer: object) -> Unavailable:
+    """An answer that nobody can make sense of: nothing is guessed, and the masked answer is kept."""
+    error = Unavailable(
+        what,
+        where=where,
+        fix=text(
+            "send the output of `connector probe {system} --last-answer` to whoever supports the adapter",
+            "`connector probe {system} --last-answer` の出力をアダプターの提供元に送ってください",
+            system=where,
+        ),
+    )
+    error.evidence = masked(answer)
+    return error
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names of a choice are one, but for width and blanks around."""
+    return plain(one) == plain(other)
+
+
+def plain(name: str) -> str:
+    """A name for comparing."""
+    return unicodedata.normalize("NFKC", name).strip()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> Text | None:
+    """The nearest of the names that exist."""
+    near = difflib.get_close_matches(name, list(known), 1, 0.6)
+    return text("did you mean {near!r}?", "{near!r} の誤りではありませんか", near=near[0]) if near else None
+
+
+_SAY = {
+    "GONE": (
+        "there is no such record", "レコードがありません",
+        "it was deleted, or the connector's user may not see it", "削除されたか、連携ユーザーに参照権限がありません",
+    ),
+    "NO_FIELD": (
+        "there is no such field, or two of that name", "項目が無いか、同じ名前の項目が複数あります",
+        "run connector check", "connector check を実行してください",
+    ),
+    "NO_SHEET": (
+        "there is no such sheet", "シートがありません",
+        "run connector inspect for its name", "connector inspect で名前を確認してください",
+    ),
+    "READ_ONLY": (
+        "only the system writes this field", "この項目はシステムだけが書き込めます",
+        "map another field", "別の項目を指定してください",
+    ),
+    "WRONG_TYPE": (
+        "the value does not fit the type of the field", "値が項目の型に合いません",
+        "map the word to a field of another type", "型の合う項目を指定してください",
+    ),
+    "NOT_A_CHOICE": (
+        "the value is not among the choices of the field", "値が選択肢にありません",
+        "add the choice, or translate the value in the mapping (values:)",
+        "選択肢を追加するか、マッピングの values: で読み替えてください",
+    ),
+    "TOO_LONG": (
+        "the value is longer than the field", "値が項目の最大文字数を超えています",
+        "use a longer field, or max_length in the mapping", "長い項目を使うか、max_length を指定してください",
+    ),
+    "KEY_NOT_TEXT": (
+        "our key needs a text field of its own", "キーには専用の文字列項目が必要です",
+        "name another field as key", "key に別の項目を指定してください",
+    ),
+    "KEY_TWICE": (
+        "two records bear our key", "同じキーのレコードが2件あります",
+        "empty the key of the one that is wrong", "誤っている方のキーを空にしてください",
+    ),
+    "NO_COMPANY": (
+        "the company is not there exactly once", "該当する顧客が1件に決まりません",
+        "enter the company, or the person, by hand", "顧客または名刺を手動で登録してください",
+    ),
+    "NO_WAY": (
+        "none of the ways in alert.via can carry this alert", "alert.via のどの方法でも通知できません",
+        "add sheet_rows, which needs neither person nor deal", "名刺も案件も不要な sheet_rows を追加してください",
+    ),
+    "CANNOT_CLEAR": (
+        "the probe found that a field cannot be emptied", "調査の結果、項目を空にできません",
+        "set blank: keep", "blank: keep を指定してください",
+    ),
+    "OUTCOME_UNKNOWN": (
+        "the outcome of the creation is not known, and cannot be looked up", "登録できたか不明で、確認もできません",
+        "look in the system, then retry or drop the change", "画面で確認してから再送または破棄してください",
+    ),
+}  # fmt: skip
+
+
+def refused(key: str, code: str, place: str) -> Receipt:
+    """A receipt for what will not be taken."""
+    what, what_ja, fix, fix_ja = _SAY.get(
+        code,
+        (
+            "e-Sales Manager refuses it", "eセールスマネージャーに拒否されました",
+            "try the same on the screen: a rule, a right or a lock stands against it",
+            "画面で同じ操作を試してください。入力規則・権限・ロックが原因と考えられます",
+        ),
+    )  # fmt: skip
+    return Receipt(
+        key,
+        "refused",
+        code=code,
+        what=text("{place}: " + what + " ({code})", "{place}: " + what_ja + " ({code})", place=place, code=code),
+        fix=text(fix, fix_ja),
+    )
+
+
+def not_probed(system: str, sheet: str = "") -> Unavailable:
+    """Nothing is written before the probe."""
+    return Unavailable(
+        text(
+            "updates are off: what a write does to the fields it does not name is not yet known",
+            "更新は停止中です。指定しない項目が書き込みでどうなるか未確認です",
+        ),
+        where=f"{system}/{sheet}" if sheet else system,
+        code="NOT_PROBED",
+        fix=text(
+            "name a test_record and run `connector probe {system}`; what is due stays due",
+            "test_record を指定して `connector probe {system}` を実行してください。変更は保留されず待機します",
+            system=system,
+        ),
+    )

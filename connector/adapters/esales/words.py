@@ -1,0 +1,62 @@
+"""How a deal's state, a percentage and a yes or no are read, in either generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connector.adapters.esales.speech import plain
+from connector.model import DealState, Value
+from connector.ports import ObjectNeeds
+
+DEAL_NAMES: Mapping[str, tuple[str, ...]] = {
+    "stage": ("進捗", "フェーズ"),
+    "probability": ("受注確度", "確度"),
+    "closes_on": ("受注予定日", "予定日"),
+    "amount": ("金額",),
+    "lost_reason": ("失注理由",),
+    "owner": ("主担当", "担当"),
+}
+"""How the fields behind our words may be called on the screen: shown as candidates, never used unasked."""
+
+
+def deal_state(value: str | None, needs: ObjectNeeds) -> DealState:
+    """The state that a field spells. What is not listed is open: such a deal keeps its people from being mailed.
+
+    :raises ValueError: where `open` is listed and the value is none of those listed
+    """
+    for state, spelt in needs.states.items():
+        if value is not None and plain(value) in {plain(each) for each in spelt}:
+            return state
+    if DealState.OPEN in needs.states:
+        raise ValueError("NOT_A_STATE")
+    return DealState.OPEN
+
+
+def percent(value: Value, needs: ObjectNeeds) -> float | None:
+    """A probability of 0 to 100: by the mapping's words, or the number that is there; otherwise unknown."""
+    if value is None or isinstance(value, bool):
+        return None
+    for name, found in needs.probabilities.items():
+        if plain(str(value)) == plain(name):
+            return found
+    if needs.probabilities:
+        return None
+    try:
+        number = float(str(value).rstrip("%％"))
+    except ValueError:
+        return None
+    return number if 0 <= number <= 100 else None
+
+
+def truth_of(value: Value, spelt: Mapping[str, str]) -> bool | None:
+    """A yes or no as the mapping spells it (`values: {true: 配信停止, false: 配信}`); anything else is unknown."""
+    if value is None or isinstance(value, bool):
+        return value
+    words = {plain(theirs): ours for ours, theirs in spelt.items()}
+    found = words.get(plain(str(value)), "" if spelt else str(value).lower())
+    return {"true": True, "false": False}.get(found)
+
+
+def named_states(needs: ObjectNeeds) -> set[str]:
+    """Every choice that the states of deals name."""
+    return {name for names in needs.states.values() for name in names}
