@@ -28,14 +28,20 @@ class Access:
         number = call.params.number(name)
         call.params.done()
         app = self.domain.app(number or 0)
+        self.enter(call, app, *(() if any_right else rights))
+        if any_right and call.who.rights(app).isdisjoint(rights):
+            raise call.who.forbidden()
+        return app
+
+    def enter(self, call: Call, app: App, *rights: str) -> None:
+        """Let a call into an app, at the path where it lives, and count it.
+
+        Raises:
+            Refusal: the app lives elsewhere, or a right is missing.
+        """
         if call.place.guest is None and app.guest_space is not None:
             raise Refusal(400, "GAIA_IL23", _GUEST_APP)
         if call.place.guest != app.guest_space:
             raise Refusal(403, "CB_NO02", NO_PERMISSION)
-        if any_right:
-            if call.who.rights(app).isdisjoint(rights):
-                raise call.who.forbidden()
-        else:
-            call.who.need(app, *rights)
+        call.who.need(app, *rights)
         self.domain.charge(app.id)
-        return app

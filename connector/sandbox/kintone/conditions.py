@@ -21,7 +21,6 @@ _EQUAL = frozenset({"=", "!="})
 _ORDER = _EQUAL | {"<", ">", "<=", ">="}
 _IN = frozenset({"in", "not in"})
 _LIKE = frozenset({"like", "not like"})
-_EMPTY = frozenset({"is", "is not"})
 _NUMBERS = frozenset({"__ID__", "RECORD_NUMBER", "NUMBER", "CALC"})
 _MOMENTS = frozenset({"DATE", "TIME", "DATETIME", "CREATED_TIME", "UPDATED_TIME"})
 _WHO = frozenset({"CREATOR", "MODIFIER", "USER_SELECT", "ORGANIZATION_SELECT", "GROUP_SELECT", "STATUS_ASSIGNEE"})

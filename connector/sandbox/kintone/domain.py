@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import count
 from secrets import token_hex
 from typing import Any
@@ -17,7 +17,7 @@ from connector.sandbox.clock import Clock
 from connector.sandbox.kintone import times
 from connector.sandbox.kintone.auth import Doors, Who
 from connector.sandbox.kintone.errors import no_app, no_record
-from connector.sandbox.kintone.fields import PEOPLE, Field, build, system_fields
+from connector.sandbox.kintone.fields import MAX_FIELDS, PEOPLE, Field, build, system_fields
 from connector.sandbox.kintone.model import ADMINISTRATOR, RIGHTS, App, Comment, Process, Record, Token, User
 from connector.sandbox.kintone.render import Renderer
 from connector.sandbox.kintone.store import Store
@@ -45,7 +45,7 @@ class Domain:
         self.clock = clock or Clock()
         self.chaos = chaos or Chaos()
         self.lock = threading.RLock()
-        self.zone = JST
+        self.zone: tzinfo = JST
         self.language = language
         self.locale = locale
         self.apps: dict[int, App] = {}
@@ -201,6 +201,8 @@ class Domain:
         return found
 
     def _index(self, app: App, field: Field) -> None:
+        if sum(1 + len(each.inner) for each in app.fields.values()) > MAX_FIELDS:
+            raise ValueError(f"an app has {MAX_FIELDS} fields at most")
         if field.unique:
             self.store.index(app.id, field.code, numeric=field.type == "NUMBER")
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from urllib.parse import quote
 
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
@@ -127,7 +128,7 @@ class KintoneEmulator(Domain):
         return request.accept_languages.best_match(["ja", "en"], default="en")
 
     def _answer(self, request: Request, target: str, running: int) -> Response:
-        if len(str(request.environ.get("RAW_URI") or target)) > MAX_TARGET:
+        if len(quote(request.path)) + 1 + len(request.query_string) > MAX_TARGET:
             return Response("Request URL Too Large", 414, mimetype="text/html")
         if not self.doors.basic_fits(request.headers):
             challenge = {"WWW-Authenticate": 'Basic realm="kintone"'}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +20,9 @@ KNOWN = WRITABLE | STAMPS | PROCESS | DECORATION | {"RECORD_NUMBER", "CALC", "CA
 CAN_BE_UNIQUE = frozenset({"SINGLE_LINE_TEXT", "NUMBER", "LINK", "DATE", "DATETIME"})
 KEYS = frozenset({"SINGLE_LINE_TEXT", "NUMBER"})
 """The types that can be an `updateKey`."""
+
+MAX_FIELDS = 500
+_CODE = re.compile(r"(?!\d)[\w・･＄￥]{1,128}")
 
 # What the form says when the definition does not; numbers are strings, and "" means that they are not set.
 _TEXT = {"maxLength": "", "minLength": "", "defaultValue": "", "expression": "", "hideExpression": False}
@@ -120,6 +124,8 @@ def build(code: str, definition: Mapping[str, Any], table: str | None = None) ->
     Raises:
         ValueError: kintone would not save such a definition.
     """
+    if _CODE.fullmatch(code) is None:
+        raise ValueError(f"{code}: no field code")
     kind = definition.get("type")
     if kind not in KNOWN:
         raise ValueError(f"{code}: no field type {kind!r}")

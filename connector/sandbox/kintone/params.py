@@ -39,7 +39,10 @@ def from_body(body: bytes) -> dict[str, Any]:
     """
     try:
         found = json.loads(body)
-    except ValueError:
+        if b"\\ud" in body.lower():
+            # Half of a character cannot be told to anybody.
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise bad_json() from None
     if not isinstance(found, dict):
         raise bad_json()

@@ -147,8 +147,7 @@ class Reading:
         if self.domain.chaos.take("locator", call.method, call.target) is not None:
             del self._cursors[str(name)]
             raise no_cursor()
-        call.who.need(cursor.app, "view")
-        self.domain.charge(cursor.app.id)
+        self.access.enter(call, cursor.app, "view")
         return str(name), cursor
 
     def _expire(self) -> None:

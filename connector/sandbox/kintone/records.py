@@ -205,15 +205,17 @@ class Records:
         given = params.many("ids", required=True)
         _at_most(params, "ids", given, "delete", least=1)
         revisions = params.many("revisions")
-        ids = [whole(each) for each in given]
+        ids, expected = [whole(each) for each in given], [whole(each) for each in revisions]
         if revisions and len(revisions) != len(ids):
             params.complain("revisions", ("idsと同じ数を指定してください。", "must be as many as ids"))
         app = self.access.app(call, "delete")
-        if None in ids:
+        if None in ids or any(
+            each is None and sent is not None for each, sent in zip(expected, revisions, strict=True)
+        ):
             raise bad_json()
         with self.writer(call, app) as writer:
             for place, record_id in enumerate(ids):
-                writer.delete(record_id or 0, whole(revisions[place]) if revisions else None)
+                writer.delete(record_id or 0, expected[place] if expected else None)
         return Answer({})
 
 

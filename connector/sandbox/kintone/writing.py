@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from typing import Any, Protocol
 
 from connector.sandbox.clock import Clock
@@ -20,7 +21,7 @@ from connector.sandbox.kintone.errors import (
     no_record,
     stale,
 )
-from connector.sandbox.kintone.fields import STAMPS, WRITABLE, Field
+from connector.sandbox.kintone.fields import PEOPLE, STAMPS, WRITABLE, Field
 from connector.sandbox.kintone.model import App, Record, TableRow
 from connector.sandbox.kintone.store import Store
 from connector.sandbox.kintone.values import Groups, Invalid
@@ -33,6 +34,7 @@ class Surroundings(Protocol):
     """What a write needs to know of the domain."""
 
     clock: Clock
+    zone: tzinfo
     apps: dict[int, App]
     store: Store
     refused: dict[tuple[int, int], str]
@@ -169,9 +171,12 @@ class Writer:
     def _default(self, each: Field) -> Any:
         settings = each.settings
         if settings.get("defaultNowValue"):
-            now = times.stamp(self.domain.clock())
-            return {"DATETIME": now, "DATE": now[:10], "TIME": now[11:16]}[each.type]
+            now = self.domain.clock()
+            local = now.astimezone(self.domain.zone)
+            return {"DATETIME": times.stamp(now), "DATE": f"{local:%Y-%m-%d}", "TIME": f"{local:%H:%M}"}[each.type]
         default = settings.get("defaultValue")
+        if each.type in PEOPLE:
+            return [self.actor.code if who["code"] == "LOGINUSER()" else who["code"] for who in default or []]
         if each.type == "RADIO_BUTTON" and not default:
             return next(iter(each.options))
         if values.is_empty(default):
@@ -238,7 +243,8 @@ class Writer:
         for each in self.app.fields.values():
             if each.unique and each.code in sent:
                 self._check_unique(record, each, prefix)
-        self.domain.store.put(self.app.id, record.id, record)
+        if not self.problems:  # or a duplicate would take the original's place in the index, and leave with it
+            self.domain.store.put(self.app.id, record.id, record)
         return record
 
     def _check_required(self, record: Record, prefix: str) -> None:
