@@ -23,7 +23,9 @@ GROUP = "connector.adapters"
 BUILT_IN: Mapping[str, str] = {
     "csv": "connector.adapters.csvfile:CsvFile",
     "esales": "connector.adapters.esales:ESales",
+    "kintone": "connector.adapters.kintone:Kintone",
     "memory": "connector.adapters.memory:Memory",
+    "rest": "connector.adapters.rest:Rest",
     "salesforce": "connector.adapters.salesforce:Salesforce",
     "shanon": "connector.adapters.shanon:Shanon",
 }

@@ -1,0 +1,271 @@
+"""Reading: what changed in an app, oldest first, from a cursor that any page can be resumed from.
+
+The time of the last change (更新日時) has whole minutes, and a record may be seen later than it is stamped. So each
+reading begins `overlap` before the moment of the reading before - by kintone's own clock - and gives those records
+again: the store knows them. Within a reading each page begins behind the last record of the page before, by time and
+record number: a record that is changed meanwhile moves to the end and is met there, and no offset (kintone ends it
+at 10,000) is ever needed. The form is asked for once in a run, so that a field or an option that somebody took away
+ends the stream, instead of looking empty.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from connector.adapters.kintone.client import Client, Row
+from connector.adapters.kintone.options import Config
+from connector.adapters.kintone.queries import among, literal
+from connector.adapters.kintone.records import Links, Shape, is_choice, missing_options, state_field
+from connector.adapters.kintone.refusals import Rejected
+from connector.adapters.kintone.values import moment, stamp
+from connector.errors import Text, Unavailable, text
+from connector.model import Inventory, Record
+from connector.ports import Needs, Page, Reject
+
+_MOST_VALUES = 100
+"""Values in one `in (...)`."""
+_NUMBER = re.compile(r"(?:.+-)?([0-9]+)")
+"""A record number, with the app's code in front where it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far an app was read.
+
+    `since`: records of this moment and later are read (None: all there are). `heard`: kintone's clock when this
+    reading began. `last`: stamp and number of the last record given, while pages are to come. `swept`: kintone's
+    clock when all record numbers were last known.
+    """
+
+    since: datetime | None = None
+    heard: datetime | None = None
+    last: tuple[datetime, int] | None = None
+    swept: datetime | None = None
+
+    def dump(self) -> str:
+        """As a cursor."""
+        last = [stamp(self.last[0]), self.last[1]] if self.last else None
+        times = [at and stamp(at) for at in (self.since, self.heard, self.swept)]
+        return json.dumps([*times, last])
+
+    @classmethod
+    def load(cls, cursor: str | None) -> Place:
+        """From a cursor of `dump`."""
+        if cursor is None:
+            return cls()
+        *times, last = json.loads(cursor)
+        since, heard, swept = (at and moment(at) for at in times)
+        return cls(since, heard, (moment(last[0]), int(last[1])) if last else None, swept)
+
+
+class Reader:
+    """Reads the streams of one kintone; a stream is an app that a mapping names."""
+
+    def __init__(self, client: Client, config: Config, needs: Needs) -> None:
+        self._client = client
+        self._config = config
+        self._needs = needs
+        named = [word for word in config.apps if word in needs.objects]
+        self.people = tuple(word for word in named if not needs.of(word).deal)
+        self.deals = tuple(word for word in named if needs.of(word).deal)
+
+    def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
+        """See `Adapter.pull`."""
+        if stream == (*self.people, *self.deals)[0]:
+            self._client.forget_forms()  # a run begins
+        place, shape = Place.load(cursor), self.shape(stream)
+        whole = place.since is None and place.swept is None
+        going = True
+        while going:
+            asked_at = self._client.http.clock()
+            rows = self._ask(shape, place)
+            place = replace(place, heard=place.heard or self._began(asked_at))
+            going = len(rows) == self._config.page_size
+            place = self._behind(shape, place, rows) if going else self._finished(place, whole=whole)
+            yield self._page(shape, place, rows)
+        now = self._client.http.server_time
+        if now is not None and place.swept is not None and now - place.swept >= self._config.sweep:
+            yield self._sweep(shape, replace(place, swept=now))
+
+    # --- what is read -----------------------------------------------------------------------------------------------
+
+    def shape(self, stream: str) -> Shape:
+        """What is read of an app, when all of it is there.
+
+        :raises Unavailable: when a field or an option is gone
+        """
+        needs = self._needs.of(stream)
+        form = self._client.form(stream)
+        shape = Shape(self._client.name, stream, self._client.app(stream), form, needs, self._needs.timezone)
+        missing = shape.unreadable()
+        if missing:
+            what = text(
+                "there is no field {names} that can be read",
+                "読み取れるフィールド {names} がありません",
+                names=", ".join(missing),
+            )
+            raise self._broken(stream, what)
+        code = state_field(needs)
+        if code is not None and needs.states:
+            self._states(shape, code)
+        return shape
+
+    def _states(self, shape: Shape, code: str) -> None:
+        field = shape.form.find(code)
+        if is_choice(shape.form, code) and field is not None:
+            options = field.options
+        elif field is not None and field.type == "STATUS":
+            options = self._client.states(shape.word)
+        else:
+            return
+        missing = missing_options(shape.needs, options)
+        if missing:
+            what = text(
+                "{code} has no option {names}: states of deals cannot be told",
+                "{code} に選択肢 {names} が無く、商談の状態を判定できません",
+                code=code,
+                names=", ".join(missing),
+            )
+            raise self._broken(shape.word, what)
+
+    def _broken(self, word: str, what: Text) -> Unavailable:
+        fix = text(
+            "correct the mapping or the app; `connector check` tells more",
+            "マッピングかアプリを修正してください。`connector check` で詳しく確認できます",
+        )
+        return Unavailable(what, where=f"{self._client.name}/{word}", fix=fix)
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, shape: Shape, place: Place) -> Sequence[Row]:
+        updated = shape.form.of_type("UPDATED_TIME")
+        if place.last is not None:
+            at, number = literal(stamp(place.last[0])), place.last[1]
+            where = f"({updated} > {at}) or ({updated} = {at} and $id > {number}) "
+        elif place.since is not None:
+            where = f"{updated} >= {literal(stamp(place.since))} "
+        else:
+            where = ""
+        query = f"{where}order by {updated} asc, $id asc limit {self._config.page_size}"
+        try:
+            rows = self._client.records(shape.word, query, shape.columns)
+        except Rejected as error:
+            raise self._broken(shape.word, error.what) from None
+        unseen = sorted(code for code in shape.columns if any(code not in row for row in rows))
+        if unseen:
+            what = text(
+                "{names} cannot be seen in all records",
+                "{names} を参照できないレコードがあります",
+                names=", ".join(unseen),
+            )
+            raise self._broken(shape.word, what)
+        return rows
+
+    def _began(self, asked_at: float) -> datetime | None:
+        """When the query began, by kintone's clock: an answer is stamped when it ends."""
+        http = self._client.http
+        return http.server_time and http.server_time - timedelta(seconds=http.clock() - asked_at)
+
+    def _behind(self, shape: Shape, place: Place, rows: Sequence[Row]) -> Place:
+        last = rows[-1]
+        at = moment(last[str(shape.form.of_type("UPDATED_TIME"))]["value"])
+        return replace(place, last=(at, int(last["$id"]["value"])))
+
+    def _finished(self, place: Place, *, whole: bool) -> Place:
+        """A first reading has seen every number there is, as a sweep does."""
+        if place.heard is None:  # a server without a clock: begin where this reading began
+            return replace(place, last=None)
+        return Place(place.heard - self._config.overlap, swept=place.heard if whole else place.swept)
+
+    def _sweep(self, shape: Shape, place: Place) -> Page:
+        found = (shape.ref(row).id for row in self._client.scan(shape.word, "", []))
+        return Page([Inventory(shape.system, shape.word, frozenset(found))], place.dump())
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def _page(self, shape: Shape, place: Place, rows: Sequence[Row]) -> Page:
+        links = self._links(shape, rows) if shape.needs.deal else {}
+        records: list[Record] = []
+        rejects: list[Reject] = []
+        beside: dict[str, Record] = {}
+        for row in rows:
+            try:
+                made = self._made(shape, row, links)
+                found = {str(each.ref): each for each in shape.beside(row)}
+            except (ValueError, KeyError, TypeError, AttributeError):
+                rejects.append(Reject(f"{shape.word}/{row['$id']['value']}", _UNREADABLE))
+                continue
+            beside |= found
+            records.append(made)
+        return Page([*beside.values(), *records], place.dump(), rejects)
+
+    def _made(self, shape: Shape, row: Row, links: Links) -> Record:
+        if not shape.needs.deal:
+            return shape.person(row)
+        people = (id_ for value in shape.linked(row) for id_ in links.get(value, ()))
+        return shape.deal(row, tuple(dict.fromkeys(people)))
+
+    # --- who takes part in a deal -----------------------------------------------------------------------------------
+
+    def _links(self, shape: Shape, rows: Sequence[Row]) -> Links:
+        values: dict[str, None] = {}
+        for row in rows:
+            try:
+                values |= dict.fromkeys(shape.linked(row))
+            except (KeyError, TypeError):
+                continue  # told as unreadable where the record is made
+        found: dict[str, tuple[str, ...]] = {}
+        for word, code in self.linked_apps(shape) if values else ():
+            for value, ids in self._resolved(word, code, list(values)).items():
+                found[value] = (*found.get(value, ()), *ids)
+        return found
+
+    def linked_apps(self, shape: Shape) -> Sequence[tuple[str, str | None]]:
+        """The apps of people that a deal's `people` may name, and by which field; None: by record number.
+
+        :raises Unavailable: when that cannot be told
+        """
+        code, by = shape.needs.deal.get("people", ""), shape.needs.linked_by.get("people")
+        field = shape.form.find(code)
+        lookup = field.lookup if field is not None else None
+        words = self.people
+        if lookup is not None:
+            words = tuple(word for word in words if self._client.app(word).id == lookup.app)
+            by = by or lookup.key
+        if not words or (by is None and len(words) > 1):
+            what = text(
+                "{code} leads to no app of people that a mapping names, or to more than one",
+                "{code} の参照先となる人物のアプリを1つに決められません",
+                code=code,
+            )
+            raise self._broken(shape.word, what)
+        if by is None:
+            return [(word, None) for word in words]
+        forms = {word: self._client.form(word).find(by) for word in words}
+        lacking = [word for word, target in forms.items() if target is None]
+        if lacking:
+            what = text(
+                "{apps} has no field {by}", "{apps} にフィールド {by} がありません", apps=", ".join(lacking), by=by
+            )
+            raise self._broken(shape.word, what)
+        return [(word, None if target and target.type == "RECORD_NUMBER" else by) for word, target in forms.items()]
+
+    def _resolved(self, word: str, code: str | None, values: Sequence[str]) -> Links:
+        prefix = self._client.app(word).id
+        if code is None:
+            numbers = {value: _NUMBER.fullmatch(value) for value in values}
+            return {value: (f"{prefix}-{int(match[1])}",) for value, match in numbers.items() if match}
+        found: dict[str, tuple[str, ...]] = {}
+        for start in range(0, len(values), _MOST_VALUES):
+            some = values[start : start + _MOST_VALUES]
+            for row in self._client.scan(word, among(code, some), [code]):
+                value = str(row[code]["value"]).strip()
+                found[value] = (*found.get(value, ()), f"{prefix}-{int(row['$id']['value'])}")
+        return found
+
+
+_UNREADABLE = text("holds a value that cannot be read", "読み取れない値があります")
