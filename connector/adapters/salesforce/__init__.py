@@ -19,7 +19,7 @@ from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert
 from connector.errors import text
 from connector.http import BaseUrl, HttpOptions
 from connector.model import Role
-from connector.ports import Adapter, Finding, Needs, Page, Quota, Receipt
+from connector.ports import Adapter, Finding, Needs, ObjectShown, Page, Quota, Receipt
 from connector.spec import Duration, Secret, Spec, SpecError
 
 _SUFFIX = ".salesforce.com"
@@ -195,6 +195,10 @@ class Salesforce(Adapter):
     def check(self) -> Sequence[Finding]:
         """Compare objects, fields, permissions and picklists with the needs."""
         return list(self._checker.findings())
+
+    def inspect(self) -> Sequence[ObjectShown]:
+        """People, deals and tasks with all their fields, by API name."""
+        return list(self._checker.objects())
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
         """What changed of one object."""

@@ -11,12 +11,13 @@ from connector.adapters.salesforce.org import Org
 from connector.adapters.salesforce.read import demanded_names, welcome
 from connector.adapters.salesforce.records import WORDS
 from connector.errors import Text, text
-from connector.ports import Finding, Needs, ObjectNeeds
+from connector.ports import FieldShown, Finding, Needs, ObjectNeeds, ObjectShown
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce import Config
 
 _TASK = "Task"
+_SHOWN = ("Contact", "Lead", "Opportunity", "Task")
 _KEY_LENGTH = 32
 """Characters of the keys of our alerts and entries."""
 _OLDEST_SUPPORTED = 41.0
@@ -46,6 +47,17 @@ class Checker:
         if self._needs.alerts or self._needs.timeline:
             yield from self._tasks()
         yield from self._allowance()
+
+    def objects(self) -> Iterator[ObjectShown]:
+        """The objects that mappings can name, as the integration user sees them.
+
+        :raises AdapterError: when the org cannot be asked
+        """
+        for name in _SHOWN:
+            described = self._org.describe(name) if name in self._streams else None
+            if described is not None:
+                fields = (described.field(each) for each in described.names())
+                yield ObjectShown(name, fields=[_shown(field) for field in fields if field is not None])
 
     def _version(self) -> Iterator[Finding]:
         ours = self._config.api_version
@@ -228,6 +240,16 @@ class Checker:
                 limit=quota.limit,
             )
             yield Finding("info", what)
+
+
+def _shown(field: Field) -> FieldShown:
+    kind = f"{field.type}({field.length})" if field.length and field.holds_text else field.type
+    notes = [
+        *(["external id"] if field.external_id else []),
+        *(["unique"] if field.unique else []),
+        *([] if field.createable or field.updateable else ["read only"]),
+    ]
+    return FieldShown(field.name, type=kind, choices=sorted(field.choices), notes=notes)
 
 
 def _missing(described: Description, name: str) -> Finding:

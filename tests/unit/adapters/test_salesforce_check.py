@@ -174,3 +174,13 @@ def test_an_org_that_lets_nobody_in(ready: Stage, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SF_CLIENT_SECRET", "wrong")
     with pytest.raises(Unauthorized):
         check(ready)
+
+
+def test_objects_are_shown_with_their_fields_and_choices(ready: Stage) -> None:
+    shown = {each.name: {field.name: field for field in each.fields} for each in ready.adapter(NEEDS).inspect()}
+
+    assert list(shown) == ["Contact", "Lead", "Opportunity", "Task"]
+    key, reason = shown["Lead"]["MA_Person_Id__c"], shown["Opportunity"]["Loss_Reason__c"]
+    assert (key.type, list(key.notes)) == ("string(64)", ["external id", "unique"])
+    assert (reason.type, list(reason.choices)) == ("picklist(255)", ["予算", "時期"])
+    assert list(shown["Lead"]["SystemModstamp"].notes) == ["read only"]
