@@ -10,7 +10,7 @@ from connector.adapters.kintone.form import CHOICES, ENTITIES, KEY_LENGTH, TEXTS
 from connector.adapters.kintone.options import Config, EntryFields
 from connector.adapters.kintone.read import Reader
 from connector.adapters.kintone.records import Shape, missing_options, state_field
-from connector.errors import AdapterError, Unavailable, text
+from connector.errors import AdapterError, Mismatch, text
 from connector.model import PERSON_FIELD_KIND
 from connector.ports import FieldShown, Finding, Needs, ObjectNeeds, ObjectShown
 from connector.spec import unknown_key
@@ -187,7 +187,7 @@ class Checker:
         if "people" in needs.deal and not shape.unreadable():
             try:
                 self._reader.linked_apps(shape)
-            except Unavailable as error:
+            except Mismatch as error:
                 yield found.error(needs.deal["people"], error.what, error.fix)
         if "company" in needs.linked_by:
             yield found.error(

@@ -22,7 +22,7 @@ from connector.adapters.kintone.queries import among, literal
 from connector.adapters.kintone.records import Links, Shape, is_choice, missing_options, state_field
 from connector.adapters.kintone.refusals import Rejected
 from connector.adapters.kintone.values import moment, stamp
-from connector.errors import Text, Unavailable, text
+from connector.errors import Mismatch, Text, text
 from connector.model import Inventory, Record
 from connector.ports import Needs, Page, Reject
 
@@ -96,7 +96,7 @@ class Reader:
     def shape(self, stream: str) -> Shape:
         """What is read of an app, when all of it is there.
 
-        :raises Unavailable: when a field or an option is gone
+        :raises Mismatch: when a field or an option is gone
         """
         needs = self._needs.of(stream)
         form = self._client.form(stream)
@@ -132,12 +132,12 @@ class Reader:
             )
             raise self._broken(shape.word, what)
 
-    def _broken(self, word: str, what: Text) -> Unavailable:
+    def _broken(self, word: str, what: Text) -> Mismatch:
         fix = text(
             "correct the mapping or the app; `connector check` tells more",
             "マッピングかアプリを修正してください。`connector check` で詳しく確認できます",
         )
-        return Unavailable(what, where=f"{self._client.name}/{word}", fix=fix)
+        return Mismatch(what, where=f"{self._client.name}/{word}", fix=fix)
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class Reader:
     def linked_apps(self, shape: Shape) -> Sequence[tuple[str, str | None]]:
         """The apps of people that a deal's `people` may name, and by which field; None: by record number.
 
-        :raises Unavailable: when that cannot be told
+        :raises Mismatch: when that cannot be told
         """
         code, by = shape.needs.deal.get("people", ""), shape.needs.linked_by.get("people")
         field = shape.form.find(code)

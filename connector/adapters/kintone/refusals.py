@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import requests
 
 from connector.adapters.kintone.form import Form
-from connector.errors import AdapterError, Refused, Text, Unauthorized, Unavailable, text
+from connector.errors import AdapterError, Mismatch, Refused, Text, Unauthorized, Unavailable, text
 from connector.ports import Receipt
 
 _ASKING = ("GET", "HEAD")
@@ -61,6 +61,7 @@ _RIGHTS = text(
     "トークン(またはユーザー)に閲覧権限、書き込み先では追加・編集権限も与えてください。"
     "ゲストスペースの場合は guest_space を確認してください",
 )
+# What is wrong with one app, or with the token of one, leaves the others as they are: a mismatch.
 _CLOSED: Mapping[str, tuple[type[AdapterError], str, str, Text]] = {
     "CB_AU01": (Unauthorized, "wants a login", "ログインが必要です", _LOGIN),
     "CB_WA01": (Unauthorized, "does not know this login", "ログインできません", _LOGIN),
@@ -70,24 +71,24 @@ _CLOSED: Mapping[str, tuple[type[AdapterError], str, str, Text]] = {
         "ユーザーに2要素認証が設定されています",
         text("use API tokens, or a user without it", "APIトークンか、2要素認証のないユーザーを使ってください"),
     ),
-    "GAIA_IA02": (Unauthorized, "the API token is not valid", "APIトークンが無効です", _TOKEN),
+    "GAIA_IA02": (Mismatch, "the API token is not valid", "APIトークンが無効です", _TOKEN),
     "GAIA_DA03": (
         Unauthorized,
         "two API tokens of one app were sent",
         "同じアプリのAPIトークンが2つ送られました",
         text("give each app under apps its own token", "apps の各アプリにそれぞれのトークンを指定してください"),
     ),
-    "GAIA_NO01": (Unauthorized, "the API token lacks a right", "APIトークンの権限が不足しています", _RIGHTS),
-    "CB_NO02": (Unauthorized, "no right to do this", "権限がありません", _RIGHTS),
-    "GAIA_FU01": (Unauthorized, "no right to edit a field", "フィールドの編集権限がありません", _RIGHTS),
+    "GAIA_NO01": (Mismatch, "the API token lacks a right", "APIトークンの権限が不足しています", _RIGHTS),
+    "CB_NO02": (Mismatch, "no right to do this", "権限がありません", _RIGHTS),
+    "GAIA_FU01": (Mismatch, "no right to edit a field", "フィールドの編集権限がありません", _RIGHTS),
     "GAIA_IL23": (
-        Unavailable,
+        Mismatch,
         "the app belongs to a guest space",
         "アプリはゲストスペースに属しています",
         text("set guest_space for the app", "アプリに guest_space を指定してください"),
     ),
     "GAIA_AP01": (
-        Unavailable,
+        Mismatch,
         "there is no such app",
         "アプリが見つかりません",
         text("check the app's id", "アプリの id を確認してください"),
