@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from connector.errors import Text, text
 from connector.model import Value
@@ -67,7 +66,7 @@ def fold(cell: str) -> str:
 # --- dates and times --------------------------------------------------------------------------------------------------
 
 
-def moment(cell: str, zone: ZoneInfo) -> datetime:
+def moment(cell: str, zone: tzinfo) -> datetime:
     """The moment in UTC; a time without an offset is one of `zone`, a date alone its midnight.
 
     :raises Meaningless: when it is no date, or one without a year
@@ -92,7 +91,7 @@ def day(cell: str) -> date:
         raise Meaningless(NO_DATE) from None
 
 
-def native(cell: str, zone: ZoneInfo) -> Value:
+def native(cell: str, zone: tzinfo) -> Value:
     """What a cell of unknown type holds: dates as dates and moments, so that they compare; all else as the text."""
     plain = _plain(cell)
     if not (_DATE.match(plain) or _ERA.match(plain)):
@@ -124,7 +123,7 @@ def _date_and_rest(cell: str) -> tuple[date, str | timedelta]:
     raise ValueError
 
 
-def _at(day_: date, rest: str, zone: ZoneInfo) -> datetime:
+def _at(day_: date, rest: str, zone: tzinfo) -> datetime:
     if not rest:
         return datetime.combine(day_, time(), zone).astimezone(UTC)
     found = _TIME.fullmatch(rest.replace(" ", "").removeprefix("T"))
@@ -186,7 +185,7 @@ def unguard(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def shown(value: Value, zone: ZoneInfo) -> str:
+def shown(value: Value, zone: tzinfo) -> str:
     """A value as the text of a cell; moments in `zone`."""
     if value is None:
         return ""

@@ -6,9 +6,8 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Protocol, TypeVar, get_args
-from zoneinfo import ZoneInfo
 
 from connector.adapters.csvfile import cells
 from connector.adapters.csvfile.config import ELSE, Encoding, Ours
@@ -175,7 +174,7 @@ class Layout(Protocol):
 class Cells:
     """A row as values in our words. What cannot be understood is gathered in `bad` and comes as None."""
 
-    def __init__(self, layout: Layout, row: Row, zone: ZoneInfo) -> None:
+    def __init__(self, layout: Layout, row: Row, zone: tzinfo) -> None:
         self.bad: list[Bad] = []
         self.row = row
         self._layout = layout

@@ -1,0 +1,120 @@
+"""Import files: laid down whole under names that sort in order, never touched again, and gone once imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, tzinfo
+from itertools import count
+from pathlib import Path
+
+from connector.adapters.csvfile.printing import encoded, save
+from connector.adapters.esales_csv.config import NEW, UPDATES, Config
+from connector.adapters.esales_csv.spelling import LOST
+from connector.adapters.esales_csv.state import Row, State
+from connector.errors import text
+
+MAX_ROWS = 50_000
+MAX_BYTES = 40_000_000
+"""Limits of one file, well below the vendor's (50 MB; under 100,000 rows are advised)."""
+
+PROBLEMS = "problems"
+_STAMP = "%Y%m%dT%H%M%S"
+
+
+class Tray:
+    """The folder of imports."""
+
+    def __init__(self, config: Config, folder: Path, zone: tzinfo) -> None:
+        self._config = config
+        self._folder = folder
+        self._zone = zone
+
+    def sweep(self, state: State) -> None:
+        """Note which files are gone: the import has taken them.
+
+        Of rows about people the last ones stay known, as what a result may be about; of those on sheets only the key.
+        """
+        for name, kind in state.waiting_files().items():
+            if (self._folder / kind / name).exists():
+                continue
+            state.take(name)
+            for row in state.in_file(name):
+                if kind not in (UPDATES, NEW):
+                    state.empty(row)
+                    continue
+                for older in state.rows(kind, row.key):
+                    if older.taken and older.no < row.no and older.cells.keys() <= row.cells.keys():
+                        state.drop(older)
+
+    def lay_down(self, state: State) -> None:
+        """Put the rows that stand in no file yet into new ones, those with the same columns together.
+
+        :raises OSError: when a file cannot be written; rows that are not noted as placed are written again
+        """
+        rows = state.unplaced()
+        groups: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
+        for row in rows:
+            groups.setdefault((row.kind, _columns(row)), []).append(row)
+        for (kind, columns), same in groups.items():
+            for content, part in parts(columns, same, self._config.encoding):
+                name = self._name(state.last_file(kind), kind)
+                save(self._folder / kind / name, content)
+                self._report(name, part)
+                state.place(part, name, kind)
+
+    def _name(self, last: str, kind: str) -> str:
+        """A name behind the last one, also when the clock was set back, and one that is not there."""
+        now = f"{datetime.now(self._zone):{_STAMP}}"  # noqa: TID251  people read in the name when a file was written
+        for stamp, number in _behind(last, now):
+            name = f"{stamp}-{kind}-{number:03}.csv"
+            if name > last and not (self._folder / kind / name).exists():
+                return name
+        raise AssertionError  # there is always another second
+
+    def _report(self, name: str, rows: Sequence[Row]) -> None:
+        """Which letters were lost, for whoever asks why a name looks odd."""
+        encoding = self._config.encoding
+        lines = [
+            [row.key, column, said.in_("ja"), said.in_("en")]
+            for row in rows
+            for column, letters in row.lost
+            for said in [text(*LOST, letters=letters, encoding=encoding)]
+        ]
+        if lines:
+            save(self._folder / PROBLEMS / name, encoded([["キー", "列", "理由", "reason"], *lines], encoding, ","))
+
+
+def _columns(row: Row) -> tuple[str, ...]:
+    """The matching key first, as it is in the row, then the others in an order of their own."""
+    key, *others = row.cells
+    return (key, *sorted(others))
+
+
+def _behind(last: str, now: str) -> Iterator[tuple[str, int]]:
+    """Stamps and numbers that come behind the name `last`, from `now` on."""
+    begin = max(now, last[: len(now)])
+    moment = datetime.strptime(begin, _STAMP)  # noqa: DTZ007  a name, counted on
+    for seconds in count():
+        stamp = f"{moment + timedelta(seconds=seconds):{_STAMP}}"
+        for number in range(1, 1000):
+            yield stamp, number
+
+
+def parts(columns: Sequence[str], rows: Sequence[Row], encoding: str) -> Iterator[tuple[bytes, list[Row]]]:
+    """The contents of files that hold these rows, each within the limits."""
+    head = encoded([columns], encoding, ",")
+    lines = (
+        (row, encoded([[row.cells[column] for column in columns]], encoding.removesuffix("-sig"), ",")) for row in rows
+    )
+    filled: list[bytes] = []
+    held: list[Row] = []
+    size = len(head)
+    for row, line in lines:
+        if held and (len(held) >= MAX_ROWS or size + len(line) > MAX_BYTES):
+            yield head + b"".join(filled), held
+            filled, held, size = [], [], len(head)
+        filled.append(line)
+        held.append(row)
+        size += len(line)
+    if held:
+        yield head + b"".join(filled), held
