@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from connector.sandbox.kintone import values
@@ -15,23 +14,23 @@ from connector.sandbox.kintone.values import Groups
 _USERS = frozenset({"CREATOR", "MODIFIER", "STATUS_ASSIGNEE"})
 
 
-@dataclass(frozen=True, slots=True)
 class Renderer:
     """Shows the records of an app."""
 
-    app: App
-    groups: Groups
-
-    def shown(self) -> Iterable[Field]:
-        """The fields that a record has a value of."""
-        for each in self.app.fields.values():
-            off = each.type in PROCESS and self.app.live is None
-            if each.type not in DECORATION | {"CATEGORY"} and not off:
-                yield each
+    def __init__(self, app: App, groups: Groups) -> None:
+        self.app = app
+        self.groups = groups
+        off = DECORATION | {"CATEGORY"} if app.live is not None else DECORATION | PROCESS | {"CATEGORY"}
+        self._fields = [each for each in app.fields.values() if each.type not in off]
 
     def record(self, record: Record, codes: Iterable[str] | None = None) -> dict[str, Any]:
         """A record, whole or with these fields; a code that is not known is passed over."""
-        shown = {each.code: {"type": each.type, "value": self._cell(record, each)} for each in self.shown()}
+        wanted = None if codes is None else set(codes)
+        shown = {
+            each.code: {"type": each.type, "value": self._cell(record, each)}
+            for each in self._fields
+            if wanted is None or each.code in wanted
+        }
         shown["$id"] = {"type": "__ID__", "value": str(record.id)}
         shown["$revision"] = {"type": "__REVISION__", "value": str(record.revision)}
         return shown if codes is None else {code: shown[code] for code in codes if code in shown}

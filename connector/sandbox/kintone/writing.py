@@ -54,6 +54,14 @@ class Writer:
     app: App
     actor: Who
     problems: Problems = field(default_factory=dict)
+    groups: Groups = field(init=False)
+    lookups: list[tuple[Field, Mapping[str, Any]]] = field(init=False)
+    copied: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.groups = self.domain.groups()
+        self.lookups = [(each, each.lookup) for each in self.app.fields.values() if each.lookup is not None]
+        self.copied = frozenset(pair["field"] for _, lookup in self.lookups for pair in lookup["fieldMappings"])
 
     def done(self) -> None:
         """Refuse everything if anything was wrong."""
@@ -74,7 +82,7 @@ class Writer:
         kept: dict[str, Any] = {}
         for each in self.app.fields.values():
             if each.type in WRITABLE:
-                if each.code in given and not self._is_copied(each.code):
+                if each.code in given and each.code not in self.copied:
                     self._take(each, given[each.code], kept, {}, prefix)
                 else:
                     kept[each.code] = self._default(each)
@@ -98,7 +106,7 @@ class Writer:
         kept = dict(old.values)
         for code, cell in given.items():
             each = self.app.fields.get(code)
-            if each is not None and each.type in WRITABLE and not self._is_copied(code):
+            if each is not None and each.type in WRITABLE and code not in self.copied:
                 self._take(each, cell, kept, old.values, prefix)
         self._look_up(given, kept)
         return self._store(self.touch(old, values=kept), prefix, set(given))
@@ -131,7 +139,7 @@ class Writer:
             kept[each.code] = self._table(each, value, before.get(each.code) or [], prefix)
             return
         try:
-            kept[each.code] = values.parse(each, value, self.domain.groups())
+            kept[each.code] = values.parse(each, value, self.groups)
         except Invalid as error:
             self.complain(prefix, each, error)
             # kintone tells of a number that is none, and of its being required too.
@@ -161,7 +169,7 @@ class Writer:
 
     def _inner(self, each: Field, value: Any, prefix: str, place: int) -> Any:
         try:
-            return "" if each.type == "CALC" else values.parse(each, value, self.domain.groups())
+            return "" if each.type == "CALC" else values.parse(each, value, self.groups)
         except Invalid as error:
             if error.path != "[]":
                 self.complain(f"{prefix}.{each.table}.value[{place}].value", each, error)
@@ -182,7 +190,7 @@ class Writer:
         if values.is_empty(default):
             return values.empty(each)
         try:
-            return values.parse(each, default, self.domain.groups())
+            return values.parse(each, default, self.groups)
         except Invalid:
             return values.empty(each)
 
@@ -198,7 +206,7 @@ class Writer:
             value = _value_of(given[each.code])
             if each.type in ("CREATOR", "MODIFIER"):
                 [code] = values.codes([value])
-                if code not in self.domain.groups().users:
+                if code not in self.groups.users:
                     raise values.unknown_code("USER", code)
                 found[each.type.lower()] = code
             else:
@@ -210,18 +218,14 @@ class Writer:
 
     # --- lookups ------------------------------------------------------------------------------------------------------
 
-    def _is_copied(self, code: str) -> bool:
-        lookups = [each.lookup for each in self.app.fields.values() if each.lookup is not None]
-        return any(code == pair["field"] for lookup in lookups for pair in lookup["fieldMappings"])
-
     def _look_up(self, given: Given, kept: dict[str, Any]) -> None:
-        for each in self.app.fields.values():
-            if each.lookup is None or each.code not in given:
+        for each, lookup in self.lookups:
+            if each.code not in given:
                 continue
             source: Mapping[str, Any] = {}
             if not values.is_empty(kept[each.code]):
-                source = self._master(each.lookup, kept[each.code]).values
-            for pair in each.lookup["fieldMappings"]:
+                source = self._master(lookup, kept[each.code]).values
+            for pair in lookup["fieldMappings"]:
                 target = self.app.fields[pair["field"]]
                 kept[target.code] = source.get(pair["relatedField"], values.empty(target))
 
