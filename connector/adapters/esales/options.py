@@ -107,7 +107,7 @@ class Employees(Spec):
     """Mail address."""
 
 
-class TestRecord(Spec):
+class ProbeRecord(Spec):
     """A record made for tests, the only one that `connector probe` writes to."""
 
     sheet: str
@@ -248,7 +248,7 @@ class Config(HttpOptions):
     """By code (Remix) or key (esm): types and choices, where the system does not tell them."""
     employees: Employees | None = None
     """The columns of 社員 (Remix), where owners are to be told something."""
-    test_record: TestRecord | None = None
+    test_record: ProbeRecord | None = None
     """The record that `connector probe` tries things on. Nothing is written before it did."""
     find: dict[str, Find] = Field(default_factory=dict)
     """By sheet of an esm: how its records are found."""

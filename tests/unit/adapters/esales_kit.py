@@ -16,8 +16,8 @@ from connector.adapters.esales.options import (
     AlertOptions,
     AlertRows,
     Employees,
+    ProbeRecord,
     Stamps,
-    TestRecord,
 )
 from connector.changes import AnyChange, CreatePerson, Lane, RaiseAlert, SetFields
 from connector.model import DealState, Ref, Value
@@ -194,5 +194,5 @@ def unprobed(needs: Needs = NEEDS) -> Needs:
     return replace(needs, probed={})
 
 
-def test_record(id_: str) -> TestRecord:
-    return TestRecord(sheet="person", id=id_, field=WHY)
+def tried_on(id_: str) -> ProbeRecord:
+    return ProbeRecord(sheet="person", id=id_, field=WHY)

@@ -66,7 +66,12 @@ class Client:
         :raises Unclear: the answer tells neither that it was done nor that it was not
         :raises Uncertain: the answer was lost
         """
-        answer = self._ask(method, "entity", json={"objectName": sheet, "items": list(items)})
+        try:
+            answer = self._ask(method, "entity", json={"objectName": sheet, "items": list(items)})
+        except Uncertain as error:
+            if type(error) is Uncertain and not error.code:  # answered, but by a page for people
+                raise self._unclear("") from None
+            raise
         key = answer.get("primarykey") if isinstance(answer, dict) else None
         if isinstance(key, bool) or not isinstance(key, int | str) or not str(key).isdigit():
             raise self._unclear(answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connector.adapters.esales.options import Config, TestRecord
+from connector.adapters.esales.options import Config, ProbeRecord
 from connector.adapters.esales.remix.client import Client
 from connector.adapters.esales.remix.read import STAMPS
 from connector.adapters.esales.remix.rows import Row
@@ -113,7 +113,7 @@ class Prober:
                 self._put(sheet, record, column, row[column.code])
 
     def _tried(
-        self, sheet: Sheet, record: TestRecord, column: Column, row: Row, others: set[int], known: dict[str, str]
+        self, sheet: Sheet, record: ProbeRecord, column: Column, row: Row, others: set[int], known: dict[str, str]
     ) -> Iterator[Finding]:
         self._put(sheet, record, column, MARK)
         after = self._read(sheet, record)
@@ -135,7 +135,7 @@ class Prober:
             what = text("a field cannot be emptied", "項目を空にできません")
             yield Finding("warning", what, record.sheet, column.name)
 
-    def _clears(self, sheet: Sheet, record: TestRecord, column: Column) -> bool:
+    def _clears(self, sheet: Sheet, record: ProbeRecord, column: Column) -> bool:
         try:
             self._put(sheet, record, column, None)
         except Refused:
@@ -143,19 +143,19 @@ class Prober:
         after = self._read(sheet, record)
         return after is not None and after[column.code] in (None, "")
 
-    def _column(self, sheet: Sheet, record: TestRecord) -> Column | None:
+    def _column(self, sheet: Sheet, record: ProbeRecord) -> Column | None:
         names = [record.field] if record.field else sorted(self._needs.of(record.sheet).write)
         columns = (sheet.column(name) for name in names)
         return next((column for column in columns if column is not None and column.type == "text"), None)
 
-    def _read(self, sheet: Sheet, record: TestRecord) -> Row | None:
+    def _read(self, sheet: Sheet, record: ProbeRecord) -> Row | None:
         if sheet.key is None or not record.id.isdigit():
             return None
         codes = sorted(sheet.columns)
         answer = self._searcher.by_key(sheet.name, sheet.key, [number_is(sheet.key, "=", int(record.id))], codes)
         return answer.rows.get(int(record.id))
 
-    def _put(self, sheet: Sheet, record: TestRecord, column: Column, value: Any) -> None:
+    def _put(self, sheet: Sheet, record: ProbeRecord, column: Column, value: Any) -> None:
         key: Mapping[str, Any] = {"column_code": sheet.key, "num": int(record.id)}
         self._client.write("PUT", sheet.name, [key, item(column, value, {}, self._needs.timezone)])
 
@@ -164,6 +164,6 @@ def _from_index(first: list[int], second: list[int], sixth: list[int]) -> str:
     """What `fromIndex` does, told by the keys that three answers begin with."""
     if second[:1] == first[1:2]:
         return "counts from 0"
-    if sixth[:1] and sixth[:1] == first[4:5]:
-        return "counts from 1"
-    return "has no effect" if second == first == sixth else "unclear"
+    if second != first:
+        return "unclear"
+    return "has no effect" if sixth == first else "counts from 1"
