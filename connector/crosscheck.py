@@ -50,7 +50,11 @@ class Checks:
     def _with_system(
         self, rules: Sequence[R], role: Role, change: type[Change], *, required: bool = True
     ) -> Iterator[R]:
-        able = [name for name, (cls, _) in self.systems.items() if change in cls.writes and self.roles[name] is role]
+        able = [
+            name
+            for name, (cls, options) in self.systems.items()
+            if change in cls.offers(options) and self.roles[name] is role
+        ]
         for rule in rules:
             if rule.system is not None:
                 if self._system(rule.system, rule.mark_of("in")) and rule.system not in able:
@@ -135,7 +139,7 @@ class Checks:
     def _create(self, mapping: PeopleMapping, rules: Rules) -> None:
         create = mapping.create
         assert create is not None  # noqa: S101  the caller has looked
-        cls, _ = self.systems[mapping.system]
+        cls, options = self.systems[mapping.system]
         if mapping.key is None:
             self._say(
                 create.mark,
@@ -150,7 +154,7 @@ class Checks:
                 create.mark_of("object"),
                 text("{name} is not among object", "{name} は object にありません", name=create.object),
             )
-        if CreatePerson not in cls.writes or self.roles[mapping.system] is not Role.SFA:
+        if CreatePerson not in cls.offers(options) or self.roles[mapping.system] is not Role.SFA:
             self._say(
                 create.mark,
                 text("{name} does not create people", "{name} には人物を作成できません", name=mapping.system),

@@ -208,8 +208,8 @@ class Adapter(ABC):
 
     role: Role
 
-    writes: ClassVar[frozenset[builtins.type[Change]]] = frozenset()
-    """Which changes the system can take."""
+    writes: frozenset[builtins.type[Change]] = frozenset()
+    """Which changes the system can take; of a class, those that some configuration of it can (`offers`)."""
 
     deal_words: ClassVar[frozenset[str]] = frozenset(DEAL_WORDS)
     """Which words of a deal a mapping may give a field."""
@@ -226,6 +226,11 @@ class Adapter(ABC):
     @abstractmethod
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:
         """MUST NOT do I/O."""
+
+    @classmethod
+    def offers(cls, config: Spec) -> frozenset[builtins.type[Change]]:  # noqa: ARG003  for those that depend on it
+        """Which changes a system so configured can take; said before any is made, so that `lint` can tell."""
+        return cls.writes
 
     @property
     @abstractmethod

@@ -1,0 +1,214 @@
+"""Reading a list: divided in one of several ways, whole or from a time on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from connector.adapters.rest.api import Answer, Api, next_link
+from connector.adapters.rest.places import Row, Times, UnreadableError, at, said
+from connector.adapters.rest.shape import Listing
+from connector.errors import AdapterError, Mismatch, Text, text
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a list; `last` where the system said that nothing follows."""
+
+    rows: Sequence[Row]
+    last: bool
+
+
+class Scan:
+    """One list. `where` names it in errors."""
+
+    def __init__(self, api: Api, listing: Listing, times: Times, where: str) -> None:
+        self._api = api
+        self._listing = listing
+        self._times = times
+        self._where = where
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the list can be asked for what changed from a time on."""
+        return self._listing.modified is not None and bool(self._listing.modified.since)
+
+    def stamp(self, row: Row) -> datetime | None:
+        """When a row was changed; None where that cannot be read."""
+        if self._listing.modified is not None:
+            with suppress(UnreadableError):
+                return self._times.moment(row, self._listing.modified.field)
+        return None
+
+    def whole(self) -> list[Row]:
+        """All rows, oldest change first."""
+        return self._ordered(self.parts(None))
+
+    def changed(self, since: datetime | None) -> Iterator[Sequence[Row]]:
+        """Rows that changed from `since` on, oldest first; some come twice.
+
+        :raises Unavailable: the list cannot be read; Mismatch, when it is not what was asked for
+        """
+        modified, paging = self._listing.modified, self._listing.paging
+        if modified is None or not modified.sorted:
+            yield from self.divided(self._ordered(self.parts(since)))
+        elif paging.by in ("page", "offset"):
+            yield from self._by_steps(since)
+        else:
+            yield from (self._in_order(part.rows) for part in self.parts(since))
+
+    def divided(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+        """Rows that were read at once, in such parts as the system gives."""
+        size = self._listing.paging.size
+        yield from (rows[start : start + size] for start in range(0, len(rows), size))
+
+    def _by_steps(self, since: datetime | None) -> Iterator[Sequence[Row]]:
+        """Each question begins a second before the time where the last answer ended.
+
+        Counted on instead, a row that is changed meanwhile would move to the end and pull its successors over the
+        edge of a page that was read already.
+        """
+        seen: set[tuple[str | None, datetime | None]] = set()
+        while True:
+            step: datetime | None = None
+            for part in self.parts(since):
+                marked = [((self.id(row), self.stamp(row)), row) for row in self._in_order(part.rows)]
+                yield [row for mark, row in marked if mark not in seen]
+                if part.last:
+                    return
+                seen |= {mark for mark, _ in marked}
+                last = max((stamp for (_, stamp), _ in marked if stamp), default=_BEFORE_ALL)
+                if last > _BEFORE_ALL and (since is None or last - _SECOND > since):
+                    step = last - _SECOND
+                    break
+            if step is None:
+                return
+            since = step
+            seen = {(id_, stamp) for id_, stamp in seen if stamp and stamp >= since}
+
+    def _ordered(self, parts: Iterator[Part]) -> list[Row]:
+        rows: dict[str, Row] = {}
+        for part in parts:
+            for row in part.rows:
+                rows[self.id(row) or f"?{len(rows)}"] = row
+        return sorted(rows.values(), key=lambda row: self.stamp(row) or _BEFORE_ALL)
+
+    def _in_order(self, rows: Sequence[Row]) -> Sequence[Row]:
+        stamps = [stamp for row in rows if (stamp := self.stamp(row))]
+        if any(later < earlier for earlier, later in pairwise(stamps)):
+            raise self._not_obeyed(
+                text("rows do not come oldest first", "古い順に並んでいません"),
+                text(
+                    "ask for that order in params, or leave out modified.sorted",
+                    "params で並び順を指定するか、modified.sorted を外してください",
+                ),
+            )
+        return rows
+
+    def id(self, row: Row) -> str | None:
+        """The id of a row, where it can be read."""
+        try:
+            return said(row, self._listing.id)
+        except UnreadableError:
+            return None
+
+    # --- parts --------------------------------------------------------------------------------------------------------
+
+    def parts(self, since: datetime | None) -> Iterator[Part]:
+        """The parts of the list in the system's order.
+
+        :raises Unavailable: the list cannot be read; Mismatch, when it is not what was asked for
+        """
+        paging, asked = self._listing.paging, self._asked(since)
+        if paging.by == "none":
+            rows = self._api.rows(self._api.ask(self._listing.path, asked), self._listing.rows)
+            yield Part(self._obeyed(rows, since), last=True)
+        elif paging.by in ("page", "offset"):
+            yield from self._counted(asked, since)
+        else:
+            yield from self._given(asked, since)
+
+    def _asked(self, since: datetime | None) -> dict[str, str | int | bool]:
+        listing = self._listing
+        asked = dict(listing.params)
+        if listing.paging.by != "none" and listing.paging.size_param:
+            asked[listing.paging.size_param] = listing.paging.size
+        if since is not None and listing.modified is not None and listing.modified.since:
+            asked[listing.modified.since] = self._times.spell(since)
+        return asked
+
+    def _counted(self, asked: dict[str, str | int | bool], since: datetime | None) -> Iterator[Part]:
+        """By number or offset. Without a total only an empty part is the end: a short one may be all it ever gives."""
+        paging, listing = self._listing.paging, self._listing
+        number, seen, before = (paging.first if paging.by == "page" else 0), 0, None
+        while True:
+            answer = self._api.ask(listing.path, asked | {paging.param or paging.by: number})
+            rows = self._api.rows(answer, listing.rows)
+            ids = [self.id(row) for row in rows]
+            if rows and ids == before:
+                raise self._stuck()
+            seen += len(rows)
+            total = _whole_number(answer, paging.total)
+            last = not rows or (total is not None and seen >= total)
+            yield Part(self._obeyed(rows, since), last)
+            if last:
+                return
+            number, before = number + (1 if paging.by == "page" else len(rows)), ids
+
+    def _given(self, asked: dict[str, str | int | bool], since: datetime | None) -> Iterator[Part]:
+        """By a cursor or link of the system's own, until it gives none."""
+        paging, listing = self._listing.paging, self._listing
+        path, params, before = listing.path, asked, ""
+        while True:
+            answer = self._api.ask(path, params)
+            rows = self._api.rows(answer, listing.rows)
+            going_on = next_link(answer, paging.next) if paging.by == "link" else _cursor(answer, paging.next)
+            if going_on and going_on == before:
+                raise self._stuck()
+            yield Part(self._obeyed(rows, since), not going_on)
+            if not going_on:
+                return
+            before = going_on
+            if paging.by == "link":
+                path, params = going_on, {}
+            else:
+                params = asked | {paging.param or paging.by: going_on}
+
+    def _obeyed(self, rows: Sequence[Row], since: datetime | None) -> Sequence[Row]:
+        """The rows, when none is from before what was asked for."""
+        if since is not None and self.by_time:
+            edge = since.replace(microsecond=0)
+            if any(stamp < edge for row in rows if (stamp := self.stamp(row))):
+                raise self._not_obeyed(
+                    text("rows from before the time that was asked for", "指定した日時より前のレコードが返されました"),
+                    text(
+                        "check modified.since, times and the time zone",
+                        "modified.since、times、タイムゾーンを確認してください",
+                    ),
+                )
+        return rows
+
+    def _stuck(self) -> AdapterError:
+        return self._not_obeyed(
+            text("the same page comes again and again", "同じページが繰り返し返されます"),
+            text("check paging", "paging を確認してください"),
+        )
+
+    def _not_obeyed(self, what: Text, fix: Text) -> AdapterError:
+        return Mismatch(what, where=self._where, fix=fix)
+
+
+def _cursor(answer: Answer, place: str) -> str:
+    found = at(answer.data, place)
+    return "" if found is None else str(found)
+
+
+def _whole_number(answer: Answer, place: str) -> int | None:
+    found = at(answer.data, place) if place else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
