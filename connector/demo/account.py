@@ -44,11 +44,22 @@ def _is_owed(difference: Difference, effect: Effect) -> bool:
     return difference.place in effect.new or (effect.alert is not None and _alert_of(difference) == effect.alert)
 
 
+ALERTS = ("Task", "kintone/alerts", "esales/extension_1")
+"""Where alerts stand."""
+
+
 def _alert_of(difference: Difference) -> Alert | None:
     row = difference.after
-    if difference.place.kind != "Task" or row["IsClosed"] or not row.get("MA_Key__c"):
-        return None
-    return Alert(row["OwnerId"], row.get("WhoId", ""), row.get("WhatId"))
+    match difference.place.kind:
+        case "Task" if row.get("MA_Key__c") and not row["IsClosed"]:
+            return Alert(row["OwnerId"], row.get("WhoId", ""), row.get("WhatId"))
+        case "kintone/alerts":
+            who, what = (str(row[name]).rpartition("=")[2] for name in ("人物", "案件"))
+            return Alert(row["担当者"][0], who, what, "kintone")
+        case "esales/extension_1":
+            owner, who, what = (str(row[name]) for name in ("担当者コード", "紐付(名刺)", "紐付(案件)"))
+            return Alert(owner, who, what, "esales")
+    return None
 
 
 def _is_faded(difference: Difference) -> bool:
@@ -66,7 +77,7 @@ def _is_faded(difference: Difference) -> bool:
 
 def holds(effect: Effect, owed: Sequence[Difference], eyes: Eyes) -> bool:
     """Whether all that should follow has followed, each thing once."""
-    places = [difference.place for difference in owed if difference.place.kind != "Task"]
-    alerts = [difference for difference in owed if difference.place.kind == "Task"]
+    places = [difference.place for difference in owed if difference.place.kind not in ALERTS]
+    alerts = [difference for difference in owed if difference.place.kind in ALERTS]
     wanted: set[Place] = {*effect.changed, *effect.new, *effect.gone}
     return set(places) == wanted and len(alerts) == (effect.alert is not None) and effect.seen(eyes)

@@ -15,6 +15,7 @@ from connector.demo.moves import PROTECTED
 from connector.demo.world import World
 from connector.engine.report import Exit, Report
 from connector.errors import Text, text
+from connector.sandbox.company.calendar import JST
 
 WARM = 20
 """Points from which the shipped mappings make a lead."""
@@ -24,6 +25,8 @@ REST = timedelta(days=14)
 """How long they let a lost deal rest before its people go back to marketing."""
 NURTURE = {"予算": "nurture-budget", "時期": "nurture-timing"}
 OTHERWISE = "nurture-lost"
+CHANCES = {"A": 80, "B": 50, "C": 20, "D": 5}
+"""Percent of what kintone and e-Sales Manager spell as letters."""
 _LEGAL_FORM = re.compile("株式会社|有限会社|合同会社")
 
 
@@ -61,6 +64,11 @@ def after_two_weeks(world: World, eyes: Eyes) -> Iterator[Check]:
         "失注から14日後、担当者が理由付きでナーチャリングへ",
     )
     yield Check("lost_deal_nurtured", ok and _nurture_is_right(eyes, world.clock()), returned)
+    first, *others = world.systems.branches.losing.visitors
+    timing = eyes.members("nurture-timing")
+    ok = first in timing and not set(others) & set(timing) and eyes.smp.visitor(first).get("Attribute12") == "時期"
+    again = text("as well from e-Sales Manager", "eセールスマネージャーの失注も同様")
+    yield Check("lost_deal_of_esales_nurtured", ok, again)
 
 
 def of_parked(parked: Mapping[str, int]) -> Check:
@@ -78,7 +86,7 @@ def of_ledgers(runs: Mapping[str, Report]) -> Iterator[Check]:
 
 
 def _linked(world: World, eyes: Eyes) -> bool:
-    """Each character known to both systems bears one key, on one record, and nobody else's."""
+    """Each character known to the MA and an SFA bears one key, on one record of each SFA, and nobody else's."""
     keys = []
     for who in world.cast.characters():
         rows = [eyes.person(each) for each in who.records]
@@ -86,7 +94,11 @@ def _linked(world: World, eyes: Eyes) -> bool:
         if who.visitors and len(found) != 1:
             return False
         keys += found
-    return len(keys) == len(set(keys))
+    branches = world.systems.branches
+    in_salesforce = eyes.person(branches.shared.salesforce).get("MA_Person_Id__c")
+    in_kintone = eyes.record(Place("kintone/people", branches.shared.kintone))["ma_key"]
+    keys += [eyes.record(Place("esales/person", str(branches.machinist.esales))).get("MA人物ID"), in_kintone]
+    return in_salesforce == in_kintone and all(keys) and len(keys) == len(set(keys))
 
 
 def _leads_made_once(eyes: Eyes, before: Picture) -> bool:
@@ -98,12 +110,62 @@ def _leads_made_once(eyes: Eyes, before: Picture) -> bool:
     ids = {row["Id"] for row in made}
     own = [address for row in made if (address := _address(row)) and not address.startswith("info@")]
     others = {_address(row) for row in people if row["Id"] not in ids}
+    others |= {sold.address for sold in _sold_elsewhere(eyes)} - {""}
     warm = all(row.get("MA_Score__c", 0) >= WARM and row.get("MA_Person_Id__c") for row in made)
     return bool(made) and warm and len(own) == len(set(own)) and not others & set(own)
 
 
-def _address(row: Mapping[str, Any]) -> str:
-    return unicodedata.normalize("NFKC", row.get("Email") or "").lower()
+def _address(row: Mapping[str, Any], field: str = "Email") -> str:
+    return unicodedata.normalize("NFKC", row.get(field) or "").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """A deal in any SFA, with the address of somebody who takes part in it."""
+
+    address: str
+    company: str
+    open: bool
+    lost: bool
+    closed_at: datetime | None
+    reason: str
+    percent: float
+
+
+def _sold(eyes: Eyes) -> Iterator[Sold]:
+    yield from _sold_in_salesforce(eyes)
+    yield from _sold_elsewhere(eyes)
+
+
+def _sold_in_salesforce(eyes: Eyes) -> Iterator[Sold]:
+    accounts = {row["Id"]: row["Name"] for row in eyes.org.records("Account")}
+    parts = defaultdict(list)
+    for role in eyes.org.records("OpportunityContactRole"):
+        parts[role["OpportunityId"]].append(_address(eyes.person(role["ContactId"])))
+    for row in eyes.org.records("Opportunity"):
+        closed_at = datetime.fromisoformat(row["LastStageChangeDate"]) if row["IsClosed"] else None
+        lost, reason = row["IsClosed"] and not row["IsWon"], row.get("Loss_Reason__c") or ""
+        for address in parts[row["Id"]] or [""]:
+            company = accounts[row["AccountId"]]
+            yield Sold(address, company, not row["IsClosed"], lost, closed_at, reason, row["Probability"])
+
+
+def _sold_elsewhere(eyes: Eyes) -> Iterator[Sold]:
+    """In kintone and in e-Sales Manager, where fields have the same names but for a few."""
+    people = {row["顧客番号"]: _address(row, "メールアドレス") for row in eyes.app("people")}
+    for row in eyes.app("deals"):
+        yield _sold_as(row, people[row["顧客番号"]], row["会社名"], row["確度"])
+    cards = {row["名刺コード"]: _address(row, "メールアドレス") for row in eyes.cards("person")}
+    customers = {row["顧客コード"]: row["顧客名"] for row in eyes.cards("customer")}
+    for card in eyes.cards("business"):
+        yield _sold_as(card, cards[card["先方担当者"]], customers[card["顧客コード"]], card["受注確度"])
+
+
+def _sold_as(row: Mapping[str, Any], address: str, company: str, chance: str) -> Sold:
+    stage, day = row["進捗"], row.get("完了日")
+    closed_at = datetime.fromisoformat(str(day)).replace(tzinfo=JST) if day else None
+    closed = stage in ("受注", "失注")
+    return Sold(address, company, not closed, stage == "失注", closed_at, row.get("失注理由") or "", CHANCES[chance])
 
 
 def _nurture_is_right(eyes: Eyes, now: datetime) -> bool:
@@ -121,24 +183,21 @@ def _nurture_is_right(eyes: Eyes, now: datetime) -> bool:
 
 
 def _lost(eyes: Eyes, now: datetime) -> dict[str, str]:
-    """Addresses of contacts who may be mailed, and the list that the deal they lost last leads to."""
-    deals = {row["Id"]: row for row in eyes.org.records("Opportunity")}
+    """Addresses of people who may be mailed, and the list that the deal they lost last leads to."""
     parts = defaultdict(list)
-    for role in eyes.org.records("OpportunityContactRole"):
-        parts[_address(eyes.person(role["ContactId"]))].append(deals[role["OpportunityId"]])
+    for sold in _sold(eyes):
+        parts[sold.address].append(sold)
     refused = {
         _address(row) for name in ("Lead", "Contact") for row in eyes.org.records(name) if row["HasOptedOutOfEmail"]
     }
+    refused |= {_address(row, "メールアドレス") for row in eyes.app("people") if row["メール配信"]}
     found = {}
     for address, own in parts.items():
-        lost = [row for row in own if row["IsClosed"] and not row["IsWon"] and _closed(row) <= now - REST]
-        if address and lost and address not in refused and all(row["IsClosed"] for row in own):
-            found[address] = NURTURE.get(max(lost, key=_closed).get("Loss_Reason__c", ""), OTHERWISE)
+        lost = [(sold.closed_at, sold.reason) for sold in own if sold.lost and sold.closed_at]
+        rested = [each for each in lost if each[0] <= now - REST]
+        if address and rested and address not in refused and not any(sold.open for sold in own):
+            found[address] = NURTURE.get(max(rested)[1], OTHERWISE)
     return found
-
-
-def _closed(deal: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(deal["LastStageChangeDate"])
 
 
 def _may_be_mailed(records: list[dict[str, Any]]) -> bool:
@@ -148,9 +207,7 @@ def _may_be_mailed(records: list[dict[str, Any]]) -> bool:
 
 def _protection_is_right(eyes: Eyes) -> bool:
     """On the list stand all people of companies with a likely deal, however they wrote the name, and no one else."""
-    accounts = {row["Id"]: _LEGAL_FORM.sub("", row["Name"]) for row in eyes.org.records("Account")}
-    likely = [row for row in eyes.org.records("Opportunity") if not row["IsClosed"] and row["Probability"] >= SURE]
-    names = {accounts[row["AccountId"]] for row in likely}
+    names = {_LEGAL_FORM.sub("", sold.company) for sold in _sold(eyes) if sold.open and sold.percent >= SURE}
     expected = set()
     for visitor in eyes.smp.visitors():
         typed = unicodedata.normalize("NFKC", str(visitor.get("CompanyName") or ""))

@@ -6,15 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from connector.demo.systems import Systems
 from connector.sandbox.salesforce import SalesforceEmulator
 from connector.sandbox.shanon import ShanonEmulator
 
-STAMPS = frozenset({"SystemModstamp", "LastModifiedDate", "LastModifiedById", "DateUpdate"})
+STAMPS = frozenset(
+    {
+        *("SystemModstamp", "LastModifiedDate", "LastModifiedById", "DateUpdate"),
+        *("$revision", "更新日時", "更新者", "変更日"),
+    }
+)
 """Fields that tell only that something else was written."""
 
 
 class Place(NamedTuple):
-    """A record: an object of Salesforce, `visitor`, or `list/NAME` with a visitor as its member."""
+    """A record: an object of Salesforce, `kintone/APP`, `esales/SHEET`, `visitor`, or `list/NAME` and its member."""
 
     kind: str
     id: str
@@ -40,27 +46,57 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Eyes:
-    """Looks at both systems as a rep and a marketer do."""
+    """Looks at the systems as reps and a marketer do."""
 
-    org: SalesforceEmulator
-    smp: ShanonEmulator
+    systems: Systems
+
+    @property
+    def org(self) -> SalesforceEmulator:
+        """Salesforce."""
+        return self.systems.org
+
+    @property
+    def smp(self) -> ShanonEmulator:
+        """The MA."""
+        return self.systems.smp
 
     def picture(self) -> Picture:
-        """Everything that can be written through the interfaces of the two systems."""
+        """Everything that can be written through the interfaces of the systems."""
         return dict(self._everything())
 
     def _everything(self) -> Iterator[tuple[Place, Mapping[str, Any]]]:
         for sobject in self.org.schema:
             for row in self.org.records(sobject.name, include_deleted=True):
                 yield Place(sobject.name, str(row["Id"])), row
+        for name, app in self.systems.branches.apps.by_name().items():
+            for row in self.systems.kintone.records(app.id):
+                yield Place(f"kintone/{name}", str(row["$id"])), row
+        for name, sheet in self.systems.remix.sheets.items():
+            for card in self.cards(name):
+                yield Place(f"esales/{name}", str(card[sheet.columns[sheet.key].name])), card
         for visitor in self.smp.visitors():
             yield Place("visitor", str(visitor["Id"])), visitor
         for name in self.lists():
             for member in self.members(name):
                 yield Place(f"list/{name}", str(member)), {}
 
+    def cards(self, sheet_name: str) -> Iterator[Mapping[str, Any]]:
+        """The records of a sheet of e-Sales Manager, by the names of its columns and choices."""
+        columns = self.systems.remix.sheets[sheet_name].columns
+        for row in self.systems.remix.records(sheet_name):
+            yield {columns[code].name: columns[code].choices.get(value, value) for code, value in row.items()}
+
+    def app(self, name: str) -> list[dict[str, Any]]:
+        """The records of an app of kintone."""
+        return self.systems.kintone.records(self.systems.branches.apps.by_name()[name].id)
+
     def record(self, place: Place) -> Mapping[str, Any]:
-        """One record of Salesforce."""
+        """One record of an SFA."""
+        system, _, name = place.kind.partition("/")
+        if system == "kintone":
+            return self.systems.kintone.get(self.systems.branches.apps.by_name()[name].id, place.id)
+        if system == "esales":
+            return next(row for found, row in self._everything() if found == place)
         return self.org.get(place.kind, place.id)
 
     def person(self, record_id: str) -> Mapping[str, Any]:

@@ -23,19 +23,15 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from connector.demo.console import Console
+from connector.demo.systems import Systems, systems
 from connector.demo.world import pointed_at
 from connector.errors import ConnectorError, Text, text
-from connector.sandbox.chaos import Chaos
 from connector.sandbox.clock import Clock
-from connector.sandbox.salesforce import SalesforceEmulator
-from connector.sandbox.seed import seed as fill
-from connector.sandbox.server import Handler, Server
-from connector.sandbox.shanon import ShanonEmulator
 from connector.spec import unknown_key
 from connector.templates import TEMPLATES
 
@@ -55,26 +51,18 @@ CHAOS: Mapping[str, tuple[str, float]] = {
 }
 """What each word orders, and how often it strikes."""
 
-API_VERSION = "62.0"
-EXTERNAL_ID = "MA_Person_Id__c"
-
 
 def keep_sandbox(seed: int, port_base: int, chaos: str, console: Console) -> int:
-    """Fill both systems, serve them, say how to reach them, and wait for SIGTERM or Ctrl-C.
+    """Fill the systems, serve them, say how to reach them, and wait for SIGTERM or Ctrl-C.
 
     :raises ConnectorError: an unknown word in `chaos`; a port that is taken
     """
     rates = rates_of(chaos)
-    clock = Clock()
-    org, smp = SalesforceEmulator(clock=clock), ShanonEmulator(clock=clock)
-    with ended_by_signal() as ended, ExitStack() as servers:
-        fill(org, smp, clock(), seed)
-        salesforce = servers.enter_context(listening(org.handle, org.chaos, port_base))
-        shanon = servers.enter_context(listening(smp.handle, smp.chaos, port_base and port_base + 1))
+    with ended_by_signal() as ended, systems(seed, Clock(), port_base) as running:
         for kind, rate in rates.items():
-            org.chaos.rate(kind, rate)
-            smp.chaos.rate(kind, rate)
-        _announce(console, connections(org, smp, salesforce.url, shanon.url))
+            for each in running.chaos():
+                each.rate(kind, rate)
+        _announce(console, running)
         ended.wait()
     return 0
 
@@ -108,65 +96,34 @@ def ended_by_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def listening(handler: Handler, chaos: Chaos, port: int) -> Iterator[Server]:
-    """A server on this port of 127.0.0.1 (0: any free one).
-
-    :raises ConnectorError: the port is taken
-    """
-    try:
-        server = Server(handler, port=port, chaos=chaos)
-    except (OSError, SystemExit) as error:  # werkzeug leaves the program when the port is taken
-        raise ConnectorError(
-            text("port {port} cannot be used", "ポート {port} を使用できません", port=port),
-            fix=text("choose another --port-base, or 0", "別の --port-base か 0 を指定してください"),
-        ) from error
-    with server:
-        yield server
-
-
-def connections(
-    org: SalesforceEmulator, smp: ShanonEmulator, salesforce_url: str, shanon_url: str
-) -> dict[str, dict[str, Any]]:
-    """How to reach both systems. The password of Salesforce has the security token at its end, as a login wants it."""
-    return {
-        "salesforce": {
-            "url": salesforce_url,
-            "client_id": org.client_id,
-            "client_secret": org.client_secret,
-            "username": org.username,
-            "password": org.password + org.security_token,
-            "access_token": org.access_token,
-            "api_version": API_VERSION,
-            "external_id": EXTERNAL_ID,
-        },
-        "shanon": {"url": shanon_url, "api_key": smp.api_key, "password": smp.password, "secret": smp.secret},
-    }
-
-
-def _announce(console: Console, found: Mapping[str, Mapping[str, Any]]) -> None:
+def _announce(console: Console, running: Systems) -> None:
+    found = running.connections()
     if console.json:
-        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
         sys.stdout.flush()
         return
 
     def say(said: Text) -> None:
         console.out(said.in_(console.language))
 
-    salesforce, shanon = found["salesforce"], found["shanon"]
-    say(text("Both systems answer until Ctrl-C.", "擬似システムが稼働中です（Ctrl-C で終了）。"))
-    for name, system in found.items():
-        console.out(name)
-        for key, value in system.items():
-            console.out(f"  {key:<14}{value}")
+    say(text("All systems answer until Ctrl-C.", "擬似システムが稼働中です（Ctrl-C で終了）。"))
+    _show(console, found, "")
     say(text("To use them, in another terminal:", "別の端末で次のように使えます:"))
-    console.out(f"export SHANON_API_KEY={shanon['api_key']} SHANON_PASSWORD={shanon['password']}")
-    console.out(f"export SHANON_SECRET={shanon['secret']}")
-    console.out(f"export SF_CLIENT_ID={salesforce['client_id']} SF_CLIENT_SECRET={salesforce['client_secret']}")
+    for name, value in running.secrets().items():
+        console.out(f"export {name}={value}")
     say(
         text(
-            "# config.yaml; its mappings are those that `connector init` writes",
-            "# config.yaml（mappings は `connector init` が作成するもの）",
+            "# config.yaml; its mappings are those that `connector init --systems all` writes",
+            "# config.yaml（mappings は `connector init --systems all` が作成するもの）",
         )
     )
-    console.out(pointed_at(TEMPLATES["shanon+salesforce"].text(), salesforce["url"], shanon["url"]))
+    console.out(pointed_at(TEMPLATES["all"].text(), running))
+
+
+def _show(console: Console, found: Mapping[str, Any], indent: str) -> None:
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            console.out(f"{indent}{name}")
+            _show(console, value, f"{indent}  ")
+        else:
+            console.out(f"{indent}{name:<14}{value}")

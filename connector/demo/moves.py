@@ -10,6 +10,7 @@ from typing import NamedTuple
 from connector.demo.eyes import Eyes, Place
 from connector.demo.world import World
 from connector.errors import Text, text
+from connector.sandbox.company.calendar import JST
 from connector.sandbox.company.names import full_width
 from connector.sandbox.company.sales import LOST
 from connector.sandbox.company.setting import SITE
@@ -17,16 +18,19 @@ from connector.sandbox.seed import Character
 
 KEY = frozenset({"MA_Person_Id__c"})
 SCORE = frozenset({"MA_Score__c", "MA_Band__c", "MA_Score_Why__c", "MA_Last_Touch__c"})
+SCORE_IN_ESALES = frozenset({"MAスコア", "MAランク", "MAスコア根拠", "MA最終接点"})
+SCORE_IN_KINTONE = SCORE_IN_ESALES | {"MA接点"}
 PROTECTED = "list/do-not-mass-mail"
 PAUSE = timedelta(minutes=2)
 
 
 class Alert(NamedTuple):
-    """A task that must appear: for whom, about which person and which deal."""
+    """An alert that must appear: for whom, about which person and which deal, in which SFA."""
 
     owner: str
     who: str
     what: str | None = None
+    system: str = "salesforce"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,11 @@ def _score(record: Place, least: float, word: str) -> Callable[[Eyes], bool]:
 
     def seen(eyes: Eyes) -> bool:
         row = eyes.record(record)
-        points, why = row.get("MA_Score__c", 0.0), row.get("MA_Score_Why__c") or ""
+        points, why = (
+            row.get("MA_Score__c", row.get("MAスコア")),
+            row.get("MA_Score_Why__c", row.get("MAスコア根拠")) or "",
+        )
+        points = float(points or 0)
         return points >= least and why.startswith(f"{points:g}点") and word in why
 
     return seen
@@ -194,6 +202,79 @@ def _contacts_merged(world: World) -> Effect:
     )
 
 
+def _deal_in_kintone_stirs(world: World) -> Effect:
+    who = world.systems.branches.shared
+    contact, person = Place("Contact", who.salesforce), Place("kintone/people", who.kintone)
+    world.smp.add_page_view(who.visitors[0], f"{SITE}/price", "料金", world.clock())
+
+    def seen(eyes: Eyes) -> bool:
+        both = [eyes.record(contact)["MA_Score_Why__c"], eyes.record(person)["MAスコア根拠"]]
+        recent = eyes.record(person)["MA接点"]
+        return _score(person, 15, "料金ページ")(eyes) and both[0] == both[1] and "料金" in str(recent[0])
+
+    return Effect(
+        move="deal_in_kintone_stirs",
+        moved=text(
+            "a contact in Salesforce, whose stalled deal is in kintone, reads the price page",
+            "Salesforce の取引先責任者（停滞案件は kintone）が料金ページを閲覧",
+        ),
+        follows=text("alert in kintone alone, score in both", "通知は案件のある kintone のみ、スコアは両方に"),
+        changed={contact: SCORE, person: SCORE_IN_KINTONE},
+        alert=Alert(who.owner, who.kintone, who.deal, "kintone"),
+        seen=seen,
+    )
+
+
+def _no_said_in_kintone(world: World) -> Effect:
+    who = world.systems.branches.refusing
+    app = world.systems.branches.apps.people.id
+    world.systems.kintone.update(app, who.kintone, {"メール配信": ["停止"]}, user=who.owner)
+    visitor = Place("visitor", str(who.visitors[0]))
+    return Effect(
+        move="no_to_mail_said_in_kintone",
+        moved=text("a rep notes in kintone that somebody wants no mail", "営業が kintone に「メール配信停止」を記録"),
+        follows=text("the MA says so, too", "MA でも配信停止に"),
+        changed={visitor: frozenset({"UnsubscribeStatus", "UnsubscribeDate"})},
+        seen=lambda eyes: eyes.smp.visitor(who.visitors[0])["UnsubscribeStatus"] == 1,
+    )
+
+
+def _deal_in_esales_stirs(world: World) -> Effect:
+    who = world.systems.branches.machinist
+    card = Place("esales/person", str(who.esales))
+    world.smp.add_page_view(who.visitors[0], f"{SITE}/price", "料金", world.clock())
+    return Effect(
+        move="deal_in_esales_stirs",
+        moved=text(
+            "a stalled deal's contact in e-Sales Manager reads the price page",
+            "eセールスマネージャーの停滞案件の担当者が料金ページを閲覧",
+        ),
+        follows=text("a row in its alert sheet, score on the card", "通知用の拡張シートに1行、名刺のスコア上昇"),
+        changed={card: SCORE_IN_ESALES},
+        alert=Alert(who.owner, str(who.esales), who.deal, "esales"),
+        seen=_score(card, 15, "料金ページ"),
+    )
+
+
+def _deal_in_esales_lost(world: World) -> Effect:
+    who = world.systems.branches.losing
+    closed_on = world.systems.branches.columns.closed_on
+    lost = {203: "失注", 207: "時期", closed_on: world.clock().astimezone(JST).date()}
+    world.systems.remix.update("business", int(who.deal), lost)
+    return Effect(
+        move="deal_in_esales_lost",
+        moved=text(
+            "a likely deal in e-Sales Manager is lost, for now is not the time",
+            "eセールスマネージャーの有望案件が「時期」を理由に失注",
+        ),
+        follows=text(
+            "its company may be mailed again; nurture begins after 14 days",
+            "同社へのメール配信を解禁。ナーチャリングは14日後から",
+        ),
+        gone=frozenset(Place(PROTECTED, str(visitor)) for visitor in who.visitors),
+    )
+
+
 MOVES: Sequence[Callable[[World], Effect]] = (
     _price_page_read,
     _deal_lost,
@@ -203,4 +284,8 @@ MOVES: Sequence[Callable[[World], Effect]] = (
     _call_recorded,
     _lead_converted,
     _contacts_merged,
+    _deal_in_kintone_stirs,
+    _no_said_in_kintone,
+    _deal_in_esales_stirs,
+    _deal_in_esales_lost,
 )

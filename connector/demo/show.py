@@ -226,7 +226,7 @@ def where(world: World, console: Console) -> None:
         return
     said = text("Everything is still there, until Ctrl-C:", "そのまま残しています（Ctrl-C で終了）:")
     console.out(said.in_(console.language))
-    console.out(f"  Salesforce  {world.salesforce_url}  Authorization: Bearer {world.org.access_token}")
-    console.out(f"  SHANON      {world.shanon_url}")
-    console.out(f"  config      {world.config}")
+    for name, url in world.systems.urls.items():
+        console.out(f"  {name:<12}{url}")
+    console.out(f"  {'config':<12}{world.config}")
     console.out(f"  connector why {world.cast.stalled.records[0]} --config {world.config}")

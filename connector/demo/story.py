@@ -18,6 +18,7 @@ from connector.demo.eyes import Eyes, Picture, differences
 from connector.demo.keep import ended_by_signal
 from connector.demo.moves import Effect, move_the_world
 from connector.demo.world import World, world
+from connector.engine.probing import probe
 from connector.engine.report import Report
 from connector.engine.run import run
 from connector.engine.status import status
@@ -80,11 +81,12 @@ class Story:
     @property
     def eyes(self) -> Eyes:
         """What looks at the emulated systems."""
-        return Eyes(self.world.org, self.world.smp)
+        return Eyes(self.world.systems)
 
     def play(self) -> Told:
         """Everything, from the first run to two weeks later."""
         self._remember_lists("before", text("before", "実行前"))
+        self._probe()
         before = self.eyes.picture()
         first = self._run("first", text("1", "1回目"))
         self.told.checks += checks.after_first_run(self.world, self.eyes, before, first)
@@ -95,6 +97,15 @@ class Story:
         self.told.checks += checks.of_ledgers(self.told.runs)
         self.told.seconds = round(time.monotonic() - self._began, 1)
         return self.told
+
+    def _probe(self) -> None:
+        """What no document tells of e-Sales Manager is found out on the one record that is there for that."""
+        before = self.eyes.picture()
+        with self.world.app() as app:
+            probe(app, "esales")
+        touched = {difference.place for difference in differences(before, self.eyes.picture()) if difference.fields}
+        alone = text("the probe left no trace", "事前調査（probe）の痕跡なし")
+        self.told.checks.append(Check("probe_leaves_no_trace", not touched, alone))
 
     def _second_run(self) -> None:
         effects = move_the_world(self.world)
@@ -123,6 +134,8 @@ class Story:
             {"name": who.name, "company": who.company, **self.eyes.score(who.records[-1])}
             for who in (cast.stalled, cast.called, cast.twin)
         ]
+        shared = self.world.systems.branches.shared
+        self.told.scores.append({"name": shared.name, "company": shared.company, **self.eyes.score(shared.salesforce)})
         with self.world.app() as app:
             self.told.why = why(app, cast.stalled.records[0])
             self.told.parked = Counter(f"{each.system} {each.kind} {each.code}" for each in status(app).parked)

@@ -1,4 +1,4 @@
-"""A small world: both emulated systems on loopback, one clock, a year of history, and a configuration for them."""
+"""A small world: emulated systems on loopback, one clock, a year of history, and a configuration for them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from connector.config import load
+from connector.demo.systems import Systems, systems
 from connector.engine.app import App, open_app
 from connector.sandbox.clock import Clock
 from connector.sandbox.salesforce import SalesforceEmulator
-from connector.sandbox.seed import Cast, seed
-from connector.sandbox.server import Server
+from connector.sandbox.seed import Cast
 from connector.sandbox.shanon import ShanonEmulator
 from connector.templates import TEMPLATES
 
@@ -28,13 +28,28 @@ START = datetime(2026, 10, 14, 10, 0, tzinfo=ZoneInfo("Asia/Tokyo"))
 class World:
     """Emulated systems that answer, and a configuration file that names them."""
 
-    org: SalesforceEmulator
-    smp: ShanonEmulator
-    clock: Clock
-    cast: Cast
-    salesforce_url: str
-    shanon_url: str
+    systems: Systems
     config: Path
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of everybody."""
+        return self.systems.clock
+
+    @property
+    def org(self) -> SalesforceEmulator:
+        """Salesforce."""
+        return self.systems.org
+
+    @property
+    def smp(self) -> ShanonEmulator:
+        """The MA."""
+        return self.systems.smp
+
+    @property
+    def cast(self) -> Cast:
+        """Who is who in these two."""
+        return self.systems.cast
 
     @contextmanager
     def app(self) -> Iterator[App]:
@@ -49,31 +64,19 @@ class World:
 @contextmanager
 def world(number: int) -> Iterator[World]:
     """The world that the seed `number` gives, on free ports, until the end of the block."""
-    clock = Clock(START)
-    org, smp = SalesforceEmulator(clock=clock), ShanonEmulator(clock=clock)
-    cast = seed(org, smp, clock(), number)
     with (
         tempfile.TemporaryDirectory(prefix="connector-demo-") as folder,
-        Server(org.handle, chaos=org.chaos) as salesforce,
-        Server(smp.handle, chaos=smp.chaos) as shanon,
+        systems(number, Clock(START)) as running,
     ):
-        config = configure(Path(folder), org, smp, salesforce.url, shanon.url)
-        yield World(org, smp, clock, cast, salesforce.url, shanon.url, config)
+        yield World(running, configure(Path(folder), running))
 
 
-def configure(folder: Path, org: SalesforceEmulator, smp: ShanonEmulator, salesforce_url: str, shanon_url: str) -> Path:
+def configure(folder: Path, running: Systems) -> Path:
     """Write the shipped configuration into `folder`, changed only in where the systems are and in the secrets."""
-    secrets = {
-        "SHANON_API_KEY": smp.api_key,
-        "SHANON_PASSWORD": smp.password,
-        "SHANON_SECRET": smp.secret,
-        "SF_CLIENT_ID": org.client_id,
-        "SF_CLIENT_SECRET": org.client_secret,
-    }
-    for name, value in secrets.items():
+    for name, value in running.secrets().items():
         (folder / name.lower()).write_text(value, encoding="utf-8")
-    template = TEMPLATES["shanon+salesforce"]
-    config = pointed_at(template.text(), salesforce_url, shanon_url)
+    template = TEMPLATES["all"]
+    config = pointed_at(template.text(), running)
     config = re.sub(r"\{env: (\w+)\}", lambda found: f"{{file: {folder / found[1].lower()}}}", config)
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     (folder / "mappings").mkdir()
@@ -82,13 +85,22 @@ def configure(folder: Path, org: SalesforceEmulator, smp: ShanonEmulator, salesf
     return folder / "config.yaml"
 
 
-def pointed_at(config: str, salesforce_url: str, shanon_url: str) -> str:
-    """The shipped configuration with the addresses of emulated systems, which need no sparing.
+def pointed_at(config: str, running: Systems) -> str:
+    """A shipped configuration with the addresses and numbers of emulated systems, which need no sparing.
 
     :raises ValueError: the shipped configuration does not look as it did
     """
-    config, once = re.subn(r"base_url: https://example\.smktg\.jp", f"base_url: {shanon_url}\n    rate: 1000", config)
-    config, twice = re.subn(r"domain: example\.my .*", f"base_url: {salesforce_url}", config)
-    if (once, twice) != (1, 1):
-        raise ValueError("config.example.yaml")
+    kintone, remix = running.urls["kintone"], running.remix_url
+    places = {
+        r"base_url: https://example\.smktg\.jp": f"base_url: {running.urls['shanon']}\n    rate: 1000",
+        r"domain: example\.my .*": f"base_url: {running.urls['salesforce']}",
+        r"base_url: https://example\.cybozu\.com": f"base_url: {kintone.replace('127.0.0.1', 'localhost')}",
+        r"login_url: .*": f"login_url: {remix}/esales-pc\n    rate: 1000",
+    }
+    for name, app in running.branches.apps.by_name().items():
+        places[rf"(?s)(\b{name}:(?: \{{|\s+))id: \d+"] = rf"\g<1>id: {app.id}"
+    for shipped, real in places.items():
+        config, times = re.subn(shipped, real, config, count=1)
+        if times != 1:
+            raise ValueError(shipped)
     return config

@@ -38,6 +38,9 @@ def _template(config: str, *folders: str) -> Template:
 
 TEMPLATES: Mapping[str, Template] = {
     "shanon+salesforce": _template("config.example.yaml", "salesforce"),
+    "shanon+kintone": _template("config.kintone.example.yaml", "kintone"),
+    "shanon+esales": _template("config.esales.example.yaml", "esales"),
+    "all": _template("config.all.example.yaml", "salesforce", "kintone", "esales"),
     "csv": Template(_HERE / "csv" / "config.yaml", [_HERE / "csv" / "mappings"]),
 }
 """What `connector init --systems` can write."""

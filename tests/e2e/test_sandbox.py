@@ -10,22 +10,26 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+PORTS = 5
+
 
 def free_ports() -> int:
-    """The first of two consecutive ports that nobody uses."""
+    """The first of so many consecutive ports that nobody uses."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(socket.socket()) for _ in range(PORTS)]
+            sockets[0].bind(("127.0.0.1", 0))
+            port = int(sockets[0].getsockname()[1])
             try:
-                second.bind(("127.0.0.1", port + 1))
+                for place, each in enumerate(sockets[1:], 1):
+                    each.bind(("127.0.0.1", port + place))
             except OSError:
                 continue
             return port
@@ -54,6 +58,31 @@ def sign_in_to_shanon(found: dict[str, Any]) -> requests.Response:
     return requests.get(f"{found['url']}/services/rest/authentication", params=asked, timeout=10)
 
 
+def use_kintone(found: dict[str, Any]) -> None:
+    assert urlsplit(found["url"]).hostname == "localhost"
+    assert list(found["apps"]) == ["people", "deals", "alerts", "touchpoints"]
+    for app in found["apps"].values():
+        assert set(app) == {"id", "token", "key"}
+        wish = {"updateKey": {"field": app["key"], "value": "sandbox-test"}, "record": {}}
+        body = {"app": app["id"], "upsert": True, "records": [wish]}
+        headers = {"X-Cybozu-API-Token": app["token"]}
+        for operation in ("INSERT", "UPDATE"):
+            done = requests.put(f"{found['url']}/k/v1/records.json", json=body, headers=headers, timeout=10)
+            assert done.json()["records"][0]["operation"] == operation
+
+
+def use_esales(remix: dict[str, str], esm: dict[str, str]) -> None:
+    assert (set(remix), set(esm)) == ({"url", "token"}, {"url", "tenant", "token"})
+    search: Any = {"searchCondition": {"targetObjectName": "person", "items": []}, "columnCodes": [928, 903]}
+    headers = {"X-Auth-API-Token": remix["token"]}
+    hits = requests.post(f"{remix['url']}/rest/v1/entities/search", json=search, headers=headers, timeout=10).json()
+    assert hits["hits"] > 40
+    headers = {"Authorization": f"Bearer {esm['token']}", "X-ESM-TIMEZONE": "Asia/Tokyo"}
+    base = f"{esm['url']}/esm-api/{esm['tenant']}/pub/esms/v1"
+    card = requests.get(f"{base}/sheet/businesscard/1", headers=headers, timeout=10)
+    assert "business_cards.business_card" in card.text
+
+
 def test_real_clients_can_sign_in_and_sigterm_ends_it() -> None:
     port = free_ports()
     with sandbox("--port-base", str(port)) as (process, found):
@@ -63,8 +92,12 @@ def test_real_clients_can_sign_in_and_sigterm_ends_it() -> None:
                 *("access_token", "api_version", "external_id"),
             },
             "shanon": {"url", "api_key", "password", "secret"},
+            "kintone": {"url", "apps"},
+            "esm": {"remix", "esm"},
         }
-        assert [urlsplit(system["url"]).port for system in found.values()] == [port, port + 1]
+        kintone, remix, esm = found["kintone"], found["esm"]["remix"], found["esm"]["esm"]
+        served = [found["salesforce"], found["shanon"], kintone, remix, esm]
+        assert [urlsplit(system["url"]).port for system in served] == list(range(port, port + PORTS))
         salesforce = found["salesforce"]
         base = f"{salesforce['url']}/services/data/v{salesforce['api_version']}"
         login = {
@@ -85,10 +118,12 @@ def test_real_clients_can_sign_in_and_sigterm_ends_it() -> None:
         assert (key["externalId"], key["unique"]) == (True, True)
         assert "<Token>" in sign_in_to_shanon(found["shanon"]).text
 
+        use_kintone(kintone)
+        use_esales(remix, esm)
+
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
-    assert not answers(port)
-    assert not answers(port + 1)
+    assert [each for each in range(port, port + PORTS) if answers(each)] == []
 
 
 def test_a_taken_port_is_told() -> None:
