@@ -9,7 +9,10 @@ from connector.sandbox.kintone.errors import NO_PERMISSION, Refusal
 from connector.sandbox.kintone.model import App
 from connector.sandbox.kintone.web import Call
 
-_GUEST_APP = ("ゲストスペース内のアプリです。", "The app is in a guest space.")
+_GUEST_APP = (
+    "ゲストスペース内のアプリを操作する場合は、ゲストスペースのIDを追加してください。",
+    "To use an app in a guest space, add the ID of the guest space.",
+)
 
 
 @dataclass(frozen=True, slots=True)

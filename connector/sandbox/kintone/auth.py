@@ -21,6 +21,10 @@ _BAD_TOKEN: Say = (
     "指定したAPIトークンは使用できません。APIトークンの生成とアプリの更新をしてください。",
     "The specified API token cannot be used. Generate an API token and click [Update App].",
 )
+_TOKEN_MAY_NOT: Say = (
+    "このAPIトークンでは、指定したAPIを実行できません。",
+    "Using this API token, you cannot run the specified API.",
+)
 _SAME_APP: Say = (
     "同じアプリのAPIトークンを複数指定することはできません。",
     "Using multiple API tokens for a single app is not allowed.",
@@ -53,7 +57,9 @@ class Who:
 
     def forbidden(self) -> Refusal:
         """The right is missing: a token and a user are told so differently."""
-        return Refusal(403, "CB_NO02" if self.tokens is None else "GAIA_NO01", NO_PERMISSION)
+        if self.tokens is None:
+            return Refusal(403, "CB_NO02", NO_PERMISSION)
+        return Refusal(403, "GAIA_NO01", _TOKEN_MAY_NOT)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from connector.sandbox.kintone.functions import Span, span
 from connector.sandbox.kintone.model import App, Record
 from connector.sandbox.kintone.query import All, AnyOf, Call, Comparison, Condition, Literal, Operand, Sort
 from connector.sandbox.kintone.store import Store
+from connector.sandbox.kintone.values import Groups
 
 _EQUAL = frozenset({"=", "!="})
 _ORDER = _EQUAL | {"<", ">", "<=", ">="}
@@ -48,6 +49,7 @@ class Asker:
     """Who asks, and when."""
 
     who: Who
+    groups: Groups
     now: datetime
     zone: tzinfo
     index_delay: timedelta
@@ -163,7 +165,7 @@ class Conditions:
                     ja = f"{field.code}フィールドの選択肢に「{each.text}」は存在しません。"
                     raise Refusal(400, "GAIA_IQ10", (ja, f'"{each.text}" is not an option of the {field.code} field.'))
         if (field.table is not None or reference is not None) and operator in _EQUAL:
-            ja = f"テーブルや関連レコード一覧のフィールド（{field.code}）には演算子{operator}を使用できません。"
+            ja = f"テーブルに設定している場合、{field.code}フィールドには、演算子{operator}を使用できません。"
             en = f"The operator {operator} cannot be used with a field ({field.code}) in a table or of related records."
             raise Refusal(400, "GAIA_IQ07", (ja, en))
         if operator not in _ALLOWED.get(field.type, frozenset()):
@@ -178,8 +180,8 @@ class Conditions:
             return None, find(self.app, path[0])
         outer = find(self.app, path[0])
         if outer.type != "REFERENCE_TABLE":
-            ja = f"{outer.code}フィールドは関連レコード一覧ではありません。"
-            raise Refusal(400, "GAIA_IR02", (ja, f"The field {outer.code} is not a related records field."))
+            ja = f"フィールド「{outer.code}」へのクエリは、関連レコード一覧フィールドでのみ使用できます。"
+            raise Refusal(400, "GAIA_IR02", (ja, f"Such a query ({outer.code}) is for related records fields only."))
         related = self.apps.get(int(outer.settings["referenceTable"]["relatedApp"]["app"]))
         if related is None:
             raise _unknown(".".join(path))
@@ -229,9 +231,11 @@ class Conditions:
 
     def _word(self, field: Field, operand: Operand) -> str:
         if isinstance(operand, Literal):
-            return _string(operand)
-        user = field.type in ("CREATOR", "MODIFIER", "USER_SELECT", "STATUS_ASSIGNEE")
-        if operand == Call("LOGINUSER", ()) and user:
+            word = _string(operand)
+            if field.type in _WHO and word and word not in self.asker.groups.of(_group(field)):
+                raise values.unknown_code(_group(field), word)
+            return word
+        if operand == Call("LOGINUSER", ()) and field.type in _WHO and _group(field) == "USER":
             return self.asker.who.code
         if operand == Call("PRIMARY_ORGANIZATION", ()) and field.type == "ORGANIZATION_SELECT":
             return ""
@@ -243,6 +247,11 @@ def by_keyword(condition: Condition | None) -> bool:
     if condition is None or isinstance(condition, Comparison):
         return condition is not None and condition.operator in _LIKE
     return any(by_keyword(each) for each in condition.terms)
+
+
+def _group(field: Field) -> str:
+    """What the codes in a field of people are: users unless its type says otherwise."""
+    return field.type if field.type in ("ORGANIZATION_SELECT", "GROUP_SELECT") else "USER"
 
 
 def find(app: App, code: str) -> Field:
@@ -286,7 +295,7 @@ def _numeric(operator: str, wanted: list[Decimal | None]) -> Test:
         own = Decimal(value) if value else None
         if operator in _EQUAL:
             return (own == other) == (operator == "=")
-        return own is not None and other is not None and _ordered(operator, own, other, other)
+        return other is not None and _ordered(operator, own, other, other)
 
     return test
 
@@ -297,12 +306,15 @@ def _timely(operator: str, wanted: Span | None) -> Test:
             return (not value) == (operator == "=") if operator in _EQUAL else False
         if operator in _EQUAL:
             return bool(value and wanted.first <= value <= wanted.last) == (operator == "=")
-        return bool(value) and _ordered(operator, value, wanted.first, wanted.last)
+        return _ordered(operator, value or None, wanted.first, wanted.last)
 
     return test
 
 
 def _ordered(operator: str, own: Any, first: Any, last: Any) -> bool:
+    if own is None:
+        # An empty field is smaller than everything.
+        return operator in ("<", "<=")
     found = {"<": own < first, "<=": own <= last, ">": own > last, ">=": own >= first}
     return bool(found[operator])
 

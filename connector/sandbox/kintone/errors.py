@@ -88,8 +88,8 @@ def stale() -> Refusal:
 
 def locked() -> Refusal:
     """The database could not get hold of the record in time."""
-    ja = "データベースのロックに失敗したため、変更を保存できませんでした。時間をおいて再度お試しください。"
-    en = "Failed to save changes because the database could not be locked. Try again later."
+    ja = "データベースがロックされているため、操作に失敗しました。時間をおいて再度お試しください。"
+    en = "The operation failed because the database is locked. Try again later."
     return Refusal(400, "GAIA_DA02", (ja, en))
 
 
@@ -101,7 +101,7 @@ def no_cursor() -> Refusal:
 
 def no_slot() -> Refusal:
     """Too many cursors are open."""
-    ja = "カーソルの作成数が上限を超えています。"
+    ja = "作成できるカーソルの上限に達しているため、カーソルを作成できません。"
     return Refusal(429, "GAIA_TM12", (ja, "The number of cursors exceeds the limit."))
 
 

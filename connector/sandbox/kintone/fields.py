@@ -10,6 +10,8 @@ from typing import Any
 
 CHOICES = frozenset({"CHECK_BOX", "RADIO_BUTTON", "DROP_DOWN", "MULTI_SELECT"})
 SEVERAL = frozenset({"CHECK_BOX", "MULTI_SELECT", "FILE"})
+LIMITED = frozenset({"SINGLE_LINE_TEXT", "LINK", "NUMBER"})
+"""The types whose values have limits of length or size."""
 PEOPLE = frozenset({"USER_SELECT", "ORGANIZATION_SELECT", "GROUP_SELECT"})
 TEXTS = frozenset({"SINGLE_LINE_TEXT", "MULTI_LINE_TEXT", "RICH_TEXT", "LINK"})
 STAMPS = frozenset({"CREATOR", "MODIFIER", "CREATED_TIME", "UPDATED_TIME"})

@@ -83,7 +83,7 @@ class Reading:
         return Answer({"records": records, "totalCount": total}, headers=_ABORTED if warned else {})
 
     def _find(self, call: Call, app: App, query: queries.Query) -> tuple[list[Record], bool]:
-        asker = Asker(call.who, self.domain.clock(), self.domain.zone, self.index_delay)
+        asker = Asker(call.who, self.domain.groups(), self.domain.clock(), self.domain.zone, self.index_delay)
         fits = Conditions(app, self.domain.store, self.domain.apps, asker).compile(query.where)
         found = [record for record in self.domain.store.table(app.id).values() if fits(record)]
         limit = self.search_limit

@@ -66,7 +66,6 @@ class Schema:
         return Answer({"apps": [self._shown(app) for app in found[offset : offset + limit]]})
 
     def _shown(self, app: App) -> dict[str, Any]:
-        users = self.domain.groups().users
         return {
             "appId": str(app.id),
             "code": app.code,
@@ -74,6 +73,12 @@ class Schema:
             "description": "",
             "spaceId": None if app.guest_space is None else str(app.guest_space),
             "threadId": None if app.guest_space is None else str(app.guest_space),
+            **self._stamps(app),
+        }
+
+    def _stamps(self, app: App) -> dict[str, Any]:
+        users = self.domain.groups().users
+        return {
             "createdAt": _milliseconds(app.created),
             "creator": {"code": app.creator, "name": users.get(app.creator, app.creator)},
             "modifiedAt": _milliseconds(app.modified),
@@ -117,10 +122,8 @@ class Schema:
 
     def statistics(self, call: Call) -> Answer:
         """How much of each app there is, and how often it was asked today; for users who manage it."""
-        limit, offset = (
-            call.params.within("limit", 100, 1, 100),
-            call.params.number("offset", required=False, least=0) or 0,
-        )
+        limit = call.params.within("limit", 100, 1, 100)
+        offset = call.params.number("offset", required=False, least=0) or 0
         call.params.done()
         if call.who.tokens is not None:
             raise call.who.forbidden()
@@ -129,10 +132,16 @@ class Schema:
             {
                 "id": str(app.id),
                 "name": app.name,
+                "space": None if app.guest_space is None else {"id": str(app.guest_space), "name": "ゲスト"},
+                "appGroup": "Public",
+                "status": "ACTIVATED",
                 "recordUpdatedAt": self._last(app),
                 "recordCount": str(len(self.domain.store.table(app.id))),
                 "fieldCount": str(len(app.fields)),
                 "dailyRequestCount": str(self.domain.requests_today(app.id)),
+                "storageUsage": "0",
+                "customized": False,
+                **self._stamps(app),
             }
             for app in mine[offset : offset + limit]
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from connector.sandbox.kintone import times
@@ -13,6 +13,8 @@ from connector.sandbox.kintone.errors import NOT_A_NUMBER, Refusal, Say, bad_jso
 from connector.sandbox.kintone.fields import CHOICES, PEOPLE, SEVERAL, TEXTS, Field
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+DIGITS, PLACES = 16, 4
+"""The precision of numbers in an app that was not told otherwise: all digits, and those after the point."""
 UNIQUE_LENGTH = 64
 """The longest text that a field without duplicates takes."""
 
@@ -110,12 +112,29 @@ def _number(field: Field, value: Any) -> str:
     found = number(value)
     if found is None:
         raise Invalid("[]", NOT_A_NUMBER)
+    found = _rounded(found)
     most, least = field.limit("maxValue"), field.limit("minValue")
     if found and most and Decimal(found) > Decimal(most):
         raise Invalid("value", (f"{most}以下である必要があります。", f"The value must be {most} or less."))
     if found and least and Decimal(found) < Decimal(least):
         raise Invalid("value", (f"{least}以上である必要があります。", f"The value must be {least} or more."))
     return found
+
+
+def _rounded(number: str) -> str:
+    """A number with the precision of the app; one without more places stays as it was written."""
+    if not number:
+        return number
+    exact = Decimal(number)
+    if len(f"{abs(exact):f}".partition(".")[0]) > DIGITS - PLACES:
+        more = f"{DIGITS - PLACES}"
+        raise Invalid(
+            "value", (f"整数部は{more}桁以内で入力してください。", f"Enter {more} digits or less before the point.")
+        )
+    exponent = exact.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > PLACES:
+        exact = exact.quantize(Decimal(1).scaleb(-PLACES), ROUND_HALF_EVEN)
+    return f"{exact:f}"
 
 
 def _moment(field: Field, value: Any) -> str | None:
@@ -181,8 +200,11 @@ def _people(field: Field, value: Any, groups: Groups) -> list[str]:
 
 def unknown_code(kind: str, code: str) -> Refusal:
     """Nobody, and no group, has this code."""
-    which = "GAIA_IL28" if kind.startswith("ORGANIZATION") else "GAIA_IL26"
-    return Refusal(400, which, (f"指定した「{code}」が見つかりません。", f'"{code}" is not found.'))
+    if kind.startswith("ORGANIZATION"):
+        ja = f"指定した組織（code：{code}）が見つかりません。"
+        return Refusal(400, "GAIA_IL28", (ja, f"The specified organization (code：{code}) not found."))
+    ja = f"指定したユーザー（code：{code}）が見つかりません。"
+    return Refusal(400, "GAIA_IL26", (ja, f"The specified user (code：{code}) not found."))
 
 
 def _files(value: Any) -> list[Any]:

@@ -21,7 +21,7 @@ from connector.sandbox.kintone.errors import (
     no_record,
     stale,
 )
-from connector.sandbox.kintone.fields import PEOPLE, STAMPS, WRITABLE, Field
+from connector.sandbox.kintone.fields import LIMITED, PEOPLE, STAMPS, WRITABLE, Field
 from connector.sandbox.kintone.model import App, Record, TableRow
 from connector.sandbox.kintone.store import Store
 from connector.sandbox.kintone.values import Groups, Invalid
@@ -233,19 +233,30 @@ class Writer:
         master = self.domain.apps.get(int(lookup["relatedApp"]["app"]))
         if master is None or not self.actor.can(master, "view"):
             raise Refusal(403, "GAIA_NO01", NO_PERMISSION)
-        rows = self.domain.store.table(master.id).values()
-        found = [row for row in rows if row.values.get(lookup["relatedKeyField"]) == key]
-        if len(found) != 1:
-            ja = "ルックアップの参照先からデータをコピーできません。参照先のフィールドに値がないか、権限がありません。"
+        code = lookup["relatedKeyField"]
+        field = master.fields[code]
+        found = None
+        if field.type == "RECORD_NUMBER":
+            number = key.rpartition("-")[2]
+            found = self.domain.store.table(master.id).get(int(number)) if number.isdecimal() else None
+        elif not field.unique:
+            ja = "ルックアップの「コピー元のフィールド」には「値の重複を禁止する」の設定が必要です。"
+            raise Refusal(400, "GAIA_LO03", (ja, "The key field of the lookup must prohibit duplicate values."))
+        else:
+            found = self.domain.store.find(master.id, code, key)
+        if found is None:
+            ja = "ルックアップの参照先に値がないか、アプリやフィールドの閲覧権限がありません。"
             raise Refusal(400, "GAIA_LO04", (ja, "A value in the lookup field is not found in the datasource app."))
-        return found[0]
+        return found
 
     # --- what the form forbids ----------------------------------------------------------------------------------------
 
     def _store(self, record: Record, prefix: str, sent: set[str]) -> Record:
         self._check_required(record, prefix)
         for each in self.app.fields.values():
-            if each.unique and each.code in sent:
+            if each.code not in sent:
+                self._check_limits(record, each, prefix)
+            elif each.unique:
                 self._check_unique(record, each, prefix)
         if not self.problems:  # or a duplicate would take the original's place in the index, and leave with it
             self.domain.store.put(self.app.id, record.id, record)
@@ -263,6 +274,24 @@ class Writer:
                     if inner.required and values.is_empty(row.values.get(inner.code)):
                         where = f"{prefix}.{each.code}.value[{place}].value"
                         self.complain(where, inner, Invalid(inner.suffix, REQUIRED))
+
+    def _check_limits(self, record: Record, each: Field, prefix: str) -> None:
+        """A limit that was set after a value was stored holds for it from its record's next change on."""
+        value = record.values.get(each.code)
+        if each.type == "SUBTABLE":
+            for place, row in enumerate(value or []):
+                for inner in each.inner.values():
+                    where = f"{prefix}.{each.code}.value[{place}].value"
+                    self._check_limit(row.values.get(inner.code), inner, where)
+        else:
+            self._check_limit(value, each, prefix)
+
+    def _check_limit(self, value: Any, each: Field, where: str) -> None:
+        if each.type in LIMITED and not values.is_empty(value):
+            try:
+                values.parse(each, value, self.groups)
+            except Invalid as error:
+                self.complain(where, each, error)
 
     def _check_unique(self, record: Record, each: Field, prefix: str) -> None:
         if values.is_empty(record.values.get(each.code)):

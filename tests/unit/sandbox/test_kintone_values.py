@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector.sandbox.clock import Clock
 from connector.sandbox.kintone import KintoneEmulator
-from tests.unit.sandbox.kintone_client import Caller, leads, record
+from tests.unit.sandbox.kintone_client import FIELDS, Caller, leads, record
 
 START = datetime(2026, 4, 1, 3, 4, 5, tzinfo=UTC)
 EN = ("Accept-Language", "en")
@@ -41,6 +41,10 @@ def caller(kintone: KintoneEmulator) -> Caller:
         ("score", "1.5e1", "15"),
         ("score", " 42 ", "42"),
         ("score", 0.5, "0.5"),
+        ("score", "1.50", "1.50"),
+        ("score", "0.12345", "0.1234"),
+        ("score", "0.123451", "0.1235"),
+        ("number", "123456789012.5", "123456789012.5"),
         ("score", "", ""),
         ("score", None, ""),
         ("total", "5", ""),
@@ -87,6 +91,8 @@ def test_what_is_kept(caller: Caller, code: str, given: Any, kept: Any) -> None:
         ("score", True, "record[score].value", "数字でなければなりません。", "Only numbers are allowed."),
         ("score", "101", "record.score.value", "100以下である必要があります。", "The value must be 100 or less."),
         ("score", -1, "record.score.value", "0以上である必要があります。", "The value must be 0 or more."),
+        ("number", "1e12", "record.number.value", "整数部は12桁以内で入力してください。",
+         "Enter 12 digits or less before the point."),
         ("rank", "Z", "record.rank.value", '"Z"は選択肢にありません。', 'The value, "Z", is not in options.'),
         ("kind", "", "record.kind.value", '""は選択肢にありません。', 'The value, "", is not in options.'),
         ("tags", ["x", "Z"], "record.tags.values[1].value", '"Z"は選択肢にありません。',
@@ -174,6 +180,19 @@ def test_required_fields(kintone: KintoneEmulator, caller: Caller) -> None:
     assert set(bad.errors) == {"record[r_number].value", "record.r_number.value"}
 
 
+def test_limits_that_came_later_hold_from_the_next_change_on(kintone: KintoneEmulator, caller: Caller) -> None:
+    kintone.create("1", {"memo": "x", "score": 50, "touch": [{"t_text": "x"}]})
+    inner = {"t_text": {"type": "SINGLE_LINE_TEXT", "minLength": "2"}}
+    kintone.change_fields(
+        "1", {"score": {"type": "NUMBER", "maxValue": "10"}, "touch": {"type": "SUBTABLE", "fields": inner}}
+    )
+    assert caller.put(1, memo="y").errors == {
+        "record.score.value": "10以下である必要があります。",
+        "record.touch.value[0].value.t_text.value": "1文字より長くなければなりません。",
+    }
+    assert caller.put(1, memo="y", score=5, touch=[]).status == 200
+
+
 def test_a_record_can_be_told_to_refuse(kintone: KintoneEmulator, caller: Caller) -> None:
     caller.add()
     kintone.refuse("1", 1, "name")
@@ -256,6 +275,13 @@ def test_lookups_copy_and_what_is_sent_for_the_copies_is_ignored(kintone: Kinton
     assert kintone.get(deals, 1)["who"] == ""
     answer = caller.put(1, key="b@x")
     assert (answer.refusal, "errors" in answer.json) == ((400, "GAIA_LO04"), False)
+
+
+def test_lookups_need_a_key_without_duplicates(kintone: KintoneEmulator, deals: str) -> None:
+    caller = Caller(kintone, deals)
+    caller.token(kintone.add_token("1", "view"), kintone.add_token(deals, "add"))
+    kintone.change_fields("1", {"email": FIELDS["email"] | {"unique": False}})
+    assert caller.add(key="a@x").refusal == (400, "GAIA_LO03")
 
 
 def test_lookups_need_a_right_in_the_other_app(kintone: KintoneEmulator, deals: str) -> None:
