@@ -23,6 +23,7 @@ GROUP = "connector.adapters"
 BUILT_IN: Mapping[str, str] = {
     "csv": "connector.adapters.csvfile:CsvFile",
     "esales": "connector.adapters.esales:ESales",
+    "esales_csv": "connector.adapters.esales_csv:EsalesCsv",
     "kintone": "connector.adapters.kintone:Kintone",
     "memory": "connector.adapters.memory:Memory",
     "rest": "connector.adapters.rest:Rest",

@@ -50,6 +50,14 @@ def headers(raw: bytes, encoding: Encoding, delimiter: str, wanted: Sequence[str
     return _begin(raw, encoding, delimiter, wanted)[0]
 
 
+def headings(raw: bytes, encoding: Encoding, delimiter: str) -> list[str]:
+    """The headers of a file as they stand there.
+
+    :raises Broken: when the file is encoded otherwise, or empty
+    """
+    return _first(_records(_decode(raw, encoding, ()), delimiter))
+
+
 def rows(raw: bytes, encoding: Encoding, delimiter: str, wanted: Sequence[str]) -> Iterator[Row | Bad]:
     """The rows of a file, each with the line on which it begins; blank ones are passed over.
 
@@ -84,12 +92,16 @@ def _begin(
 ) -> tuple[list[str], Iterator[tuple[int, list[str]] | Bad]]:
     """The folded headers, and the records that follow."""
     records = _records(_decode(raw, encoding, wanted), delimiter)
+    names = [cells.fold(cell) for cell in _first(records)]
+    _compare(names, wanted, raw, encoding, delimiter)
+    return names, records
+
+
+def _first(records: Iterator[tuple[int, list[str]] | Bad]) -> list[str]:
     first = next(records, None)
     if first is None or isinstance(first, Bad):
         raise Broken(1, text("no line of headers", "見出し行がありません"))
-    names = [cells.fold(cell) for cell in first[1]]
-    _compare(names, wanted, raw, encoding, delimiter)
-    return names, records
+    return first[1]
 
 
 def _records(content: str, delimiter: str) -> Iterator[tuple[int, list[str]] | Bad]:

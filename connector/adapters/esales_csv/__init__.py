@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.adapters.csvfile import intake
-from connector.adapters.esales_csv.check import Check
+from connector.adapters.esales_csv.check import Check, shown_sheet
 from connector.adapters.esales_csv.config import ACTIVITY, COMPANY, DEAL, PERSON, Config, Results
 from connector.adapters.esales_csv.desk import Desk
 from connector.adapters.esales_csv.exports import ExportReader
@@ -26,7 +26,7 @@ from connector.adapters.esales_csv.tray import Tray
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import Unavailable, Uncertain, text
 from connector.model import Record, Role
-from connector.ports import Adapter, Finding, Needs, Page, Receipt
+from connector.ports import Adapter, Finding, Needs, ObjectShown, Page, Receipt
 from connector.spec import Spec
 
 PAGE = 1000
@@ -66,6 +66,12 @@ class EsalesCsv(Adapter):
         """Compare the options with the mappings and with the files that lie there."""
         with self._reachable():
             return Check(self._config, self._needs, self._sheets, self._exports, self._imports).all()
+
+    def inspect(self) -> Sequence[ObjectShown]:
+        """The columns of the newest export of each sheet, read or not."""
+        with self._reachable():
+            shown = [shown_sheet(name, export, self._exports, self._config) for name, export in self._sheets.items()]
+        return [sheet for sheet in shown if sheet is not None]
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
         """Files oldest first. The cursor names those read to their end, and how far the present one was read."""

@@ -11,7 +11,7 @@ from connector.adapters.csvfile.reading import Broken
 from connector.adapters.esales_csv.config import DEAL, PERSON, Config
 from connector.adapters.esales_csv.telling import Asked, needs_of, wanted
 from connector.errors import Text, text
-from connector.ports import Finding, Needs
+from connector.ports import FieldShown, Finding, Needs, ObjectShown
 
 FORGOTTEN = timedelta(days=1)
 """A file that waited so long to be imported makes one ask whether the batch client runs."""
@@ -76,8 +76,9 @@ class Check:
             yield Finding("error", what, DEAL, fix=text("add `companies`", "companies を追加してください"))
 
     def _sinks(self) -> Iterator[Finding]:
+        alerts = self._config.alerts or self._config.alert_fields
         for needed, there, name in (
-            (self._needs.alerts, self._config.alerts, "alerts"),
+            (self._needs.alerts, alerts, "alerts"),
             (self._needs.timeline, self._config.timeline, "timeline"),
         ):
             if needed and there is None:
@@ -124,3 +125,22 @@ class Check:
                 )
                 fix = text("see whether the batch client runs", "バッチ連携が動いているか確認してください")
                 yield Finding("warning", what, fix=fix)
+
+
+def shown_sheet(name: str, export: Asked, exports: Path, config: Config) -> ObjectShown | None:
+    """A sheet with the columns of its newest export; None where there is none that can be read.
+
+    :raises OSError: when a file cannot be read
+    """
+    folders = [folder for folder in (exports / "done", exports) if folder.is_dir()]
+    files = [path for folder in folders for path, found in intake.dropped(folder, [export]) if found is export]
+    raw = intake.content(files[-1]) if files else None
+    if raw is None:
+        return None
+    try:
+        columns = reading.headings(raw, config.encoding, ",")
+    except Broken:
+        return None
+    return ObjectShown(
+        name, name, [FieldShown(each, notes=("unique",) if each == export.key else ()) for each in columns]
+    )

@@ -139,6 +139,19 @@ class Alerts(Spec):
     """The column that holds the code of the 案件."""
 
 
+class AlertFields(Spec):
+    """Columns of 名刺 that hold the last alert about a person, where no 拡張シート is to be had."""
+
+    key: str = Field(min_length=1)
+    """The column of our key."""
+    title: str = Field(min_length=1)
+    """The column of the title."""
+    body: str | None = None
+    """The column of the text."""
+    due: str | None = None
+    """The column of the day until which to act."""
+
+
 class Results(Spec):
     """Files in which the import says what became of the rows."""
 
@@ -204,6 +217,8 @@ class Config(Spec):
     """Where touchpoints go that sales is shown."""
     alerts: Alerts | None = None
     """Where alerts go."""
+    alert_fields: AlertFields | None = None
+    """Where alerts go instead: each replaces the one before it."""
     results: Results | None = None
     """Where the import says which rows it refused."""
 
@@ -224,7 +239,12 @@ class Config(Spec):
         return data
 
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _makes_sense(self) -> Self:
+        if self.alerts is not None and self.alert_fields is not None:
+            raise SpecError(
+                text("alerts go to two places", "通知の書き込み先が2か所あります"),
+                text("keep `alerts` or `alert_fields`", "alerts か alert_fields の一方にしてください"),
+            )
         folders = [self.exports, self.imports, *([self.results.folder] if self.results else [])]
         if len({Path(folder) for folder in folders}) < len(folders):
             raise SpecError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from connector.adapters.esales_csv.config import NEW, PERSON, UPDATES, Alerts, Config, Timeline
+from connector.adapters.esales_csv.config import NEW, PERSON, UPDATES, AlertFields, Alerts, Config, Timeline
 from connector.adapters.esales_csv.refusals import refusal
 from connector.adapters.esales_csv.spelling import Spelling, Unwritable
 from connector.adapters.esales_csv.state import Known, Row, State, same_cells
@@ -46,6 +46,11 @@ NOT_SET_UP = Unwritable(
     "not_set_up",
     text("no 拡張シート is named for this", "書き込み先の拡張シートが設定されていません"),
     text("add `alerts` or `timeline` to the system", "連携先に alerts または timeline を追加してください"),
+)
+NO_CARD = Unwritable(
+    "no_card",
+    text("the alert is about no 名刺 that could hold it", "通知を書き込む名刺がありません"),
+    text("name a 拡張シート for alerts", "alerts に拡張シートを指定してください"),
 )
 NO_OWNER = Unwritable(
     "no_owner",
@@ -146,6 +151,8 @@ class Desk:
         return self._once(change, sheet, row)
 
     def _alert(self, change: RaiseAlert) -> Receipt:
+        if self._config.alert_fields is not None:
+            return self._alert_on_card(change, self._config.alert_fields)
         sheet = self._config.alerts
         if sheet is None:
             raise NOT_SET_UP
@@ -161,6 +168,20 @@ class Desk:
             sheet.deal: change.deal.id if change.deal else None,
         }
         return self._once(change, sheet, row)
+
+    def _alert_on_card(self, change: RaiseAlert, fields: AlertFields) -> Receipt:
+        if change.person is None:
+            raise NO_CARD
+        code = self._code(change.person)
+        ref = Ref(change.system, PERSON, code) if code else change.person
+        row: dict[str | None, Value] = {
+            fields.key: change.key,
+            fields.title: change.title,
+            fields.body: change.body,
+            fields.due: change.due_on,
+        }
+        filled = {column: value for column, value in row.items() if column is not None and value not in (None, "")}
+        return self._set(change, ref, filled)
 
     def _once(self, change: AnyChange, sheet: Timeline | Alerts, row: Mapping[str | None, Value]) -> Receipt:
         """A row under our key, once; again only when the import refused it and the change is offered anew."""
