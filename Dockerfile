@@ -11,7 +11,7 @@ RUN $PIP install --require-hashes --only-binary :all: --requirement requirements
 COPY pyproject.toml ./
 COPY connector connector
 # The templates in the package are links to these.
-COPY config.example.yaml ./
+COPY config.example.yaml config.*.example.yaml ./
 COPY mappings mappings
 # What runs needs no tools to install more.
 RUN $PIP install --no-deps --no-build-isolation . \

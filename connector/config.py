@@ -182,6 +182,8 @@ class Setup:
     rules: Rules
     digest: str
     warnings: Sequence[Problem] = field(default=())
+    tests: Sequence[Path] = ()
+    """Golden tests that stand beside the mappings."""
 
     def needs(self, system: str) -> Needs:
         """What the mappings ask of a system."""
@@ -219,6 +221,7 @@ class _Reader:
         self.path = path
         self.problems = problems
         self.hash = sha256()
+        self.tests: list[Path] = []
 
     def read(self) -> Setup | None:
         root = self._yaml(self.path)
@@ -259,7 +262,7 @@ class _Reader:
             return None
         return Setup(
             config, self.path.parent, systems, roles, identity, deals, rules, self.hash.hexdigest(),
-            [p for p in self.problems if p.severity == "warning"],
+            [p for p in self.problems if p.severity == "warning"], self.tests,
         )  # fmt: skip
 
     def _yaml(self, path: Path) -> Any:
@@ -316,7 +319,10 @@ class _Reader:
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
             # A mounted ConfigMap holds everything twice: as links, and in hidden folders behind them.
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-            if hidden or path.name.endswith((".test.yaml", ".test.yml")):
+            if hidden:
+                continue
+            if path.name.endswith((".test.yaml", ".test.yml")):
+                self.tests.append(path)
                 continue
             topic = topic_of(path, folder)
             if topic is None:

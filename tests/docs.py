@@ -17,7 +17,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 from importlib import import_module
@@ -33,7 +33,7 @@ from connector import errors
 from connector.adapters import BUILT_IN, adapter_class
 from connector.cli import cli
 from connector.config import Config
-from connector.model import Kind
+from connector.model import Kind, Ref
 from connector.rules.nurture import ListBy
 from connector.rules.score import ScoreRule
 from connector.rules.when import When
@@ -98,6 +98,8 @@ def _plain(kind: Any, links: Links) -> str:
         float: "number",
         bool: "`true`, `false`",
         timedelta: "duration, as `30d`",
+        datetime: "time, as `2026-11-20T10:00`",
+        Ref: "record, as `system/object/id`",
         ZoneInfo: "time zone",
         Hours: 'part of the day, as `"20:00-08:00"`',
         Secret: "`{env: NAME}` or `{file: PATH}`",

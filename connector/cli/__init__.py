@@ -146,6 +146,22 @@ def _known_system(systems: Any, name: str) -> None:
         raise ConnectorError(what, fix=unknown_key(name, systems)[1])
 
 
+@cli.command("test")
+def golden(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """Run the golden tests beside the mappings; no network. マッピングのテストを実行（通信なし）。"""
+    from connector.cli.golden import show_verdicts
+    from connector.config import load
+    from connector.engine.golden import run_tests
+
+    console = Console(json=json)
+    verdicts, problems = run_tests(load(config))
+    console.problems(problems)
+    show_verdicts(console, verdicts)
+    if problems:
+        raise typer.Exit(78)
+    raise typer.Exit(1 if any(verdict.differences for verdict in verdicts) else 0)
+
+
 OneSystem = Annotated[str, typer.Argument(help="Name in config.yaml / config.yaml での名前")]
 
 
