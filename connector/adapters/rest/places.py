@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
+from math import isfinite
 from typing import Any
 
 from connector.errors import Text, text
@@ -11,7 +13,7 @@ from connector.model import Value
 
 Row = dict[str, Any]
 
-_TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
+_TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 
 
 class UnreadableError(ValueError):
@@ -92,10 +94,11 @@ def number(row: Row, place: str | None) -> float | None:
     found = said(row, place or "")
     if found is None:
         return None
-    try:
-        return float(found.replace(",", ""))
-    except ValueError:
-        raise UnreadableError(text("{place} is no number", "{place} が数値ではありません", place=place)) from None
+    with suppress(ValueError):
+        read = float(found.replace(",", ""))
+        if isfinite(read):
+            return read
+    raise UnreadableError(text("{place} is no number", "{place} が数値ではありません", place=place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +140,8 @@ class Times:
             return moment and moment.astimezone(self.zone).date()
 
     def _moment(self, found: str) -> datetime:
-        try:
-            noon = datetime.combine(self._day(found), time(12), self.zone)
-            return noon.astimezone(UTC)
-        except ValueError:
-            pass
+        with suppress(ValueError):
+            return datetime.combine(self._day(found), time(12), self.zone).astimezone(UTC)
         if self.spelling in ("epoch", "epoch_ms"):
             return datetime.fromtimestamp(float(found) / (1000 if self.spelling == "epoch_ms" else 1), UTC)
         iso = self.spelling == "iso"
@@ -157,6 +157,10 @@ class Times:
             return int(moment.timestamp()) * (1000 if self.spelling == "epoch_ms" else 1)
         local = moment.astimezone(self.zone)
         return local.isoformat(timespec="seconds") if self.spelling == "iso" else local.strftime(self.spelling)
+
+    def told(self, moment: datetime) -> datetime:
+        """What a time is to the system, whose spelling may leave out seconds or more."""
+        return self._moment(str(self.spell(moment)))
 
     def written(self, wanted: Value, *, day: bool = False) -> Any:
         """A value as it is sent; `day`: into a field that holds a day."""

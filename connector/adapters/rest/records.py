@@ -146,13 +146,12 @@ def owner(shape: Shape, listing: Owners, row: Row) -> Sequence[Record]:
 
     :raises UnreadableError: as for people
     """
-    active = places.truth(said(row, listing.active), listing.active) if listing.active else True
     return [
         Owner(
             ref=shape.ref(row, listing),
             name=said(row, listing.name) or "",
             email=said(row, listing.email),
-            active=bool(active),
+            active=places.truth(said(row, listing.active), listing.active) is not False,
         )
     ]
 

@@ -183,7 +183,7 @@ class Scan:
     def _obeyed(self, rows: Sequence[Row], since: datetime | None) -> Sequence[Row]:
         """The rows, when none is from before what was asked for."""
         if since is not None and self.by_time:
-            edge = since.replace(microsecond=0)
+            edge = self._times.told(since)
             if any(stamp < edge for row in rows if (stamp := self.stamp(row))):
                 raise self._not_obeyed(
                     text("rows from before the time that was asked for", "指定した日時より前のレコードが返されました"),
@@ -210,5 +210,5 @@ def _cursor(answer: Answer, place: str) -> str:
 
 
 def _whole_number(answer: Answer, place: str) -> int | None:
-    found = at(answer.data, place) if place else None
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    found = str(at(answer.data, place)) if place else ""
+    return int(found) if found.isdecimal() else None

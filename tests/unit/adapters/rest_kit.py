@@ -107,13 +107,16 @@ timeline:
 """
 
 
+NULL = "<null>"
+"""Stands for `null` in a block; None takes a key away."""
+
+
 def merged(old: Any, new: Any) -> Any:
-    """`new` over `old`, block by block; None takes a key away."""
+    """`new` over `old`, block by block."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return new
-    return {
-        key: value for key in {**old, **new} if (value := merged(old.get(key), new.get(key, old.get(key)))) is not None
-    }
+    kept = {key: merged(old.get(key), new.get(key, old.get(key))) for key in {**old, **new}}
+    return {key: None if value == NULL else value for key, value in kept.items() if value is not None}
 
 
 def configured(url: str, **changes: Any) -> Config:

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from connector.adapters.rest import Rest
+from connector.changes import AnyChange, CreatePerson, Lane, RaiseAlert, SetFields
+from connector.errors import Mismatch, Uncertain
+from connector.model import Ref, Value
+from connector.ports import Receipt
+from connector.sandbox.inhouse import Settings
+from tests.unit.adapters.rest_kit import SYSTEM, Stage, stage
+
+AT = datetime(2026, 4, 1, 1, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
+    with stage() as made:
+        yield made
+
+
+def setting(id_: object, /, **values: Value) -> SetFields:
+    return SetFields(
+        key="k", system=SYSTEM, identity="p", lane=Lane.FIELDS, ref=Ref(SYSTEM, "person", str(id_)), values=values
+    )
+
+
+def creating(key: str = "U1", **values: Value) -> CreatePerson:
+    return CreatePerson(
+        key="c", system=SYSTEM, identity="p", lane=Lane.FIELDS, object="person", key_field="external_key",
+        key_value=key, values=values,
+    )  # fmt: skip
+
+
+def one(adapter: Rest, change: AnyChange) -> Receipt:
+    (receipt,) = adapter.push([change])
+    return receipt
+
+
+def people(ready: Stage) -> list[dict[str, Any]]:
+    return list(ready.house.tables.rows["people"].values())
+
+
+def test_times_and_days_are_written_as_the_system_spells_them(ready: Stage) -> None:
+    id_ = ready.add_person()
+    adapter = ready.adapter(people={"person": {"days": ["last_touch_on"]}}, times="%Y/%m/%d %H:%M")
+    assert one(adapter, setting(id_, last_touch_on=AT, memo=AT, rank=date(2026, 4, 2))).status == "done"
+    (person,) = people(ready)
+    assert (person["last_touch_on"], person["memo"], person["rank"]) == ("2026-04-01", "2026/04/01 10:30", "2026-04-02")
+
+
+def test_a_dotted_field_is_not_written(ready: Stage) -> None:
+    id_ = ready.add_person(name={"family": "佐藤", "given": "健"})
+    receipt = one(ready.adapter(), setting(id_, **{"name.family": "鈴木"}))
+    assert (receipt.status, receipt.code) == ("refused", "dotted")
+    assert people(ready)[0]["name"] == {"family": "佐藤", "given": "健"}
+
+
+@pytest.mark.parametrize("id_", ["..", "9999", "1/../1"])
+def test_an_id_that_is_none_is_refused_and_leads_nowhere_else(ready: Stage, id_: str) -> None:
+    ready.add_person()
+    assert one(ready.adapter(), setting(id_, memo="x")).status == "refused"
+    assert people(ready)[0]["memo"] is None
+
+
+def test_what_is_not_configured_is_refused(ready: Stage) -> None:
+    id_ = ready.add_person()
+    adapter = ready.adapter(people={"person": {"update": None, "create": None}}, alerts=None)
+    assert adapter.writes.isdisjoint({SetFields, CreatePerson, RaiseAlert})
+    for change in (setting(id_, memo="x"), creating(), replace(setting(id_), ref=Ref(SYSTEM, "lead", "1"))):
+        assert one(adapter, change).code == "not_offered"
+
+
+def test_a_search_that_is_not_obeyed_makes_nobody(ready: Stage) -> None:
+    ready.add_person(external_key="U9")
+    ready.house.deaf.add("external_key")
+    with pytest.raises(Mismatch, match="the search by our key is not obeyed"):
+        one(ready.adapter(), creating())
+    assert len(people(ready)) == 1
+
+
+def test_a_search_whose_rows_are_elsewhere_makes_nobody(ready: Stage) -> None:
+    search = {"path": "people", "param": "external_key", "rows": "rows"}
+    with pytest.raises(Mismatch, match="no list of records at rows"):
+        one(ready.adapter(people={"person": {"search": search}}), creating())
+    assert people(ready) == []
+
+
+def test_two_with_one_key_are_refused(ready: Stage) -> None:
+    for _ in range(2):
+        ready.house.tables.rows["people"][ready.add_person()]["external_key"] = "U1"
+    receipt = one(ready.adapter(), creating(memo="x"))
+    assert (receipt.status, receipt.code) == ("refused", "ambiguous_key")
+    assert [person["memo"] for person in people(ready)] == [None, None]
+
+
+def test_a_key_is_a_key_whatever_stands_in_it(ready: Stage) -> None:
+    search = {"path": "people/by-key/{key}", "param": None}
+    adapter = ready.adapter(people={"person": {"search": search}})
+    assert one(adapter, creating("U 1?x=%41#")).status == "done"
+    assert one(adapter, creating("U 1?x=%41#")).status == "done"
+    assert [person["external_key"] for person in people(ready)] == ["U 1?x=%41#"]
+
+
+def test_a_lost_creation_is_found_before_anything_is_sent_again(ready: Stage) -> None:
+    ready.house.chaos.plan("reset_after", method="POST")
+    with pytest.raises(Uncertain):
+        one(ready.adapter(), creating(memo="x"))
+    (person,) = people(ready)
+    receipt = one(ready.adapter(), creating(memo="y"))
+    assert (receipt.status, receipt.remote_id) == ("done", str(person["id"]))
+    assert [each["memo"] for each in people(ready)] == ["y"]
+    posts = [each for each in ready.server.exchanges if each.method == "POST"]
+    assert len(posts) == 1
+
+
+def test_an_answer_without_an_id_is_no_failure(ready: Stage) -> None:
+    receipt = one(ready.adapter(people={"person": {"create": {"id": "person.id"}}}), creating())
+    assert (receipt.status, receipt.remote_id) == ("done", None)
+
+
+def test_a_put_makes_nobody_who_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
+    update = {"method": "PUT", "keeps_others": True}
+    with stage(Settings(writes="put"), people={"person": {"update": update}}) as ready:
+        assert one(ready.adapter(), setting(1001, memo="x")).code == "not_found"
+        assert [each.method for each in ready.server.exchanges] == ["GET"]
+
+
+def test_an_alert_is_put_where_it_belongs(ready: Stage) -> None:
+    alert = RaiseAlert(
+        key="a1", system=SYSTEM, identity="p", lane=Lane.ALERTS, rule="r", subject="person:p", owner_id="7",
+        title="停滞案件に動き", body="資料をダウンロード", due_on=date(2026, 4, 2),
+        person=Ref(SYSTEM, "person", "1001"), deal=Ref(SYSTEM, "deal", "5"),
+    )  # fmt: skip
+    assert one(ready.adapter(), alert).status == "done"
+    (task,) = ready.house.tables.rows["tasks"].values()
+    assert {name: value for name, value in task.items() if not name.endswith("_at")} == {
+        "id": 1001, "external_key": "a1", "subject": "停滞案件に動き", "note": "資料をダウンロード", "user_id": 7,
+        "person_id": 1001, "due_on": "2026-04-02", "done": False,
+    }  # fmt: skip
