@@ -215,7 +215,7 @@ class Domain:
         """
         with self.lock, self.writing():
             found = self.app(app)
-            writer = Writer(self, found, Who(user))
+            writer = Writer(self, found, Who(user), on_screen=True)
             record = writer.create(_given(found.fields, values), "record")
             writer.done()
             return str(record.id)
@@ -224,7 +224,7 @@ class Domain:
         """Change a record on the screen; what is not named stays."""
         with self.lock, self.writing():
             found = self.app(app)
-            writer = Writer(self, found, Who(user))
+            writer = Writer(self, found, Who(user), on_screen=True)
             writer.update(int(record_id), _given(found.fields, values), "record")
             writer.done()
 

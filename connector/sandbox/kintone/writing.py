@@ -48,11 +48,15 @@ class Surroundings(Protocol):
 
 @dataclass(slots=True)
 class Writer:
-    """Writes records of one app for one actor, and collects what is wrong with them."""
+    """Writes records of one app for one actor, and collects what is wrong with them.
+
+    On the screen a person picks the record that a lookup copies from; the API needs a key without duplicates.
+    """
 
     domain: Surroundings
     app: App
     actor: Who
+    on_screen: bool = False
     problems: Problems = field(default_factory=dict)
     groups: Groups = field(init=False)
     lookups: list[tuple[Field, Mapping[str, Any]]] = field(init=False)
@@ -235,10 +239,12 @@ class Writer:
             raise Refusal(403, "GAIA_NO01", NO_PERMISSION)
         code = lookup["relatedKeyField"]
         field = master.fields[code]
-        found = None
+        table = self.domain.store.table(master.id)
         if field.type == "RECORD_NUMBER":
             number = key.rpartition("-")[2]
-            found = self.domain.store.table(master.id).get(int(number)) if number.isdecimal() else None
+            found = table.get(int(number)) if number.isdecimal() else None
+        elif self.on_screen:
+            found = next((record for record in table.values() if record.values.get(code) == key), None)
         elif not field.unique:
             ja = "ルックアップの「コピー元のフィールド」には「値の重複を禁止する」の設定が必要です。"
             raise Refusal(400, "GAIA_LO03", (ja, "The key field of the lookup must prohibit duplicate values."))

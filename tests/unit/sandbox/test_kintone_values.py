@@ -282,6 +282,7 @@ def test_lookups_need_a_key_without_duplicates(kintone: KintoneEmulator, deals: 
     caller.token(kintone.add_token("1", "view"), kintone.add_token(deals, "add"))
     kintone.change_fields("1", {"email": FIELDS["email"] | {"unique": False}})
     assert caller.add(key="a@x").refusal == (400, "GAIA_LO03")
+    assert kintone.get(deals, kintone.create(deals, {"key": "a@x"}))["who"] == "佐藤"
 
 
 def test_lookups_need_a_right_in_the_other_app(kintone: KintoneEmulator, deals: str) -> None:
