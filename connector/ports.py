@@ -1,4 +1,4 @@
-"""What a system must be for the engine: the one small seam. Each MUST has a test in `tests/contract`.
+"""What a system must be for the engine: the one small seam. Each MUST has a test in `connector.testing`.
 
 Words: *system* a configured connection; *stream* one kind of record that is read from it, by a name the adapter
 chooses; *cursor* an opaque string that says how far a stream was read; *page* some records and the cursor behind
