@@ -92,10 +92,11 @@ class Store:
         for index in self._indexes[app].values():
             before, after = index.key(old), index.key(record)
             if before != after:
-                if before is not None:
-                    index.ids.pop(before, None)
+                # A duplicate, which is written until its request is refused, must not displace the first one.
+                if before is not None and index.ids.get(before) == record_id:
+                    del index.ids[before]
                 if after is not None:
-                    index.ids[after] = record_id
+                    index.ids.setdefault(after, record_id)
         if record is None:
             table.pop(record_id, None)
         else:

@@ -264,8 +264,7 @@ class Writer:
                 self._check_limits(record, each, prefix)
             elif each.unique:
                 self._check_unique(record, each, prefix)
-        if not self.problems:  # or a duplicate would take the original's place in the index, and leave with it
-            self.domain.store.put(self.app.id, record.id, record)
+        self.domain.store.put(self.app.id, record.id, record)
         return record
 
     def _check_required(self, record: Record, prefix: str) -> None:

@@ -216,6 +216,12 @@ def test_values_without_duplicates(caller: Caller) -> None:
     assert caller.add(email="a@x").status == 200
     twice = [record({"email": "c@x"}), record({"email": "c@x"})]
     assert list(caller.json("POST", "records", records=twice).errors) == ["records[1].email.value"]
+    # A refused duplicate leaves the original where it is found.
+    assert caller.add(email="b@x").refusal == (400, "CB_VA01")
+    assert caller.add(email="b@x").refusal == (400, "CB_VA01")
+    assert caller.upsert("email", "b@x").json["records"][0]["operation"] == "UPDATE"
+    thrice = [record({"rank": "Z"}), *twice]
+    assert len(caller.json("POST", "records", records=thrice).errors) == 2
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
