@@ -59,11 +59,12 @@ class Checker:
         yield from self._options()
         failures: list[AdapterError] = []
         for word in self._config.apps:
+            found: list[Finding] = []
             try:
-                found = list(self._app(word))
+                found.extend(self._app(word))
             except AdapterError as error:
                 failures.append(error)
-                found = [Finding("error", error.what, word, fix=error.fix)]
+                found.append(Finding("error", error.what, word, fix=error.fix))
             if len(failures) == len(self._config.apps):
                 raise failures[0]
             yield from found

@@ -115,7 +115,7 @@ def write(field: FormField, value: Value, zone: tzinfo, summary: Summary | None 
     if convert is None:
         raise Unfit("READ_ONLY", field.code)
     if value is None or value == "":
-        return None if field.type in ("DATE", "TIME") else ""
+        return ""
     try:
         return convert(value, zone)
     except (ValueError, TypeError):
@@ -133,7 +133,7 @@ def _choice(field: FormField, value: Value) -> Json:
         return words
     if not words and field.type == "RADIO_BUTTON":
         raise Unfit("NEVER_EMPTY", field.code)
-    return words[0] if words else None
+    return words[0] if words else ""
 
 
 def text_of(value: Value) -> str:
