@@ -116,7 +116,10 @@ class BatchClient:
         sheet, key = condition.sheet, row.get(condition.key, "")
         if not key.strip():
             return KEY_BLANK
-        hits = [record for record in sheet.records.values() if record.get(condition.key) == key]
+        if condition.key == sheet.code:
+            hits = [sheet.records[key]] if key in sheet.records else []
+        else:
+            hits = [record for record in sheet.records.values() if record.get(condition.key) == key]
         known = {column: cell for column, cell in row.items() if column in {*sheet.columns, *sheet.hidden} and cell}
         if len(hits) > 1:
             return SEVERAL

@@ -67,6 +67,7 @@ class _Hearing:
         self._state = state
         self._teller = teller
         self._key_column = key_column
+        self._rows_in: dict[str, list[Handed] | None] = {}
         self._ok = {fold(message) for message in results.ok}
         self.records: list[Record] = []
         self.rejects: list[Reject] = []
@@ -92,16 +93,22 @@ class _Hearing:
     def _row(self, line: Cells) -> Handed | None:
         """The row a line is about: by its key, and by file and number where those are told."""
         key, number = line.key("key"), line.number("line")
-        named = line.key("file") or self._name
-        files = self._state.files_like(named.replace("\\", "/").rpartition("/")[2])
-        found = self._state.in_file(files[0]) if files else self._state.placed(key or "")
+        placed = self._placed((line.key("file") or self._name).replace("\\", "/").rpartition("/")[2])
+        found = self._state.placed(key or "") if placed is None else placed
         if key is not None:
             found = [row for row in found if row.key == key]
-        elif number is not None and files:
+        elif number is not None and placed is not None:
             found = [row for row in found if row.line == int(number) - self._results.first_line + 1]
         else:
             found = []
         return found[-1] if found else None
+
+    def _placed(self, name: str) -> list[Handed] | None:
+        """The rows of the import file that a name tells of; None when it tells of none of ours."""
+        if name not in self._rows_in:
+            files = self._state.files_like(name)
+            self._rows_in[name] = self._state.in_file(files[0]) if files else None
+        return self._rows_in[name]
 
     def _refused(self, row: Handed, code: str, line: int) -> None:
         why = refusal(code)

@@ -69,6 +69,12 @@ class Spelling:
 
         :raises Unwritable: by the policy on letters that the encoding lacks
         """
+        if not _has(column, self._config.encoding):
+            raise Unwritable(
+                "column",
+                text("the name of column {column} cannot be written", "列名 {column} を書けません", column=column),
+                text("rename the item", "項目名を変更してください"),
+            )
         plain = cells.guard(self.shown(value))
         spelt, lost = spell(plain, self._config.encoding)
         if lost and self._config.unencodable == "error":

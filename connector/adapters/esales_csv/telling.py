@@ -119,6 +119,7 @@ class Teller:
         self._state = state
         self._people = needs_of(needs, PERSON)
         self._deals = needs_of(needs, DEAL)
+        self._owners: set[str] = set()
 
     def tell(self, export: Asked, row: Cells) -> list[Record] | None:
         """The records that a row holds, none when `row.bad` says why; None for a row that is to be left out."""
@@ -258,6 +259,9 @@ class Teller:
         if name is None:
             return None, []
         id_ = derived_id(OWNER, name)
+        if id_ in self._owners:
+            return id_, []
+        self._owners.add(id_)
         if self._state.known(OWNER, id_) is None:
             self._state.remember(Known(OWNER, id_, name=name))
         return id_, [Owner(Ref(self._system, OWNER, id_), name)]

@@ -73,6 +73,13 @@ def test_a_card_arrives_with_words_natives_company_and_owner(office: Office) -> 
     assert of(Inventory, records) == [Inventory("esm", "名刺", frozenset({"7"}))]
 
 
+def test_an_owner_of_many_is_told_once(office: Office) -> None:
+    office.drop("名刺.csv", f"{HEAD}\n{CARD}\n{CARD.replace('7,', '8,')}\n")
+    records, _ = office.pull()
+    assert len(of(Owner, records)) == 1
+    assert len({person.owner_id for person in of(Person, records)}) == 1
+
+
 def test_words_are_read_by_the_tables_of_the_mapping(tmp_path: Path) -> None:
     words = {**NEEDS.objects["名刺"].words, "opted_out": "MA根拠"}
     office = Office(tmp_path, needs=asking("名刺", words=words, values={"MA根拠": {"true": "不可", "false": "可"}}))
@@ -291,7 +298,7 @@ def test_deals_are_read_only_when_a_mapping_names_them(office: Office) -> None:
 def test_inspect_shows_the_columns_of_the_newest_exports(office: Office) -> None:
     office.drop("名刺1.csv", "名刺コード\n")
     office.drop("名刺2.csv", f"{HEAD}\n{CARD}\n")
-    office.drop("顧客.csv", b"\xff\xfe\xff")
+    office.drop("顧客.csv", "顧客名\n".encode())
     _, cursor = office.pull()
     office.pull("名刺", cursor)
     (sheet,) = office.adapter().inspect()
