@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from connector.changes import AddToList, CreatePerson, RaiseAlert
 from connector.errors import Problem, Text, text
 from connector.model import PERSON_FIELD_KIND, PERSON_FIELDS, Role
-from connector.ports import Adapter, Needs, ObjectNeeds
+from connector.ports import Adapter, Needs, ObjectNeeds, ValueKind
 from connector.rules.alert import AlertRule
 from connector.rules.fields import FieldRule, PeopleMapping, known_words
 from connector.rules.identify import IdentityRules
@@ -271,8 +271,22 @@ def _of_people(mapping: PeopleMapping, name: str, ids: set[str], role: Role, rul
         create=mapping.create is not None and mapping.create.object == name,
         words={word: rule.to for word, rule in own.items() if word in PERSON_FIELDS},
         values={rule.to: rule.values for rule in own.values() if rule.values},
+        kinds={rule.to: _kind(word, rule) for word, rule in written.items()},
         choices={rule.to: found for word, rule in written.items() if (found := _choices(word, rule, rules))},
     )
+
+
+def _kind(word: str, rule: FieldRule) -> ValueKind:
+    """What kind of value a rule writes."""
+    if rule.values:
+        return "text"
+    if word in PERSON_FIELD_KIND:
+        return "yes"
+    if word == "touchpoints.recent":
+        return "lines"
+    if word == "touchpoints.last_at":
+        return "moment"
+    return "number" if word in ("touchpoints.count", f"score.{word[6:].partition('.')[0]}") else "text"
 
 
 def _choices(word: str, rule: FieldRule, rules: Rules) -> frozenset[str]:

@@ -73,6 +73,10 @@ class Receipt:
     fix: Text | None = None
 
 
+ValueKind = Literal["text", "lines", "number", "moment", "yes"]
+"""Kinds of value that we write: `lines` is text of several lines, `yes` is true or false."""
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectNeeds:
     """What the mappings use of one object (native names)."""
@@ -92,6 +96,8 @@ class ObjectNeeds:
     choices: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By native field: every value that a mapping may write into it, in the system's spelling, where that is known
     beforehand (bands of a score, yes and no, values that a mapping lists)."""
+    kinds: Mapping[str, ValueKind] = field(default_factory=dict)
+    """By native field: what kind of value a mapping writes into it."""
     deal: Mapping[str, str] = field(default_factory=dict)
     """Deal words (`DEAL_WORDS`) to native fields."""
     states: Mapping[DealState, frozenset[str]] = field(default_factory=dict)

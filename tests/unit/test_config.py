@@ -265,6 +265,7 @@ def test_adapters_are_told_which_field_is_which_word(tmp_path: Path) -> None:
     assert people.values == {"配信": {"true": "停止"}, "ランク": {"hot": "A"}}
     assert people.choices == {"配信": {"停止"}, "ランク": {"A"}}
     assert people.lengths == {"ランク": 20}
+    assert people.kinds == {"配信": "text", "点": "number", "ランク": "text"}
     assert deals.deal["people"] == "顧客番号"
     assert deals.states == {DealState.WON: {"受注"}, DealState.LOST: {"失注", "中止"}}
     assert deals.probabilities == {"A": 80, "B": 50}
