@@ -129,7 +129,7 @@ class BatchClient:
             return OWNER
         if hits:
             return self._update(hits[0], known, condition.mode)
-        if condition.mode == "update" or condition.key == sheet.code:
+        if condition.mode == "update":
             return NOT_THERE
         if sheet.company is not None and not known.get(sheet.company):
             return NO_COMPANY

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connector.adapters.csvfile import intake, reading
 from connector.adapters.csvfile.reading import Broken
-from connector.adapters.esales_csv.config import DEAL, PERSON, Config
+from connector.adapters.esales_csv.config import DEAL, PERSON, PROBLEMS, Config
 from connector.adapters.esales_csv.telling import Asked, needs_of, wanted
 from connector.errors import Text, text
 from connector.ports import FieldShown, Finding, Needs, ObjectShown
@@ -114,7 +114,7 @@ class Check:
         return None
 
     def _waiting(self) -> Iterator[Finding]:
-        for folder in sorted(path for path in self._imports.iterdir() if path.is_dir() and path.name != "problems"):
+        for folder in sorted(path for path in self._imports.iterdir() if path.is_dir() and path.name != PROBLEMS):
             old = [path for path in folder.glob("*.csv") if intake.settled(path, FORGOTTEN.total_seconds())]
             if old:
                 what = text(

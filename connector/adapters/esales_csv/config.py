@@ -18,12 +18,15 @@ PERSON, COMPANY, DEAL, ACTIVITY = "名刺", "顧客", "案件", "活動"
 UPDATES, NEW = "名刺", "名刺新規"
 """The imports of people: cards that have a code already, and those we create. Both name a folder."""
 
+PROBLEMS = "problems"
+"""The folder beside them for what was lost in writing."""
+
 IGNORE, ELSE = "ignore", "*"
 _NOT_IN_NAMES = frozenset('\\/:*?"<>|')
 
 
 def _folder_name(name: str) -> str:
-    if name in (UPDATES, NEW) or name.startswith((".", "~")) or _NOT_IN_NAMES & set(name):
+    if name in (UPDATES, NEW, PROBLEMS) or name.startswith((".", "~")) or _NOT_IN_NAMES & set(name):
         raise SpecError(
             text("{name!r} cannot name a folder of its own", "{name!r} は専用フォルダーの名前にできません", name=name),
             text("write the sheet's name without \\ / : * ?", "\\ / : * ? を除いたシート名を書いてください"),
@@ -244,6 +247,12 @@ class Config(Spec):
             raise SpecError(
                 text("alerts go to two places", "通知の書き込み先が2か所あります"),
                 text("keep `alerts` or `alert_fields`", "alerts か alert_fields の一方にしてください"),
+            )
+        sheets = {(each.sheet, each.key) for each in (self.alerts, self.timeline) if each is not None}
+        if len({sheet for sheet, _ in sheets}) < len(sheets):
+            raise SpecError(
+                text("one sheet cannot have two keys", "1つのシートに2つのキーは使えません"),
+                text("name the same `key`, or another sheet", "key を揃えるか、シートを分けてください"),
             )
         folders = [self.exports, self.imports, *([self.results.folder] if self.results else [])]
         if len({Path(folder) for folder in folders}) < len(folders):

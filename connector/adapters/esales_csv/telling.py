@@ -49,6 +49,7 @@ from connector.ports import Needs, ObjectNeeds
 OWNER = "社員"
 Asked = People | Companies | Deals | Activities
 
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _BETWEEN_SEVERAL = re.compile(r"[;；,、\s]+")
 """What may stand between the codes of several records in one cell; the exports' own way is not documented."""
 
@@ -237,6 +238,8 @@ class Teller:
         written, meant = known.written.get(name, ("", ""))
         if meant and cell == _read_back(written, self._config.encoding):
             return meant
+        if _NUMBER.fullmatch(written) and cell.replace(",", "") == written:
+            return written
         return spelling.native(cell, self._needs.timezone)
 
     def _word(self, word: str, cell: str) -> str | bool | None:

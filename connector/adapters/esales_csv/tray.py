@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from connector.adapters.csvfile.printing import encoded, save
-from connector.adapters.esales_csv.config import NEW, UPDATES, Config
+from connector.adapters.esales_csv.config import NEW, PROBLEMS, UPDATES, Config
 from connector.adapters.esales_csv.spelling import LOST
 from connector.adapters.esales_csv.state import Row, State
 from connector.errors import text
@@ -17,7 +17,6 @@ MAX_ROWS = 50_000
 MAX_BYTES = 40_000_000
 """Limits of one file, well below the vendor's (50 MB; under 100,000 rows are advised)."""
 
-PROBLEMS = "problems"
 _STAMP = "%Y%m%dT%H%M%S"
 
 

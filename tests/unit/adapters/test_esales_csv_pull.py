@@ -48,6 +48,8 @@ def test_the_encoding_is_asked_for_by_name() -> None:
         ("sheet: MA接点", 'sheet: "../x"', "cannot name a folder"),
         ("key: キー, file: ファイル名, line: 行番号, ", "", "nothing tells which row"),
         ("alerts: {", "alert_fields: {key: a, title: b}\nalerts: {", "alerts go to two places"),
+        ("sheet: MA接点", "sheet: problems", "cannot name a folder"),
+        ("sheet: MA接点", "sheet: MA通知", "one sheet cannot have two keys"),
         ("電話: call", "電話: phone_call", "must be one of"),
     ],
 )

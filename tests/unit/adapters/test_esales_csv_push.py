@@ -196,6 +196,13 @@ def test_what_the_encoding_changed_is_read_back_as_it_was_meant(tmp_path: Path, 
     assert of(Person, office.pull()[0])[0].native["MA根拠"] == "営業が直した"
 
 
+def test_a_number_is_read_back_however_an_export_groups_it(office: Office) -> None:
+    office.push(office.set_fields("1001", MAスコア=1234))
+    office.cards.records["1001"]["MAスコア"] = "1,234"
+    office.export(office.cards)
+    assert of(Person, office.pull()[0])[0].native["MAスコア"] == "1234"
+
+
 def test_a_column_whose_name_cannot_be_written_stops_no_neighbour(office: Office) -> None:
     bad, good = office.push(office.set_fields("1001", 𠮷=1), office.set_fields("1002", MAスコア=1))
     assert (bad.status, bad.code, good.status) == ("refused", "column", "done")
