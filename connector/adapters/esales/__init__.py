@@ -7,11 +7,12 @@ administrator what to set up and what is unknown.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 
 from connector.adapters.esales.options import Config
-from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
+from connector.changes import AnyChange, Change, CreatePerson, RaiseAlert, SetFields
 from connector.model import Role
 from connector.ports import Adapter, Finding, Needs, ObjectShown, Page, Probed, Receipt
 from connector.spec import Spec
@@ -33,10 +34,23 @@ class ESales(Adapter):
         if not isinstance(config, Config):
             raise TypeError(config)
         # Lint needs only the options, and only one of the two is ever used.
+        from connector.adapters.esales.esm.system import Esm  # noqa: PLC0415
         from connector.adapters.esales.remix.system import Remix  # noqa: PLC0415
 
-        self._system = Remix(name, config, needs)
+        self._system = (Remix if config.address.generation == "remix" else Esm)(name, config, needs)
+        self.writes = self.offers(config)
         self.http = self._system.http
+
+    @classmethod
+    def offers(cls, config: Spec) -> frozenset[builtins.type[Change]]:
+        """Alerts need a way to appear; an esm creates people only where they can be looked for by our key."""
+        if not isinstance(config, Config):
+            raise TypeError(config)
+        lacking: set[builtins.type[Change]] = set() if config.alert.via else {RaiseAlert}
+        find = config.find.get("businesscard")
+        if config.address.generation == "esm" and (find is None or find.by_key is None):
+            lacking.add(CreatePerson)
+        return cls.writes - lacking
 
     @property
     def streams(self) -> Sequence[str]:

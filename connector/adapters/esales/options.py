@@ -17,6 +17,7 @@ from connector.spec import Duration, Many, Secret, Spec, SpecError
 Generation = Literal["remix", "esm"]
 Route = Literal["person_fields", "sheet_rows", "todo", "timeline_post"]
 
+_OF_ESM = frozenset({"gateway", "prefix", "find", "merge", "timezone_header"})
 _REMIX = re.compile(r"/([A-Za-z0-9_.~-]+)/esales-pc")
 _ESM = re.compile(r"/([A-Za-z0-9_.~-]+)/login")
 
@@ -99,8 +100,8 @@ class Employees(Spec):
 
     sheet: str = "employee"
     """Name of the sheet."""
-    id: str
-    """社員コード: what the field of a deal's 主担当 holds."""
+    id: str | None = None
+    """社員コード: what the field of a deal's 主担当 holds (Remix; in an esm it is the record's id)."""
     name: str
     """社員名."""
     email: str | None = None
@@ -116,8 +117,6 @@ class ProbeRecord(Spec):
     """Its id."""
     field: str | None = None
     """A text field of it that may be overwritten; by default the first one that mappings write."""
-    moment: str | None = None
-    """A field of date and time that may be overwritten, to see the time zone (esm)."""
 
 
 class AlertFields(Spec):
@@ -153,12 +152,15 @@ class AlertRows(Spec):
 
 
 class AlertPost(Spec):
-    """A channel of the timeline of an esm."""
+    """The call that registers a post on the timeline of an esm, as the vendor's page has it."""
 
-    path: str
-    """Path of the call that registers a post, behind `/pub/esms/v1/`, as the vendor's page has it."""
+    path: str = "post"
+    """Its path behind `/pub/esms/v1/`."""
     body: dict[str, Any]
-    """Its JSON; `{title}`, `{body}`, `{key}` and `{owner}` in its texts are filled in."""
+    """Its JSON; `{title}`, `{body}` and `{owner}` in its texts are filled in."""
+    key: str
+    """Text field of 名刺 that holds our key of the last post: a post cannot be looked up, so this tells that it was
+    made."""
 
 
 class AlertOptions(Spec):
@@ -172,6 +174,8 @@ class AlertOptions(Spec):
     """For `sheet_rows`: a 拡張シート."""
     todo: AlertRows | None = None
     """For `todo`: the columns of ToDo (Remix) or タスク (esm)."""
+    timeline_post: AlertPost | None = None
+    """For `timeline_post`, in an esm: alerts about a person whose 名刺 is known."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -202,10 +206,15 @@ class Find(Spec):
     body: dict[str, Any] = Field(default_factory=dict)
     """Its JSON; a text `{since}` is replaced by the time from which on changes are wanted, `{offset}` by the number of
     records received so far. What holds `{since}` is left out while everything is read."""
+    by_key: dict[str, Any] | None = None
+    """The JSON that looks for one value of one field: `{field}` and `{key}` in its texts are filled in. Without it
+    nothing is ever created in this sheet."""
     ids: str = ""
-    """Where the answer holds ids, as `results.*.id`."""
+    """Where the answer holds ids, as `results.*.id`, or whole records, as `records.*`."""
     total: str = ""
     """Where it holds how many there are, as `total`."""
+    every: Duration = timedelta(days=1)
+    """How often everything is read, where changes cannot be asked for (no `{since}`)."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -247,7 +256,9 @@ class Config(HttpOptions):
     fields: dict[str, FieldOptions] = Field(default_factory=dict)
     """By code (Remix) or key (esm): types and choices, where the system does not tell them."""
     employees: Employees | None = None
-    """The columns of 社員 (Remix), where owners are to be told something."""
+    """The columns of 社員, where owners are to be told something."""
+    timezone_header: str | None = None
+    """What an esm is told as time zone; by default the name of the configured one, as `Asia/Tokyo`."""
     test_record: ProbeRecord | None = None
     """The record that `connector probe` tries things on. Nothing is written before it did."""
     find: dict[str, Find] = Field(default_factory=dict)
@@ -276,17 +287,20 @@ class Config(HttpOptions):
 
     @model_validator(mode="after")
     def _of_its_generation(self) -> Self:
-        given = self.model_fields_set
-        if self.address.generation == "remix":
-            strange = given & {"gateway", "prefix", "find", "merge"}
-            strange |= {"alert.via: timeline_post"} if "timeline_post" in self.alert.via else set()
-        else:
-            strange = given & {"employees"}
+        remix = self.address.generation == "remix"
+        strange = self.model_fields_set & _OF_ESM if remix else frozenset[str]()
+        if remix and "timeline_post" in self.alert.via:
+            strange |= {"alert.via: timeline_post"}
         if strange:
             raise SpecError(
                 text("not an option of this generation: {names}", "この世代では使えない設定です: {names}",
                      names=", ".join(sorted(strange))),
                 text("login_url tells that it is {generation}", "login_url から {generation} と判断しました",
-                     generation="Remix" if self.address.generation == "remix" else "esm"),
+                     generation="Remix" if remix else "esm"),
             )  # fmt: skip
+        if remix and self.employees is not None and self.employees.id is None:
+            raise SpecError(
+                text("which column holds the id of an employee?", "社員コードの項目が分かりません"),
+                text("add id: under employees", "employees に id を追加してください"),
+            )
         return self

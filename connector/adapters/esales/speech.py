@@ -100,6 +100,28 @@ _SAY = {
         "the probe found that a field cannot be emptied", "調査の結果、項目を空にできません",
         "set blank: keep", "blank: keep を指定してください",
     ),
+    "NO_SEARCH": (
+        "nothing is created where our key cannot be looked for", "キーで検索できないため登録しません",
+        "describe the search: find, by_key", "find に by_key を指定してください",
+    ),
+    "NO_ID": (
+        "nothing more is created: the id of the last record was not told",
+        "前回の登録で ID が返らなかったため登録を停止しました",
+        "look for that record in the system", "登録されたレコードを画面で確認してください",
+    ),
+    "NOT_TAKEN": (
+        "what was written is not there", "書き込んだ値が反映されていません",
+        "check the key of the field, and its right", "項目のキーと権限を確認してください",
+    ),
+    "MERGE_LOST": (
+        "other fields changed while the record was sent whole", "全項目の書き戻し中に他の項目が変わりました",
+        "compare the record with its history", "レコードの変更履歴を確認してください",
+    ),
+    "BUSY": (
+        "the gateway calls itself busy, yet it answers: it cannot read what was sent",
+        "「込み合っています」と応答しますが参照はできます。送信内容が受け付けられていません",
+        "check the type of the field under fields", "fields の type を確認してください",
+    ),
     "OUTCOME_UNKNOWN": (
         "the outcome of the creation is not known, and cannot be looked up", "登録できたか不明で、確認もできません",
         "look in the system, then retry or drop the change", "画面で確認してから再送または破棄してください",

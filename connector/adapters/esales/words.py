@@ -1,8 +1,9 @@
-"""How a deal's state, a percentage and a yes or no are read, in either generation."""
+"""How a number, a deal's state, a percentage and a yes or no are read, in either generation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from connector.adapters.esales.speech import plain
 from connector.model import DealState, Value
@@ -60,3 +61,18 @@ def truth_of(value: Value, spelt: Mapping[str, str]) -> bool | None:
 def named_states(needs: ObjectNeeds) -> set[str]:
     """Every choice that the states of deals name."""
     return {name for names in needs.states.values() for name in names}
+
+
+def number(value: Any) -> int | None:
+    """A whole number, also one that came as text or alone in a list."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str) and value.isascii() and value.strip().removeprefix("-").isdigit():
+        return int(value)
+    return None

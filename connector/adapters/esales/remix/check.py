@@ -207,9 +207,9 @@ class Checker:
 
     def _alerts(self, names: Sequence[str]) -> Iterator[Finding]:
         if not self._config.alert.via:
-            yield _error(
+            yield Finding(
+                "warning",
                 text("alerts have no way to appear", "アラートの通知方法が指定されていません"),
-                "",
                 fix=text("add alert: with via", "alert: に via を指定してください"),
             )
         for way in self._config.alert.via:

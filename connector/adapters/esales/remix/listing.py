@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connector.adapters.esales.words import number
+
 ANCHORS: Mapping[str, frozenset[int]] = {
     "person": frozenset({928, 902, 903, 904, 905, 909, 914, 934}),
     "customer": frozenset({318, 301, 302, 304, 339, 340}),
@@ -48,21 +50,6 @@ class Entry:
     code: int
     name: str
     type: str = ""
-
-
-def number(value: Any) -> int | None:
-    """A whole number, also one that came as text or alone in a list."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str) and value.isascii() and value.strip().removeprefix("-").isdigit():
-        return int(value)
-    return None
 
 
 def members_of(answer: Any, known: Collection[int]) -> Members:

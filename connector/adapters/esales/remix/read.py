@@ -102,7 +102,7 @@ class Reader:
         key = sheet.key
         options = self._config.employees
         if options is not None and stream == options.sheet:
-            key = self._column(sheet, options.id).code
+            key = self._column(sheet, str(options.id)).code
             words = {"name": self._column(sheet, options.name)}
             words |= {"email": self._column(sheet, options.email)} if options.email else {}
         elif needs.key is not None:

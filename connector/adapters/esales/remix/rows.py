@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from connector.adapters.esales.remix.listing import number
+from connector.adapters.esales.words import number
 
 Row = Mapping[int, Any]
 """Values by column code, as they came."""

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector.adapters.esales.remix.client import Client, unreadable
-from connector.adapters.esales.remix.listing import number
 from connector.adapters.esales.remix.rows import NoRow, Row, Shape, shape_of, unpacked
 from connector.adapters.esales.remix.scan import Answer, Stuck, scan
 from connector.adapters.esales.speech import senseless
+from connector.adapters.esales.words import number
 from connector.errors import Refused, Unavailable, text
 
 Condition = Mapping[str, Any]

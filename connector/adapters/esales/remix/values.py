@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connector.adapters.esales.remix.listing import number
 from connector.adapters.esales.remix.sheets import Column
 from connector.adapters.esales.speech import same_name
+from connector.adapters.esales.words import number
 from connector.model import Value
 
 
