@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connector.adapters.kintone.client import MOST_TOKENS, Client
+from connector.adapters.kintone.client import MOST_TOKENS, USE_A_USER, Client, too_many_tokens
 from connector.adapters.kintone.findings import Found
 from connector.adapters.kintone.form import CHOICES, ENTITIES, KEY_LENGTH, TEXTS, WRITABLE, Form, FormField
 from connector.adapters.kintone.options import Config, EntryFields
@@ -265,13 +265,7 @@ class Checker:
                 )  # fmt: skip
         count = 1 + len(self._client.looked_up(found.app))
         if count > MOST_TOKENS and self._client.app(found.app).token is not None:
-            yield Finding(
-                "error",
-                text("writing would take {n} API tokens; kintone takes {most}",
-                     "書き込みに{n}個のAPIトークンが必要です(上限{most}個)", n=count, most=MOST_TOKENS),
-                found.app,
-                fix=text("use a user of its own instead of tokens", "トークンの代わりに専用ユーザーを使ってください"),
-            )  # fmt: skip
+            yield Finding("error", too_many_tokens(count), found.app, fix=USE_A_USER)
 
     # --- inspect ----------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from connector.adapters.kintone.form import Form, form
 from connector.adapters.kintone.options import MOST_READ, App, Config
 from connector.adapters.kintone.refusals import judge
 from connector.adapters.kintone.values import Json
-from connector.errors import AdapterError, Unavailable, Uncertain, text
+from connector.errors import AdapterError, ConfigError, Mismatch, Text, Unauthorized, Unavailable, Uncertain, text
 from connector.evidence import masked
 from connector.http import Http, Meter
 
@@ -154,9 +154,11 @@ class Client:
         return self._call(method, word, self._path(word, api), json={"app": self.app(word).id, **body})
 
     def _call(self, method: str, word: str, url: str, *, extra: Mapping[str, str] | None = None, **kw: Any) -> Any:
-        headers = {**self._credentials(word, writes=method != "GET" and not extra), **(extra or {})}
         try:
+            headers = {**self._credentials(word, writes=method != "GET" and not extra), **(extra or {})}
             return self.http.json(method, url, headers=headers, spends={word: 1}, **kw)
+        except ConfigError as error:  # a secret that was there when we began
+            raise Unauthorized(error.problems[0].what, where=self._where(word), fix=error.problems[0].fix) from None
         except AdapterError as error:
             error.where = self._where(word)
             raise
@@ -183,7 +185,9 @@ class Client:
 
     def _tokens(self, word: str, *, writes: bool) -> Sequence[str]:
         """The app's own token; for a write also those of the apps that its lookups read."""
-        words = [word, *(self.looked_up(word) if writes else ())][:MOST_TOKENS]
+        words = [word, *(self.looked_up(word) if writes else ())]
+        if len(words) > MOST_TOKENS:
+            raise Mismatch(too_many_tokens(len(words)), where=self._where(word), fix=USE_A_USER)
         tokens = [self.app(each).token for each in words]
         return [token.reveal() for token in tokens if token is not None]
 
@@ -191,6 +195,19 @@ class Client:
         """The configured apps that the lookups of an app read."""
         found = (self.word_of(number) for number in sorted(self.form(word).looked_up()))
         return [each for each in found if each not in (None, word)]
+
+
+USE_A_USER = text("use a user of its own instead of tokens", "トークンの代わりに専用ユーザーを使ってください")
+
+
+def too_many_tokens(count: int) -> Text:
+    """That the lookups of an app lead to too many others."""
+    return text(
+        "writing would take {n} API tokens; kintone takes {most}",
+        "書き込みに{n}個のAPIトークンが必要です(上限{most}個)",
+        n=count,
+        most=MOST_TOKENS,
+    )
 
 
 def _pair(login: str, password: str) -> str:

@@ -47,19 +47,19 @@ class Commenter:
                     return ref
         return None
 
-    def comment(self, change: RaiseAlert, word: str, number: int) -> Receipt:
+    def comment(self, change: RaiseAlert, about: Ref, number: int) -> Receipt:
         """Write the comment, unless it is there.
 
         :raises Conflict: somebody else wrote into the record meanwhile; nothing was commented
         """
         assert self._options is not None  # noqa: S101  `about` has looked
-        claim, mark = str(self._options.claim), mark_of(change.key)
+        word, claim, mark = about.object, str(self._options.claim), mark_of(change.key)
         record = self._client.record(word, number)
         marks = (said(record[claim]["value"]) or "").split()
         if mark in marks:
             found = self._found(word, number, mark)
             if found is not None:
-                return _done(change, word, number, found)
+                return _done(change, about, found)
             if self._options.uncertain == "hold":
                 return refused(change.key, "HELD", word)
         else:
@@ -68,7 +68,7 @@ class Commenter:
         parts = [part for part in (change.title, change.body) if part]
         text = "\n".join(parts)[:_LONGEST]
         mentions = [change.owner_id] if change.owner_id else []
-        return _done(change, word, number, self._client.comment(word, number, f"{text}\n[#{mark}]", mentions))
+        return _done(change, about, self._client.comment(word, number, f"{text}\n[#{mark}]", mentions))
 
     def _found(self, word: str, number: int, mark: str) -> str | None:
         for page in range(_PAGES):
@@ -81,5 +81,5 @@ class Commenter:
         return None
 
 
-def _done(change: RaiseAlert, word: str, number: int, comment: str) -> Receipt:
-    return Receipt(change.key, "done", f"{word}-{number}#{comment}")
+def _done(change: RaiseAlert, about: Ref, comment: str) -> Receipt:
+    return Receipt(change.key, "done", f"{about.id}#{comment}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from connector.errors import text
 from connector.http import BaseUrl, HttpOptions
@@ -14,6 +15,15 @@ from connector.spec import Duration, Many, Secret, Spec, SpecError, unknown_key
 
 MOST_READ = 500
 """Records in one answer."""
+
+
+def _domain(value: str) -> str:
+    if re.search(r"/k(/.*)?$", value):
+        raise SpecError(
+            text("not the address of the domain alone", "ドメインだけのアドレスではありません"),
+            text("leave out what begins with /k", "/k 以降を除いてください"),
+        )
+    return value
 
 
 class Summary(Spec):
@@ -130,7 +140,7 @@ class Config(HttpOptions):
 
     type: Literal["kintone"] = "kintone"
     """The word that chooses this adapter."""
-    base_url: BaseUrl
+    base_url: Annotated[BaseUrl, AfterValidator(_domain)]
     """Its address, as `https://example.cybozu.com`."""
     apps: Annotated[dict[str, App], Field(min_length=1)]
     """The apps, each under the name by which mappings know it, as `people` and `deals`."""

@@ -136,7 +136,7 @@ class Writer:
     def _comment(self, change: RaiseAlert, about: Ref) -> Receipt:
         word, number = about.object, self._number(about)
         try:
-            return self._retrying(lambda: self._commenter.comment(change, word, number))
+            return self._retrying(lambda: self._commenter.comment(change, about, number))
         except Conflict as conflict:
             return later(change.key, conflict.code, word)
         except Rejected as error:

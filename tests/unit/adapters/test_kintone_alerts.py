@@ -80,7 +80,7 @@ def test_without_any_way_it_is_refused_with_what_to_do(ready: Stage) -> None:
 def test_a_comment_calls_the_owner_on_the_deal(ready: Stage) -> None:
     person, deal = ready.add("people", 姓="佐藤"), ready.add("deals", 案件名="更新")
     receipts = push(ready.adapter(alert=by_comment()), alert("k1", person=person, deal=deal))
-    assert [(receipt.status, receipt.remote_id) for receipt in receipts] == [("done", "deals-1#1")]
+    assert [(receipt.status, receipt.remote_id) for receipt in receipts] == [("done", "2-1#1")]
     (comment,) = ready.kintone.comments(*place_of(deal))
     assert comment.text.splitlines()[1:3] == ["動き", "担当者が資料をダウンロードしました"]
     assert f"[#{mark_of('k1')}]" in comment.text

@@ -65,6 +65,7 @@ def test_what_is_right_is_taken(written: str) -> None:
         (TOKENS + "overlap: 1m\n", "overlap"),
         (TOKENS + "page_size: 501\n", "page_size"),
         (TOKENS.replace("https", "http"), "not https"),
+        (TOKENS.replace("cybozu.com", "cybozu.com/k/12/"), "leave out what begins with /k"),
         (TOKENS.replace("{env: KINTONE_PEOPLE}", "abc123"), "a secret is written out here"),
     ],
 )

@@ -385,6 +385,31 @@ def test_two_tokens_of_one_app_are_told_as_such(ready: Stage, monkeypatch: pytes
     assert "its own token" in str(caught.value.fix)
 
 
+def test_a_secret_that_vanishes_is_no_right(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ref,) = people(ready, 1)
+    adapter = ready.adapter()
+    monkeypatch.delenv("KT_PEOPLE")
+    with pytest.raises(Unauthorized, match="KT_PEOPLE"):
+        push(adapter, set_fields(ref, ma_score=1))
+
+
+def test_lookups_into_more_apps_than_tokens_can_go_along(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields: dict[str, Any] = {}
+    for number in range(9):
+        name = f"products{number}"
+        ready.add_app(name, {"番号": KEY, "名称": TEXT})
+        monkeypatch.setenv(f"KT_{name.upper()}", ready.tokens[name])
+        fields[f"商品{number}"] = {**TEXT, "lookup": {**lookup(ready, name), "fieldMappings": []}}
+    ready.kintone.change_fields(ready.ids["people"], add=fields)
+    (ref,) = people(ready, 1)
+    with pytest.raises(Mismatch, match="10 API tokens"):
+        push(ready.adapter(), set_fields(ref, ma_score=1))
+    errors = [str(each.what) for each in ready.adapter().check() if each.severity == "error"]
+    assert errors == ["writing would take 10 API tokens; kintone takes 9"]
+    ready.kintone.change_fields(ready.ids["people"], remove=["商品8"])
+    assert status(push(ready.adapter(), set_fields(ref, ma_score=1))) == ["done"]
+
+
 def test_what_is_dead_is_unavailable(ready: Stage) -> None:
     (ref,) = people(ready, 1)
     ready.kintone.chaos.plan("reset_before", times=10)
