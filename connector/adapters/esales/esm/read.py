@@ -40,7 +40,7 @@ class Place:
     """How far a stream was read.
 
     `since`: changes from then on are to be read. `began` and `after`: a reading that began then is under way, and has
-    come to this id. `whole`: when everything was last read. `swept`: when ids were last counted.
+    come to this id. `whole`: when everything was last read, by our clock. `swept`: when ids were last counted.
     """
 
     since: datetime | None = None
@@ -204,7 +204,8 @@ class Reader:
         sure = self._needs.probed.get("zone") == "ok"
         whole = place.since is None or not changes
         since = began - (self._config.overlap if sure else max(self._config.overlap, _UNSURE))
-        place = Place(since if changes else None, None, 0, began if whole else place.whole, place.swept)
+        read_whole = self._client.http.utcnow() if whole else place.whole
+        place = Place(since if changes else None, None, 0, read_whole, place.swept)
         way = self._finder.way(stream)
         records: list[OurRecord] = []
         if stream in (CARD, DEAL) and way is not None and way.via == "template":
