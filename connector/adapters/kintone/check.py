@@ -88,6 +88,15 @@ class Checker:
                     fix=text("see docs/adapters/kintone.md", "docs/adapters/kintone.md を参照してください"),
                 )
 
+        alert = self._config.alert
+        if self._needs.alerts and alert is not None and "app" not in alert.via:
+            what = text(
+                "alerts about no record (digests) cannot be told by comments",
+                "レコードに結び付かないアラート(まとめ通知)はコメントでは送れません",
+            )
+            fix = text("add app to alert.via", "alert.via に app を加えてください")
+            yield Finding("warning", what, fix=fix)
+
     def _app(self, word: str) -> Iterator[Finding]:
         form = self._client.form(word)
         found = Found(word, form)

@@ -75,6 +75,12 @@ class Reader:
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
         """See `Adapter.pull`."""
+        try:
+            yield from self._pages(stream, cursor)
+        except Rejected as error:  # nothing that asks is about one item
+            raise self._broken(stream, error.what) from None
+
+    def _pages(self, stream: str, cursor: str | None) -> Iterator[Page]:
         if stream == (*self.people, *self.deals)[0]:
             self._client.forget_forms()  # a run begins
         place, shape = Place.load(cursor), self.shape(stream)
@@ -151,10 +157,7 @@ class Reader:
         else:
             where = ""
         query = f"{where}order by {updated} asc, $id asc limit {self._config.page_size}"
-        try:
-            rows = self._client.records(shape.word, query, shape.columns)
-        except Rejected as error:
-            raise self._broken(shape.word, error.what) from None
+        rows = self._client.records(shape.word, query, shape.columns)
         unseen = sorted(code for code in shape.columns if any(code not in row for row in rows))
         if unseen:
             what = text(

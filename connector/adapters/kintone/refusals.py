@@ -65,6 +65,7 @@ _RIGHTS = text(
 _CLOSED: Mapping[str, tuple[type[AdapterError], str, str, Text]] = {
     "CB_AU01": (Unauthorized, "wants a login", "ログインが必要です", _LOGIN),
     "CB_WA01": (Unauthorized, "does not know this login", "ログインできません", _LOGIN),
+    "CB_OA01": (Unauthorized, "the OAuth token is not valid", "OAuth トークンが無効です", _LOGIN),
     "CB_TW02": (
         Unauthorized,
         "the user has two-factor authentication",

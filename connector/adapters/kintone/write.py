@@ -77,6 +77,9 @@ class Writer:
             except _Misfit as misfit:
                 receipts[place] = refused(change.key, misfit.code, misfit.app, misfit.names)
                 continue
+            except Rejected as error:  # what the app's form is, was asked in vain
+                receipts[place] = refused(change.key, error.code, error.where)
+                continue
             if isinstance(made, Receipt):
                 receipts[place] = made
                 while told in receipts:  # a comment stands, whatever becomes of the next one

@@ -165,7 +165,8 @@ def test_rules_that_need_what_is_not_set(ready: Stage) -> None:
 def test_the_field_in_which_comments_are_noted(ready: Stage) -> None:
     options = AlertOptions.model_validate({"via": ["comment"], "claim": "ma_note"})
     ready.kintone.change_fields(ready.ids["people"], add={"ma_note": {**TEXT, "maxLength": "20"}})
-    short, missing = check(ready, alert=options)
+    digests, short, missing = check(ready, alert=options)
+    assert "alerts about no record (digests)" in digests
     assert "people.ma_note: holds 20 characters, 64 are needed" in short
     assert "deals.ma_note: there is no such field" in missing
 

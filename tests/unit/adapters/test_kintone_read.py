@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -138,6 +139,34 @@ def test_a_record_that_moves_while_pages_are_read_is_met_at_the_end(ready: Stage
     assert seen[-1].fields["family_name"] == "動いた"
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_missed_while_people_work(ready: Stage, seed: int) -> None:
+    """Records are made, changed and deleted between any two pages, within a minute and over several."""
+    dice = random.Random(seed)
+    app = ready.ids["people"]
+    living = [ready.kintone.create(app, {"姓": f"第{number}"}) for number in range(12)]
+    seen: dict[str, Person] = {}
+    cursor: str | None = None
+    for _ in range(4):
+        for page in ready.adapter(page_size=3).pull("people", cursor):
+            cursor = page.cursor
+            seen |= {person.ref.id: person for person in of(Person, [page])}
+            for _ in range(dice.randrange(3)):
+                living.append(ready.kintone.create(app, {"姓": "新しい"}))
+                ready.kintone.update(app, dice.choice(living), {"姓": f"変更{dice.random()}"})
+                ready.later(timedelta(seconds=dice.choice((0, 20, 70))))
+            if dice.random() < 0.2:
+                ready.kintone.delete(app, living.pop(dice.randrange(len(living))))
+            if dice.random() < 0.3:
+                break  # the program died: the next one goes on from the cursor
+    for _ in range(2):  # the end of a reading that was begun, and one more after all has come to rest
+        pages = drain(ready.adapter(page_size=3), "people", cursor)
+        cursor = pages[-1].cursor
+        seen |= {person.ref.id: person for person in of(Person, pages)}
+    held = {ready.ref("people", row["$id"]).id: row["姓"] for row in ready.kintone.records(app)}
+    assert {id_: seen[id_].fields["family_name"] for id_ in held} == held
+
+
 def test_the_next_reading_begins_before_this_one_by_the_overlap(ready: Stage) -> None:
     ready.add("people", 姓="佐藤")
     ready.later(timedelta(hours=1, seconds=30))
@@ -180,6 +209,13 @@ def test_too_many_requests_at_once_are_waited_for(ready: Stage) -> None:
     assert drain(ready.adapter(retries=1), "people")
     ready.kintone.chaos.plan("concurrency", path="records")
     with pytest.raises(Throttled):
+        drain(ready.adapter(), "people")
+
+
+@pytest.mark.parametrize("part", ["fields.json", "records.json"])
+def test_a_request_that_is_refused_ends_the_stream(ready: Stage, part: str) -> None:
+    ready.kintone.chaos.plan("status", path=part, status=400, body='{"code": "CB_VA01", "id": "x", "message": "?"}')
+    with pytest.raises(Mismatch, match="CB_VA01"):
         drain(ready.adapter(), "people")
 
 

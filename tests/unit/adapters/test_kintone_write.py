@@ -167,6 +167,14 @@ def test_an_app_that_is_not_configured_takes_nothing(ready: Stage) -> None:
     assert status(receipts) == ["refused NO_SUCH_APP"]
 
 
+def test_a_form_that_is_refused_is_a_receipt(ready: Stage) -> None:
+    (ref,) = people(ready, 1)
+    ready.kintone.chaos.plan(
+        "status", path="fields.json", status=400, body='{"code": "CB_IL02", "id": "x", "message": "?"}'
+    )
+    assert status(push(ready.adapter(), set_fields(ref, ma_score=1))) == ["refused CB_IL02"]
+
+
 # --- one bad record among many ----------------------------------------------------------------------------------------
 
 
@@ -369,7 +377,7 @@ def test_an_oauth_token(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = ready.adapter(apps=plain_apps(ready), oauth_token=Secret(env="T"))
     assert status(push(adapter, set_fields(ref, ma_score=1))) == ["done"]
     ready.kintone.chaos.plan("expired")
-    with pytest.raises(Unauthorized):
+    with pytest.raises(Unauthorized, match="the OAuth token is not valid"):
         drain(adapter, "people")
 
 
