@@ -16,6 +16,7 @@ from connector.adapters.rest import records
 from connector.adapters.rest.api import Api
 from connector.adapters.rest.check import Checker, Lists
 from connector.adapters.rest.config import Config, L
+from connector.adapters.rest.look import objects
 from connector.adapters.rest.places import Times
 from connector.adapters.rest.records import Convert, Shape
 from connector.adapters.rest.scan import Scan
@@ -24,7 +25,7 @@ from connector.adapters.rest.write import Writer, offers
 from connector.changes import AddTouchpoint, AnyChange, Change, CreatePerson, RaiseAlert, SetFields
 from connector.errors import Mismatch, Refused, text
 from connector.model import Inventory
-from connector.ports import Adapter, Finding, Needs, Page, Receipt
+from connector.ports import Adapter, Finding, Needs, ObjectShown, Page, Receipt
 from connector.spec import Spec
 
 _WHOLE = ":whole"
@@ -69,6 +70,10 @@ class Rest(Adapter):
     def check(self) -> Sequence[Finding]:
         """Read the beginning of every list, and look for the fields that mappings name."""
         return list(Checker(self._api, self._config, self._needs, self._writer).findings(self._lists))
+
+    def inspect(self) -> Sequence[ObjectShown]:
+        """The fields that the first records of each list have."""
+        return list(objects(self._lists))
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
         """By time of change where the system can be asked for it; else, and from time to time, the whole list."""

@@ -119,6 +119,23 @@ def test_a_system_that_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         assert {each.severity for each in open_.adapter().check()} == {"info"}
 
 
+def test_fields_are_shown_for_writing_mappings(ready: Stage) -> None:
+    ready.house.tables.rows["deals"][1005]["contacts"] = [{"id": 1001}, {"id": 1002, "part": None}]
+    shown = {
+        each.name: {field.name: (field.type, *field.notes) for field in each.fields}
+        for each in ready.adapter().inspect()
+    }
+    assert list(shown) == ["user", "account", "person", "deal", "visit"]
+    assert shown["person"]["no_mail"] == ("true or false",)
+    assert shown["person"]["id"] == ("number",)
+    assert shown["person"]["name.family"] == ("text", "read only")
+    assert (shown["deal"]["contacts.id"], shown["deal"]["contacts.part"]) == (
+        ("number", "read only"),
+        ("", "read only"),
+    )
+    assert "佐藤" not in repr(shown)
+
+
 def test_a_dead_system(ready: Stage) -> None:
     ready.house.chaos.rate("reset_before", 1.0)
     with pytest.raises(AdapterError):

@@ -182,6 +182,13 @@ def test_a_row_that_changes_meanwhile_hides_no_other(monkeypatch: pytest.MonkeyP
         assert seen[-1] == str(people[0])
 
 
+def test_a_short_page_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system gives fewer rows than it was asked for, and does not say how many there are."""
+    with prepared(monkeypatch, Settings(largest=3), paging={"size": 100, "total": None}) as ready:
+        people = [ready.add_person() for _ in range(7)]
+        assert ids(list(ready.adapter().pull(PEOPLE, None))) == [str(id_) for id_ in people]
+
+
 def test_many_rows_of_one_second(ready: Stage) -> None:
     people = [ready.house.tables.add("people", {}) for _ in range(9)]
     assert ids(list(ready.adapter().pull(PEOPLE, None))) == [str(id_) for id_ in people]
