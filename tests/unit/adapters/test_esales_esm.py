@@ -676,6 +676,32 @@ def test_a_test_record_without_other_values_proves_nothing(ready: Stage) -> None
     assert errors(found.findings)
 
 
+@pytest.mark.parametrize("refusal", ["right", "lock"])
+def test_a_test_record_that_may_not_be_changed_is_told(ready: Stage, refusal: str) -> None:
+    id_ = ready.card(values={"memo": "残る"})
+    if refusal == "right":
+        ready.esm.deny("businesscard", "変更")
+    else:
+        ready.esm.refuse("businesscard", int(id_))
+    found = ready.adapter(probed(), test_record=tried_on(id_)).probe()
+    assert "put" not in found.known
+    assert errors(found.findings)
+
+
+def test_a_sign_in_whose_answer_is_lost_is_not_repeated(ready: Stage) -> None:
+    ready.esm.chaos.plan("reset_after", path="auth/token", times=9)
+    with pytest.raises(Unavailable):
+        drain(ready.by_password(retries=3), "businesscard")
+    assert ready.esm.logins == 1
+
+
+def test_check_asks_for_few_records_however_many_there_are(ready: Stage) -> None:
+    for _ in range(9):
+        ready.card()
+    ready.adapter().check()
+    assert len(ready.requests("search/businesscard")) == 1
+
+
 def test_a_search_that_fails_is_a_finding(ready: Stage) -> None:
     ready.esm.settings.search = False
     found = ready.adapter(probed()).probe()

@@ -171,6 +171,12 @@ def test_stamps_alerts_and_employees_are_looked_at(ready: Stage) -> None:
     assert any("fallback_owner" in str(f.what) for f in warned)
 
 
+def test_a_sheet_that_may_not_be_seen_is_an_error_of_its_own(ready: Stage) -> None:
+    ready.esm.chaos.plan("status", path="obj_name=business", status=403, body='{"code": 403}', times=9)
+    found = errors(ready.adapter().check())
+    assert {f.object for f in found} == {"business"}
+
+
 def test_a_type_that_is_told_nowhere_is_asked_for() -> None:
     from connector.sandbox.esales import ListShape
 
@@ -200,6 +206,7 @@ def test_inspect_shows_codes_names_types_and_choices(ready: Stage) -> None:
         ({"from_base": 1, "rows": "positional"}, {"from_index": "counts from 1", "row_shape": "positional"}),
         ({"from_index": "ignored", "rows": "by_code"}, {"from_index": "has no effect", "row_shape": "by_code"}),
         ({"error_status": "200", "error_body": "text"}, {"error_token": "200 text", "error_json": "200 text"}),
+        ({"error_body": "html"}, {"error_token": "401 text", "error_json": "no data"}),
         ({"page_size": 100}, {"page_size": "at least 8"}),
     ],
 )  # fmt: skip
@@ -255,6 +262,14 @@ def test_a_write_that_wipes_out_other_fields_leaves_updates_off(ready: Stage, mo
     monkeypatch.setattr(ready.esm, "_change", full)
     found = ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
     assert found.known["put"] == "full"
+    assert errors(found.findings)
+
+
+def test_a_test_record_that_may_not_be_changed_is_told(ready: Stage) -> None:
+    id_ = ready.person(**{WHY: "元の値"}, _916="備考")
+    ready.esm.refuse("person", int(id_))
+    found = ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
+    assert "put" not in found.known
     assert errors(found.findings)
 
 

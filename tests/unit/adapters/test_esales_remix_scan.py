@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.adapters.esales.remix.listing import Entry, NoListing, entries_of, members_of, number, pairs_of
+from connector.adapters.esales.remix.listing import Entry, NoListing, entries_of, members_of, pairs_of
 from connector.adapters.esales.remix.rows import NoRow, Shape, shape_of, unpacked
 from connector.adapters.esales.remix.scan import Answer, Stuck, scan
 from connector.adapters.esales.remix.sheets import Column
 from connector.adapters.esales.remix.values import WrongValue, choice_of, item, read
+from connector.adapters.esales.words import number
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 

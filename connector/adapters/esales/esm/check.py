@@ -110,8 +110,8 @@ class Checker:
             return self._reader.record(sheet, record.id)
         if self._finder.way(sheet) is None:
             return None
-        ids = sorted(self._finder.all(sheet, None))
-        return self._reader.record(sheet, ids[-1]) if ids else None
+        found, _ = self._finder.some(sheet)
+        return self._reader.record(sheet, max(found)) if found else None
 
     def _item(self, sheet: str, key: str, needs: ObjectNeeds, record: Record | None) -> Iterator[Finding]:
         item, written = self._reader.item(key), key in needs.write or key == needs.key

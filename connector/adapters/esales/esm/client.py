@@ -87,7 +87,10 @@ class Client:
 
     def refuses(self, method: str, path: str, **kw: Any) -> str:
         """How a call that should fail is answered, for whoever supports the adapter: status and kind of content."""
-        response = self.http.session.request(method, f"{self.http.base_url}{self._root}/{path}", **kw)
+        try:
+            response = self.http.session.request(method, f"{self.http.base_url}{self._root}/{path}", **kw)
+        except (Unavailable, Uncertain):
+            return "no data"
         try:
             response.json()
         except ValueError:
@@ -141,8 +144,11 @@ class Client:
             "tenantId": self._config.address.tenant,
         }
         began = self.http.clock()
-        # Not repeatable: an account may be locked after some attempts.
-        response = self.http.session.request("POST", f"{self.http.base_url}/auth/token", json=body, auth=_unsigned)
+        try:
+            # Not repeatable: an account may be locked after some attempts.
+            response = self.http.session.request("POST", f"{self.http.base_url}/auth/token", json=body, auth=_unsigned)
+        except Uncertain as lost:
+            raise Unavailable(lost.what, where=lost.where, fix=lost.fix) from None
         if response.status_code == 400:
             raise Unauthorized(
                 text("user, password or tenant are wrong", "ユーザー・パスワード・テナントのいずれかが誤っています"),

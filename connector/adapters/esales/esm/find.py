@@ -67,6 +67,24 @@ class Finder:
 
         :raises Unavailable: also when the answer holds no ids where they should be
         """
+        found: dict[int, Found] = {}
+        for some, _ in self._portions(sheet, {"since": since and stamp(since, self._client.zone)}):
+            found |= some
+        return found
+
+    def some(self, sheet: str) -> tuple[dict[int, Found], int]:
+        """The first records that one question brings, and how many there are."""
+        return next(self._portions(sheet, {"since": None}))
+
+    def by_key(self, sheet: str, key: str, value: str) -> dict[int, Found]:
+        """The records for which the search by key says so; whether they bear the key is for the caller to see."""
+        way = self._config.find[sheet]
+        found: dict[int, Found] = {}
+        for some, _ in self._searched(sheet, way, way.by_key, {"field": key, "key": value}):
+            found |= some
+        return found
+
+    def _portions(self, sheet: str, values: Mapping[str, Any]) -> Iterator[tuple[dict[int, Found], int]]:
         way = self.way(sheet)
         if way is None:
             raise Unavailable(
@@ -74,36 +92,32 @@ class Finder:
                      sheet=sheet),
                 where=self._client.name,
             )  # fmt: skip
-        if way.via == "list":
-            answer = self._client.get(f"list/{sheet}/{way.list_id}")
-            if answer is None:
-                raise Unavailable(
-                    text("there is no list {id} of {sheet}", "{sheet} のリスト {id} がありません",
-                         id=way.list_id, sheet=sheet),
-                    where=self._client.name,
-                )  # fmt: skip
-            return {each.id: each for each in self._ids(sheet, way, answer)}
-        return self._searched(sheet, way, way.body, {"since": since and stamp(since, self._client.zone)})
+        if way.via == "template":
+            return self._searched(sheet, way, way.body, values)
+        answer = self._client.get(f"list/{sheet}/{way.list_id}")
+        if answer is None:
+            raise Unavailable(
+                text("there is no list {id} of {sheet}", "{sheet} のリスト {id} がありません",
+                     id=way.list_id, sheet=sheet),
+                where=self._client.name,
+            )  # fmt: skip
+        listed = {each.id: each for each in self._ids(sheet, way, answer)}
+        return iter([(listed, len(listed))])
 
-    def by_key(self, sheet: str, key: str, value: str) -> dict[int, Found]:
-        """The records for which the search by key says so; whether they bear the key is for the caller to see."""
-        way = self.way(sheet)
-        assert way is not None  # noqa: S101  the caller has asked `can_look_up`
-        assert way.by_key is not None  # noqa: S101  as above
-        return self._searched(sheet, way, way.by_key, {"field": key, "key": value})
-
-    def _searched(self, sheet: str, way: Find, body: Any, values: Mapping[str, Any]) -> dict[int, Found]:
-        found: dict[int, Found] = {}
+    def _searched(
+        self, sheet: str, way: Find, body: Any, values: Mapping[str, Any]
+    ) -> Iterator[tuple[dict[int, Found], int]]:
+        seen: set[int] = set()
         while True:
-            asked = filled(body, {**values, "offset": len(found)})
-            answer = self._client.search(str(way.path), asked)
-            new = {each.id: each for each in self._ids(sheet, way, answer) if each.id not in found}
+            answer = self._client.search(str(way.path), filled(body, {**values, "offset": len(seen)}))
+            new = {each.id: each for each in self._ids(sheet, way, answer) if each.id not in seen}
             totals = [number(each) for each in at(answer, way.total)]
             if len(totals) != 1 or totals[0] is None:
                 raise self._strange(sheet, answer)
-            found |= new
-            if len(found) >= totals[0]:
-                return found
+            seen |= new.keys()
+            yield new, totals[0]
+            if len(seen) >= totals[0]:
+                return
             if not new:
                 raise self._strange(sheet, answer)
 

@@ -12,7 +12,7 @@ from connector.adapters.esales.esm.items import LENGTHS, WrongValue, moment
 from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.write import sent_back
 from connector.adapters.esales.options import Config, ProbeRecord
-from connector.errors import AdapterError, text
+from connector.errors import AdapterError, Refused, Unauthorized, text
 from connector.ports import Finding, Needs, Probed
 
 MARK = "CONNECTOR-PROBE"
@@ -42,13 +42,13 @@ class Prober:
             if self._finder.way(sheet) is None:
                 continue
             try:
-                ids = self._finder.all(sheet, None)
-                record = self._reader.record(sheet, min(ids)) if ids else None
+                found, total = self._finder.some(sheet)
+                record = self._reader.record(sheet, max(found)) if found else None
             except AdapterError as error:
                 yield Finding("error", error.what, sheet, fix=error.fix)
             else:
                 keys = f", {len(record)} keys" if record is not None else ""
-                known[f"find.{sheet}"] = f"{len(ids)} records{keys}"
+                known[f"find.{sheet}"] = f"{total} records{keys}"
 
     # --- by writing ---------------------------------------------------------------------------------------------------
 
@@ -82,9 +82,13 @@ class Prober:
             )
             return
         try:
-            yield from self._tried(options, key, others, known)
-        finally:
-            self._restore(options, key, before, known)
+            try:
+                yield from self._tried(options, key, others, known)
+            finally:
+                self._restore(options, key, before, known)
+        except (Refused, Unauthorized) as error:
+            yield Finding("error", error.what, options.sheet, key, error.fix)
+            return
         after = self._reader.record(options.sheet, options.id) or {}
         lost = sorted(each for each in {**others, key: before.get(key)} if _differs(after.get(each), before.get(each)))
         if lost:

@@ -11,7 +11,7 @@ from connector.adapters.esales.remix.sheets import COMPANY, DEAL, PERSON, Column
 from connector.adapters.esales.remix.values import WrongValue, choice_of
 from connector.adapters.esales.speech import did_you_mean, plain
 from connector.adapters.esales.words import DEAL_NAMES, named_states
-from connector.errors import Text, text
+from connector.errors import Text, Unauthorized, text
 from connector.ports import FieldShown, Finding, Needs, ObjectNeeds, ObjectShown
 
 _STAMP_NAMES = ("変更日", "更新日", "変更日時", "更新日時")
@@ -52,7 +52,10 @@ class Checker:
         """
         names = self._sheets.names()
         for name in dict.fromkeys([*self._streams, *(each for each in self._needs.objects if each != "*")]):
-            yield from self._object(name, names)
+            try:
+                yield from self._object(name, names)
+            except Unauthorized as error:  # the sign-in has worked: it is this sheet
+                yield _error(error.what, name, fix=error.fix)
         if self._needs.alerts:
             yield from self._alerts(names)
         yield from self._probed()

@@ -79,7 +79,10 @@ class Client:
 
     def refuses(self, method: str, path: str, **kw: Any) -> str:
         """How a call that must fail is answered, for whoever supports the adapter: status and kind of content."""
-        response = self.http.session.request(method, f"{self.http.base_url}/rest/v1/{path}", repeatable=True, **kw)
+        try:
+            response = self.http.session.request(method, f"{self.http.base_url}/rest/v1/{path}", repeatable=True, **kw)
+        except (Unavailable, Uncertain):
+            return "no data"
         try:
             answer = response.json()
         except ValueError:

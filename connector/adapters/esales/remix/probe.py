@@ -12,7 +12,7 @@ from connector.adapters.esales.remix.rows import Row
 from connector.adapters.esales.remix.search import Searcher, number_is
 from connector.adapters.esales.remix.sheets import PERSON, Column, Sheet, Sheets
 from connector.adapters.esales.remix.values import item
-from connector.errors import Refused, text
+from connector.errors import Refused, Unauthorized, text
 from connector.ports import Finding, Needs, Probed
 
 MARK = "CONNECTOR-PROBE"
@@ -107,10 +107,13 @@ class Prober:
             )  # fmt: skip
             return
         try:
-            yield from self._tried(sheet, record, column, row, others, known)
-        finally:
-            if row[column.code] not in (None, ""):
-                self._put(sheet, record, column, row[column.code])
+            try:
+                yield from self._tried(sheet, record, column, row, others, known)
+            finally:
+                if row[column.code] not in (None, ""):
+                    self._put(sheet, record, column, row[column.code])
+        except (Refused, Unauthorized) as error:
+            yield Finding("error", error.what, record.sheet, column.name, error.fix)
 
     def _tried(
         self, sheet: Sheet, record: ProbeRecord, column: Column, row: Row, others: set[int], known: dict[str, str]

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from connector.model import Value
 from connector.ports import Needs, Receipt
 
 _COMPANY_NAME = 301
+_LOOK_SECONDS = 60.0
 _OTHER_RECORD = text("the answer tells of another record", "応答が別のレコードを指しています")
 
 
@@ -47,6 +49,7 @@ class Writer:
         self._searcher = searcher
         self._config = config
         self._needs = needs
+        self._looked_anew_at = -math.inf
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
         """See `Adapter.push`."""
@@ -58,8 +61,15 @@ class Writer:
             except Unfit as unfit:
                 yield refused(change.key, unfit.code, unfit.place)
             except Refused as error:
-                self._sheets.forget()  # a column or choice may have changed since it was looked up
+                self._look_anew()
                 yield refused(change.key, error.code, _place(change))
+
+    def _look_anew(self) -> None:
+        """A column or choice may have changed since it was looked up; a row of refusals is told by the first."""
+        now = self._client.http.clock()
+        if now - self._looked_anew_at >= _LOOK_SECONDS:
+            self._looked_anew_at = now
+            self._sheets.forget()
 
     def _carry_out(self, change: AnyChange) -> str | None:
         if isinstance(change, SetFields):
