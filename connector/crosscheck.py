@@ -286,7 +286,7 @@ def _kind(word: str, rule: FieldRule) -> ValueKind:
         return "lines"
     if word == "touchpoints.last_at":
         return "moment"
-    return "number" if word in ("touchpoints.count", f"score.{word[6:].partition('.')[0]}") else "text"
+    return "number" if word == "touchpoints.count" or (word.startswith("score.") and word.count(".") == 1) else "text"
 
 
 def _choices(word: str, rule: FieldRule, rules: Rules) -> frozenset[str]:

@@ -368,13 +368,16 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="Seed of the emulated company / 乱数の種")] = 1,
     port_base: Annotated[int, typer.Option(help="First port; 0: any free ones / 先頭ポート")] = 0,
     chaos: Annotated[str, typer.Option(help="late,lock,quota,reset,... / 障害の種類")] = "",
+    into: Annotated[
+        Path | None, typer.Option(help="New folder for a configuration that fits / 設定一式を作成するフォルダー")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Keep emulated systems up on 127.0.0.1 until SIGTERM. 擬似システムを起動。"""
     from connector.demo.keep import keep_sandbox
 
     _log()
-    raise typer.Exit(keep_sandbox(seed, port_base, chaos, Console(json=json)))
+    raise typer.Exit(keep_sandbox(seed, port_base, chaos, into, Console(json=json)))
 
 
 @cli.command()

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from connector.cli.say import Console
 from connector.ports import FieldShown, Finding, ObjectShown, Probed
+from connector.spec import Mark
 
 
-def show_finding(console: Console, finding: Finding) -> None:
-    """One line about an object and a field."""
-    place = ".".join(part for part in (finding.object, finding.field) if part)
+def show_finding(console: Console, finding: Finding, mark: Mark | None = None) -> None:
+    """One line about an object and a field, and the line of the mapping that speaks of it."""
+    field = ".".join(part for part in (finding.object, finding.field) if part)
+    where = [f"{mark.file}:{mark.line}:{mark.column}" if mark else "", field]
     fix = f" → {finding.fix.in_(console.language)}" if finding.fix else ""
-    what = finding.what.in_(console.language)
-    console.out(f"  {finding.severity}: {f'{place}: ' if place else ''}{what}{fix}")
+    place = "".join(f"{part}: " for part in where if part)
+    console.out(f"  {finding.severity}: {place}{finding.what.in_(console.language)}{fix}")
 
 
 def show_probed(console: Console, system: str, found: Probed) -> None:

@@ -17,6 +17,7 @@ from connector.changes import (
     SetFields,
 )
 from connector.cli.say import Console
+from connector.cli.systems import show_finding
 from connector.engine.check import Checked
 from connector.engine.preview import Shown
 from connector.engine.report import Report
@@ -59,10 +60,7 @@ def show_check(console: Console, results: Sequence[Checked]) -> None:
         if result.error:
             console.error(result.error)
         for finding, mark in result.findings:
-            place = f"{mark.file}:{mark.line}:{mark.column}: " if mark else ""
-            field = ".".join(part for part in (finding.object, finding.field) if part)
-            fix = f" → {finding.fix.in_(console.language)}" if finding.fix else ""
-            console.out(f"  {finding.severity}: {place}{field}: {finding.what.in_(console.language)}{fix}")
+            show_finding(console, finding, mark)
 
 
 def show_ledger(console: Console, report: Report) -> None:

@@ -24,12 +24,13 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from connector.demo.console import Console
 from connector.demo.systems import Systems, systems
-from connector.demo.world import pointed_at
+from connector.demo.world import configure, pointed_at
 from connector.errors import ConnectorError, Text, text
 from connector.sandbox.clock import Clock
 from connector.spec import unknown_key
@@ -52,17 +53,25 @@ CHAOS: Mapping[str, tuple[str, float]] = {
 """What each word orders, and how often it strikes."""
 
 
-def keep_sandbox(seed: int, port_base: int, chaos: str, console: Console) -> int:
+def keep_sandbox(seed: int, port_base: int, chaos: str, into: Path | None, console: Console) -> int:
     """Fill the systems, serve them, say how to reach them, and wait for SIGTERM or Ctrl-C.
 
-    :raises ConnectorError: an unknown word in `chaos`; a port that is taken
+    :raises ConnectorError: an unknown word in `chaos`; a port that is taken; a folder `into` that is there already
     """
     rates = rates_of(chaos)
+    if into is not None and into.exists():
+        raise ConnectorError(
+            text("already there: {files}", "すでに存在します: {files}", files=into),
+            fix=text("name another folder", "別のフォルダーを指定してください"),
+        )
     with ended_by_signal() as ended, systems(seed, Clock(), port_base) as running:
         for kind, rate in rates.items():
             for each in running.chaos():
                 each.rate(kind, rate)
-        _announce(console, running)
+        if into is not None:
+            into.mkdir(parents=True)
+            configure(into.resolve(), running)
+        _announce(console, running, into)
         ended.wait()
     return 0
 
@@ -96,7 +105,7 @@ def ended_by_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _announce(console: Console, running: Systems) -> None:
+def _announce(console: Console, running: Systems, into: Path | None) -> None:
     found = running.connections()
     if console.json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
@@ -108,6 +117,10 @@ def _announce(console: Console, running: Systems) -> None:
 
     say(text("All systems answer until Ctrl-C.", "擬似システムが稼働中です（Ctrl-C で終了）。"))
     _show(console, found, "")
+    if into is not None:
+        say(text("To use them, in another terminal:", "別の端末で次のように使えます:"))
+        console.out(f"cd {into} && connector check")
+        return
     say(text("To use them, in another terminal:", "別の端末で次のように使えます:"))
     for name, value in running.secrets().items():
         console.out(f"export {name}={value}")

@@ -73,11 +73,13 @@ def world(number: int) -> Iterator[World]:
 
 def configure(folder: Path, running: Systems) -> Path:
     """Write the shipped configuration into `folder`, changed only in where the systems are and in the secrets."""
+    secrets = folder / "secrets"
+    secrets.mkdir(mode=0o700)
     for name, value in running.secrets().items():
-        (folder / name.lower()).write_text(value, encoding="utf-8")
+        (secrets / name.lower()).write_text(value, encoding="utf-8")
     template = TEMPLATES["all"]
     config = pointed_at(template.text(), running)
-    config = re.sub(r"\{env: (\w+)\}", lambda found: f"{{file: {folder / found[1].lower()}}}", config)
+    config = re.sub(r"\{env: (\w+)\}", lambda found: f"{{file: {secrets / found[1].lower()}}}", config)
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     (folder / "mappings").mkdir()
     for name, mapping in template.mappings():

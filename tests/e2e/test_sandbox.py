@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -124,6 +125,31 @@ def test_real_clients_can_sign_in_and_sigterm_ends_it() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
     assert [each for each in range(port, port + PORTS) if answers(each)] == []
+
+
+def test_a_configuration_that_fits_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / "my"
+    with sandbox("--into", str(folder)):
+        command = [sys.executable, "-m", "connector", "check", "--json"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        again = subprocess.run(
+            [sys.executable, "-m", "connector", "--lang", "en", "sandbox", "--into", str(folder)],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    errors = {
+        each["system"]: [f["what"] for f in each["findings"] if f["severity"] == "error"]
+        for each in json.loads(done.stdout)
+    }
+    assert {name: len(found) for name, found in errors.items()} == {
+        "shanon": 0,
+        "salesforce": 0,
+        "kintone": 0,
+        "esales": 1,
+    }
+    assert "probe" in errors["esales"][0]
+    assert "already there" in again.stderr
+    assert (folder / "secrets").stat().st_mode & 0o077 == 0
 
 
 def test_a_taken_port_is_told() -> None:

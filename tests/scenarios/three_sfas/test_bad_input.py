@@ -155,7 +155,7 @@ def test_two_tokens_of_one_app_are_told_by_lint(ready: World) -> None:
 
 def test_a_token_that_lost_its_rights_parks_nothing_and_loses_nothing(ready: World) -> None:
     ready.kintone.remove_token(ready.apps.people.token)
-    (ready.folder / "kintone_people").write_text(
+    (ready.folder / "secrets" / "kintone_people").write_text(
         ready.kintone.add_token(ready.apps.people.id, "view"), encoding="utf-8"
     )
 
@@ -166,7 +166,7 @@ def test_a_token_that_lost_its_rights_parks_nothing_and_loses_nothing(ready: Wor
     assert parked(ready) == []
     assert score_in_esales(ready) == 15
 
-    (ready.folder / "kintone_people").write_text(
+    (ready.folder / "secrets" / "kintone_people").write_text(
         ready.kintone.add_token(ready.apps.people.id, "view", "edit"), encoding="utf-8"
     )
     assert ready.run().exit is Exit.DONE
