@@ -39,6 +39,7 @@ def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "CONNECTOR_"))}
     # Without the folder itself in the path: what is imported is what was installed.
     env = {**kept, "PYTHONPATH": str(root / "site"), "PYTHONSAFEPATH": "1", "CONNECTOR_LANG": "en"}
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the extra `testing` brings none
     return subprocess.run(
         [sys.executable, *words], cwd=root, env=env, capture_output=True, text=True, timeout=60, check=False
     )
