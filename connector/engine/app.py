@@ -125,7 +125,7 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
 def _reveal_all(options: Iterable[Spec]) -> None:
     """Every secret that is missing, at once."""
     problems: list[Problem] = []
-    for secret in (secret for block in options for secret in _secrets(block)):
+    for secret in _secrets(list(options)):
         try:
             secret.reveal()
         except ConfigError as error:
@@ -134,12 +134,16 @@ def _reveal_all(options: Iterable[Spec]) -> None:
         raise ConfigError(problems)
 
 
-def _secrets(block: Spec) -> Iterator[Secret]:
-    for value in vars(block).values():
-        if isinstance(value, Secret):
-            yield value
-        elif isinstance(value, Spec):
-            yield from _secrets(value)
+def _secrets(value: object) -> Iterator[Secret]:
+    """The references in a value, however deep in blocks, lists and blocks by name."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Spec | Mapping):
+        for inner in vars(value).values() if isinstance(value, Spec) else value.values():
+            yield from _secrets(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _secrets(inner)
 
 
 def run_id(started: datetime) -> str:

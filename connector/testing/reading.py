@@ -19,6 +19,7 @@ from connector.model import (
     Deal,
     DealState,
     Gone,
+    Inventory,
     Kind,
     Membership,
     Owner,
@@ -250,6 +251,18 @@ class Reading(Gates):
         world.delete_person(refs[1])
         seen, _ = pull_all(world.adapter(), cursors)
         assert {gone.ref for gone in of(Gone, seen)} == {refs[1]}
+
+    def test_an_inventory_holds_what_is_there_and_comes_when_it_is_due(self, world: World) -> None:
+        self._reads(world, Inventory)
+        refs = [world.add_person(**some_person(world, n)) for n in range(world.many)]
+        _, cursors = pull_all(world.adapter())
+        world.delete_person(refs[1])
+        world.pass_sweep()
+        seen, cursors = pull_all(world.adapter(), cursors)
+        mine = [one for one in of(Inventory, seen) if one.object == world.person_object]
+        assert [one.ids for one in mine] == [frozenset(ref.id for ref in refs if ref != refs[1])]
+        seen, _ = pull_all(world.adapter(), cursors)
+        assert of(Inventory, seen) == []
 
     def test_an_unreadable_record_is_a_reject_and_its_neighbours_arrive(self, world: World) -> None:
         self._reads(world, Person)

@@ -10,7 +10,20 @@ from typing import ClassVar, Literal, NoReturn
 import pytest
 
 from connector.changes import AddToList, AddTouchpoint, Change, CreatePerson, RaiseAlert, RemoveFromList, SetFields
-from connector.model import Company, Deal, DealState, Gone, Kind, Membership, Owner, Person, Ref, Touchpoint, Value
+from connector.model import (
+    Company,
+    Deal,
+    DealState,
+    Gone,
+    Inventory,
+    Kind,
+    Membership,
+    Owner,
+    Person,
+    Ref,
+    Touchpoint,
+    Value,
+)
 from connector.ports import Adapter, Needs
 
 Fault = Literal["dead", "lost_answer"]
@@ -34,7 +47,7 @@ class World:
     """What a configuration that uses everything would ask for."""
 
     reads: frozenset[type]
-    """The kinds of records the system gives: Person, Gone, Company, Owner, Deal, Touchpoint, Membership."""
+    """The kinds of records the system gives: Person, Gone, Inventory, Company, Owner, Deal, Touchpoint, Membership."""
 
     person_object: str
     """The object that SetFields, CreatePerson and lists are tried on."""
@@ -81,6 +94,10 @@ class World:
     def delete_person(self, ref: Ref) -> None:
         """Somebody deletes a person."""
         missing("way to delete a person")
+
+    def pass_sweep(self) -> None:
+        """So much time passes that the adapter's next inventory is due."""
+        missing("sweep")
 
     def add_late_person(self, **fields: Value) -> Ref:
         """A person is committed now with a stamp that is older than what was read already."""
@@ -158,6 +175,7 @@ HANDS: Mapping[type, str] = {
     Deal: "add_deal",
     Touchpoint: "add_touchpoint",
     Membership: "put_on_list",
+    Inventory: "pass_sweep",
 }
 EYES: Mapping[type[Change], str] = {
     SetFields: "person_fields",

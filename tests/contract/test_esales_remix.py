@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 import pytest
 
-from connector.model import Company, Deal, DealState, Owner, Person, Ref, Value
+from connector.model import Company, Deal, DealState, Inventory, Owner, Person, Ref, Value
 from connector.ports import Adapter, Needs
 from connector.sandbox.esales import RemixSettings
 from connector.testing import AdapterContract, Fault, World
@@ -21,7 +21,7 @@ STAGES = {DealState.OPEN: "提案", DealState.WON: "受注", DealState.LOST: "�
 class RemixWorld(World):
     name = SYSTEM
     needs = NEEDS
-    reads = frozenset({Person, Company, Owner, Deal})
+    reads = frozenset({Person, Inventory, Company, Owner, Deal})
     person_object, text_field, other_field, key_field = "person", WHY, "備考", KEY
     person_words = frozenset({"email", "phone"})
 
@@ -54,6 +54,9 @@ class RemixWorld(World):
     def delete_person(self, ref: Ref) -> None:
         self.stage.tick()
         self.esm.delete("person", int(ref.id))
+
+    def pass_sweep(self) -> None:
+        self.esm.clock.advance(timedelta(days=7))
 
     def add_late_person(self, **fields: Value) -> Ref:
         with self.esm.stamped(self.esm.clock() - timedelta(minutes=5)):

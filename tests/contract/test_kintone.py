@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.adapters.kintone.options import AlertOptions
-from connector.model import Company, Deal, DealState, Owner, Person, Ref, Value
+from connector.model import Company, Deal, DealState, Inventory, Owner, Person, Ref, Value
 from connector.ports import Adapter, Needs
 from connector.sandbox.kintone import Refusal
 from connector.testing import AdapterContract, Fault, World
@@ -23,7 +23,7 @@ COMMENT = {"via": ["comment", "app"], "claim": "ma_last_alert", "app": "alerts"}
 class KintoneWorld(World):
     name = SYSTEM
     needs = NEEDS
-    reads = frozenset({Person, Company, Owner, Deal})
+    reads = frozenset({Person, Inventory, Company, Owner, Deal})
     person_object = "people"
     text_field, other_field, key_field = "ma_why", "ma_memo", "ma_key"
 
@@ -52,6 +52,9 @@ class KintoneWorld(World):
 
     def delete_person(self, ref: Ref) -> None:
         self.kintone.delete(*place_of(ref))
+
+    def pass_sweep(self) -> None:
+        self.kintone.clock.advance(timedelta(days=1))
 
     def add_late_person(self, **fields: Value) -> Ref:
         clock = self.kintone.clock
