@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from connector.adapters.csvfile.printing import encoded
+from connector.adapters.csvfile.printing import encoded, save
 from connector.adapters.csvfile.telling import derived_id
 from connector.adapters.esales_csv import tray
 from connector.adapters.esales_csv.config import AlertFields
@@ -360,6 +360,28 @@ def test_a_share_that_goes_away_before_the_file_is_there_leaves_the_rows_for_lat
         {"名刺コード": "1001", "MA根拠": "古い", "MAスコア": "2"},
         {"名刺コード": "1002", "MAスコア": "3"},
     ]
+
+
+@time_machine.travel(datetime(2026, 11, 25, 17, 15, tzinfo=UTC), tick=False)
+def test_a_crash_after_the_file_is_there_overwrites_nothing_and_changes_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(path: Path, content: bytes) -> None:
+        save(path, content)
+        raise OSError(112, "Host is down")
+
+    change = office.set_fields("1001", MAスコア=1)
+    monkeypatch.setattr(tray, "save", dies)
+    with pytest.raises(Uncertain):
+        office.push(change)
+    monkeypatch.undo()
+    (first,) = office.waiting()
+    made = (office.imports / first).stat().st_ino
+    assert [receipt.status for receipt in office.push(change)] == ["done"]
+    assert office.waiting() == ["名刺/20261126T021500-名刺-001.csv", "名刺/20261126T021500-名刺-002.csv"]
+    assert (office.imports / first).stat().st_ino == made
+    assert office.client.run() == 2
+    assert office.cards.records["1001"]["MAスコア"] == "1"
 
 
 def test_messages_are_in_both_languages_and_name_no_values(office: Office) -> None:

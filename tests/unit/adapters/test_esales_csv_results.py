@@ -103,6 +103,18 @@ def test_a_late_refusal_does_not_undo_what_was_written_since(office: Office) -> 
     assert (person.native["MAスコア"], person.native["MA根拠"]) == ("50", None)
 
 
+def test_a_refusal_is_heard_though_other_columns_were_taken_since(office: Office) -> None:
+    office.cards.dates = frozenset({"MA根拠"})
+    office.push(office.set_fields("1001", MA根拠="日付ではない"))
+    office.client.run()
+    office.push(office.set_fields("1001", MAスコア=50))
+    office.client.run()
+    office.push(office.set_fields("1002", MAスコア=50))
+    rejects, (person,), ignored = heard(office)
+    assert ([reject.code for reject in rejects], ignored) == (["import_date_format"], {"imported": 1})
+    assert (person.native["MAスコア"], person.native["MA根拠"]) == ("50", None)
+
+
 def test_a_card_that_cannot_be_made_is_told_and_offered_again_whole(office: Office) -> None:
     office.push(office.create("U1", 姓="田中"))
     office.client.run()
