@@ -210,7 +210,8 @@ class Find(Spec):
     """The JSON that looks for one value of one field: `{field}` and `{key}` in its texts are filled in. Without it
     nothing is ever created in this sheet."""
     ids: str = ""
-    """Where the answer holds ids, as `results.*.id`, or whole records, as `records.*`."""
+    """Where the answer holds ids, as `results.*.id`, or whole records, as `records.*`; `*` alone: the answer is the
+    list."""
     total: str = ""
     """Where it holds how many there are, as `total`."""
     every: Duration = timedelta(days=1)
@@ -225,6 +226,11 @@ class Find(Spec):
                 text("via: {via} needs {names}", "via: {via} には {names} が必要です", via=self.via,
                      names=", ".join(lacking)),
             )  # fmt: skip
+        if self.via != "none" and "*" not in self.ids.split("."):
+            raise SpecError(
+                text("{ids!r} does not lead to a list", "{ids!r} はリストを指していません", ids=self.ids),
+                text("write * for its members, as ids.*", "ids.* のように要素を * で指定してください"),
+            )
         return self
 
 
@@ -297,6 +303,14 @@ class Config(HttpOptions):
                      names=", ".join(sorted(strange))),
                 text("login_url tells that it is {generation}", "login_url から {generation} と判断しました",
                      generation="Remix" if remix else "esm"),
+            )  # fmt: skip
+        strange = {code for code, told in self.fields.items() if told.type.islower() is not remix}
+        if strange:
+            raise SpecError(
+                text("types of the other generation: {names}", "もう一方の世代の型です: {names}",
+                     names=", ".join(sorted(strange))),
+                text("small letters for Remix (text), capitals for esm (STRING)",
+                     "Remix は小文字 (text)、esm は大文字 (STRING) で指定してください"),
             )  # fmt: skip
         if remix and self.employees is not None and self.employees.id is None:
             raise SpecError(

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from connector.adapters.esales import ESales
-from connector.adapters.esales.options import Find
+from connector.adapters.esales.options import AlertFields, Find
 from connector.changes import CreatePerson, Lane, RaiseAlert, SetFields
 from connector.errors import AdapterError, Throttled, Unauthorized, Unavailable, Uncertain
 from connector.model import Company, Deal, DealState, Inventory, Owner, Person, Value
@@ -216,6 +216,31 @@ def test_a_list_takes_the_place_of_a_search(lists: Any) -> None:
         assert of(Inventory, pages) == []
 
 
+@pytest.mark.parametrize("ids", ["id.*", "members.*", "ids.0.*"])
+def test_a_place_that_is_no_list_is_not_an_empty_list(ready: Stage, ids: str) -> None:
+    list_id = str(ready.esm.add_list("businesscard", "MA対象", []))
+    find = Find(via="list", list_id=list_id, ids="ids.*")
+    assert of(Person, drain(ready.adapter(find={"businesscard": find}), "businesscard")) == []
+    find = Find(via="list", list_id=list_id, ids=ids)
+    with pytest.raises(Unavailable):
+        drain(ready.adapter(find={"businesscard": find}), "businesscard")
+
+
+def test_a_list_that_is_not_there_stops_the_reading(ready: Stage) -> None:
+    find = {"businesscard": Find(via="list", list_id="99", ids="ids.*")}
+    with pytest.raises(Unavailable) as caught:
+        drain(ready.adapter(find=find), "businesscard")
+    assert "99" in str(caught.value)
+
+
+def test_another_record_than_the_one_asked_for_stops_the_reading(ready: Stage) -> None:
+    ready.card()
+    body = f'{{"{CARD}.id": 99, "{CARD}.name": "x"}}'
+    ready.esm.chaos.plan("status", path="/sheet/", status=200, body=body, mimetype="application/json")
+    with pytest.raises(Unavailable):
+        drain(ready.adapter(), "businesscard")
+
+
 def test_without_a_way_to_find_records_there_is_no_stream(ready: Stage) -> None:
     assert list(ready.adapter(find={}).streams) == []
     assert list(ready.adapter(find={"businesscard": Find(via="none")}).streams) == []
@@ -236,6 +261,21 @@ def test_deletions_show_in_a_weekly_inventory(ready: Stage) -> None:
     pages = drain(ready.adapter(), "businesscard", pages[-1].cursor)
     assert of(Inventory, pages) == [Inventory(SYSTEM, "businesscard", frozenset({stays}))]
     assert of(Inventory, drain(ready.adapter(), "businesscard", pages[-1].cursor)) == []
+
+
+def test_yes_and_no_are_spelt_by_the_mapping(ready: Stage) -> None:
+    stop = ready.esm.add_column("businesscard", "メール配信", "pulldown", choices=["停止", "配信可"])
+    needs = Needs(
+        objects={
+            "businesscard": ObjectNeeds(
+                read=frozenset({stop}), words={"opted_out": stop}, values={stop: {"true": "停止", "false": "配信可"}}
+            )
+        }
+    )
+    for said in ("停止", "配信可", None):
+        ready.card(values={stop: said})
+    people = of(Person, drain(ready.adapter(needs), "businesscard"))
+    assert [person.fields["opted_out"] for person in people] == [True, False, None]
 
 
 def test_companies_owners_and_deals(ready: Stage) -> None:
@@ -447,6 +487,24 @@ def test_an_id_that_is_told_nowhere_stops_further_creations(ready: Stage) -> Non
     assert push(ready.adapter(), create("U2"))[0].status == "done"
 
 
+def test_an_id_of_another_record_is_not_taken_for_the_new_one(ready: Stage) -> None:
+    ready.company("第二製作所")
+    other = ready.card()
+    handle = ready.esm.handle
+
+    def answering_with_the_wrong_id(request: Request) -> Response:
+        response = handle(request)
+        if request.method == "POST" and "/sheet/" in request.path:
+            response.set_data(f'{{"id": {other}}}')
+        return response
+
+    ready.server._handle = answering_with_the_wrong_id
+    (receipt,) = push(ready.adapter(), create("U1"))
+    assert receipt.status == "done"
+    assert receipt.remote_id is not None
+    assert ready.held(receipt.remote_id)[KEY] == "U1"
+
+
 def test_a_creation_whose_answer_was_lost_is_found_by_the_next_attempt(ready: Stage) -> None:
     ready.company("第二製作所")
     ready.esm.chaos.plan("reset_after", method="POST", path="/sheet/")
@@ -591,6 +649,34 @@ def test_deals_that_nothing_finds_and_states_that_nothing_tells_are_errors(ready
         ("businesscard", "warning"),
     }
     assert any("no field tells the state" in str(f.what) for f in errors(found))
+
+
+def test_what_fields_do_not_tell_is_asked_for(ready: Stage) -> None:
+    deals = replace(NEEDS.objects["businessplan"], linked_by={"people": f"{CARD}.email"})
+    needs = Needs(
+        objects={
+            "businesscard": replace(NEEDS.objects["businesscard"], write=frozenset({BAND})),
+            "businessplan": deals,
+        },
+        alerts=True,
+        probed={"put": "full"},
+    )
+    found = ready.adapter(needs, fields={}, find={}, employees=None, alert=ON_CARD).check()
+    said = {(f.object, f.field): str(f.what) for f in errors(found)}
+    assert "choices are told nowhere" in said["businesscard", BAND]
+    assert "choices are told nowhere" in said["businessplan", STAGE]
+    assert "ids here" in said["businessplan", f"{CARD}.email"]
+    assert "updates are off" in said["", ""]
+    assert any("fallback_owner" in str(f.what) for f in found if f.severity == "warning")
+    told = ready.adapter(alert=ON_CARD.model_copy(update={"person_fields": AlertFields(key=SCORE, title=BAND)})).check()
+    assert {f.field for f in errors(told) if "text field" in str(f.what)} == {SCORE, BAND}
+
+
+def test_a_sheet_that_may_not_be_seen_is_an_error_of_its_own(ready: Stage) -> None:
+    ready.card()
+    ready.esm.deny("businessplan", "参照")
+    found = errors(ready.adapter().check())
+    assert {f.object for f in found} == {"businessplan"}
 
 
 def test_candidates_for_the_state_are_shown(ready: Stage) -> None:

@@ -80,6 +80,10 @@ def test_good_options(yaml: str) -> None:
         (REMIX + HEAD + "alert: {via: activity}\n", "via"),
         (REMIX + HEAD + "fields: {'10001': {type: word}}\n", "type"),
         (REMIX + HEAD + "rate: 0\n", "rate"),
+        (REMIX + HEAD + "fields: {'10001': {type: STRING}}\n", "generation"),
+        (ESM + HEAD + "fields: {a.b.c: {type: text}}\n", "generation"),
+        (ESM + HEAD + "find: {customer: {via: list, list_id: '4', ids: ids}}\n", "list"),
+        (REMIX + HEAD + "employees: {name: 社員名}\n", "id"),
     ],
 )
 def test_bad_options_are_told_by_lint(yaml: str, said: str) -> None:

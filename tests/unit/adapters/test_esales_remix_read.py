@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Request, Response
 
 from connector.adapters.esales.remix import read as reading
 from connector.errors import Throttled, Unauthorized, Unavailable
@@ -306,6 +307,27 @@ def test_columns_are_found_in_whatever_list_they_come(shape: ListShape) -> None:
         adapter = ready.adapter(fields={code: {"type": kind} for code, kind in kinds.items()})
         (person,) = of(Person, drain(adapter, "person"))
     assert person.fields["email"] == "sato@example.com"
+
+
+def test_no_search_goes_without_a_condition(ready: Stage) -> None:
+    ready.person()
+    bodies: list[Any] = []
+    handle = ready.esm.handle
+
+    def listening(request: Request) -> Response:
+        if request.path.endswith("/search"):
+            bodies.append(request.get_json())
+        return handle(request)
+
+    ready.server._handle = listening
+    pages = drain(ready.adapter(stamps={}), "customer")
+    pages = drain(ready.adapter(), "person")
+    ready.tick(timedelta(days=8))
+    drain(ready.adapter(), "person", pages[-1].cursor)
+    assert all(body["searchCondition"]["items"] for body in bodies)
+    dates = [item["date"] for body in bodies for item in body["searchCondition"]["items"] if "date" in item]
+    assert dates
+    assert all(date.endswith("+00:00") for date in dates)
 
 
 def test_columns_that_cannot_be_told_stop_everything_and_are_kept() -> None:

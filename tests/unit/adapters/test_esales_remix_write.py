@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Request, Response
 
+from connector.adapters.esales.options import AlertOptions, AlertRows
 from connector.errors import AdapterError, Unauthorized, Unavailable, Uncertain
 from connector.sandbox.esales import RemixSettings
 from tests.unit.adapters.esales_kit import (
@@ -211,6 +213,31 @@ def test_an_alert_whose_answer_was_lost_appears_once(ready: Stage) -> None:
         push(ready.adapter(), alert("a1"))
     assert push(ready.adapter(), alert("a1"))[0].status == "done"
     assert len(ready.esm.records("extension_1")) == 1
+
+
+def test_an_alert_answered_without_a_key_is_looked_up(ready: Stage) -> None:
+    handle = ready.esm.handle
+
+    def silent(request: Request) -> Response:
+        response = handle(request)
+        if request.method == "POST" and request.path.endswith("/entity"):
+            response.set_data("{}")
+        return response
+
+    ready.server._handle = silent
+    assert push(ready.adapter(), alert("a1"))[0].status == "done"
+    ready.esm.chaos.plan("status", method="POST", path="/entity$", status=200, body="{}", mimetype="application/json")
+    assert push(ready.adapter(), alert("a2"))[0].code == "NO_ANSWER"
+    assert len(ready.esm.records("extension_1")) == 1
+
+
+def test_an_alert_into_a_sheet_that_is_not_there_is_refused(ready: Stage) -> None:
+    rows = AlertRows(sheet="extension_9", key="a", title="b")
+    adapter = ready.adapter(alert=AlertOptions(via=("sheet_rows",), sheet_rows=rows))
+    assert push(adapter, alert("a1"))[0].code == "NO_SHEET"
+    rows = AlertRows(sheet="extension_1", key="無い", title="名称")
+    adapter = ready.adapter(alert=AlertOptions(via=("sheet_rows",), sheet_rows=rows))
+    assert push(adapter, alert("a1"))[0].code == "NO_FIELD"
 
 
 def test_ways_are_tried_in_their_order(ready: Stage) -> None:

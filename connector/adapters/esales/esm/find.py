@@ -123,6 +123,9 @@ class Finder:
 
     def _ids(self, sheet: str, way: Find, answer: Any) -> Iterator[Found]:
         prefix = self.prefix(sheet)
+        around = at(answer, way.ids.partition("*")[0].rstrip("."))
+        if len(around) != 1 or not isinstance(around[0], list):
+            raise self._strange(sheet, answer)
         for each in at(answer, way.ids):
             record = record_in(each, prefix) if isinstance(each, dict) else None
             id_ = number(record.get(f"{prefix}.id") if record is not None else each)

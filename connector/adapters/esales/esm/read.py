@@ -140,9 +140,11 @@ class Reader:
         answer = self._client.get(f"sheet/{sheet}/{id_}")
         if answer is None:
             return None
-        found = record_in(answer, self._finder.prefix(sheet))
-        if found is None:
-            what = text("{sheet}: the answer holds no record", "{sheet}: 応答にレコードがありません", sheet=sheet)
+        prefix = self._finder.prefix(sheet)
+        found = record_in(answer, prefix)
+        if found is None or str(found.get(f"{prefix}.id", id_)) != str(id_):
+            what = text("{sheet}: the answer does not hold the record", "{sheet}: 応答に該当レコードがありません",
+                        sheet=sheet)  # fmt: skip
             raise senseless(self._client.name, what, answer)
         return found
 

@@ -180,7 +180,7 @@ class Writer:
                 raise
             busy = True
         told = new_id_in(answer, location, self._finder.prefix(sheet))
-        if told is not None:
+        if told is not None and self._bears(sheet, told, key, value):
             return told
         # Not sent again: it is there under our key, or it was not taken.
         own = list(self._with_key(sheet, key, value))
@@ -190,6 +190,11 @@ class Writer:
             raise Unfit(BUSY, sheet)
         self._nameless.add(sheet)
         raise Unfit("OUTCOME_UNKNOWN", sheet)
+
+    def _bears(self, sheet: str, id_: str, key: str, value: str) -> bool:
+        """Whether what looks like the id of a new record is that of the record with our key."""
+        record = self._reader.record(sheet, id_)
+        return record is not None and self._holds(record, {key: value})
 
     def _with_key(self, sheet: str, key: str, value: str) -> dict[str, Record]:
         """The records that bear our key: read, for how the search compares is not known."""

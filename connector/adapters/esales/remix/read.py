@@ -63,6 +63,8 @@ class Reader:
         self._searcher = searcher
         self._config = config
         self._needs = needs
+        self._portion = 100
+        """Rows of a page: as many as the last answer had."""
 
     @property
     def streams(self) -> list[str]:
@@ -189,9 +191,6 @@ class Reader:
             found |= some
             self._portion = max(len(some), 1)
         return found
-
-    _portion = 100
-    """Rows of a page: as many as the last answer had."""
 
     def _paged(self, reading: Reading, rows: Mapping[int, Row], place: Place) -> Iterator[Page]:
         made: list[tuple[datetime, int, Record]] = []

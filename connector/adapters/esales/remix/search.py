@@ -64,7 +64,11 @@ class Searcher:
     def by_key(
         self, sheet: str, key: int, conditions: Sequence[Condition], codes: Sequence[int], start: int = 0
     ) -> Answer:
-        """As `rows`, by the values of the column `key`, which each row must have."""
+        """As `rows`, by the values of the column `key`, which each row must have.
+
+        No example shows a search without conditions: where there is none, the key is to be 0 or more.
+        """
+        conditions = conditions or [number_is(key, ">=", 0)]
         wanted = [key, *(code for code in dict.fromkeys(codes) if code != key)]
         hits, rows = self.rows(sheet, conditions, wanted, start)
         found: dict[int, Row] = {}
