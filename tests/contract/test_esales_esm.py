@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from connector.model import Company, Deal, DealState, Owner, Person, Ref, Value
+from connector.model import Company, Deal, DealState, Inventory, Owner, Person, Ref, Value
 from connector.ports import Adapter, Needs
 from connector.sandbox.esales import EsmSettings
 from connector.testing import AdapterContract, Fault, World
@@ -21,7 +21,7 @@ STAGES = {DealState.OPEN: "提案", DealState.WON: "受注", DealState.LOST: "�
 class EsmWorld(World):
     name = SYSTEM
     needs = NEEDS
-    reads = frozenset({Person, Company, Owner, Deal})
+    reads = frozenset({Person, Inventory, Company, Owner, Deal})
     person_object, text_field, other_field, key_field = "businesscard", WHY, MEMO, KEY
     person_words = frozenset({"email", "phone"})
 
@@ -55,6 +55,9 @@ class EsmWorld(World):
     def delete_person(self, ref: Ref) -> None:
         self.stage.tick()
         self.esm.delete("businesscard", int(ref.id))
+
+    def pass_sweep(self) -> None:
+        self.stage.tick(timedelta(days=8))
 
     def add_late_person(self, **fields: Value) -> Ref:
         with self.esm.stamped(self.esm.clock() - timedelta(minutes=5)):
