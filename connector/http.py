@@ -414,7 +414,6 @@ class _Session(requests.Session):
         **kw: Any,
     ) -> requests.Response:
         """As `Http.request`, but with the last answer returned whatever its status."""
-        _here.spends = spends
         word = method.decode() if isinstance(method, bytes) else method
         asks = word.upper() in _ASKING if repeatable is None else repeatable
         retrying = Retrying(
@@ -426,7 +425,7 @@ class _Session(requests.Session):
             retry_error_callback=_last,
         )
         try:
-            response = retrying(self._once, retrying, asks, word, url, *args, **kw)
+            response = retrying(self._once, retrying, word, url, *args, asks=asks, spends=spends, **kw)
         except Uncertain as lost:
             if not asks:
                 raise
@@ -436,9 +435,16 @@ class _Session(requests.Session):
             raise self._throttled(wait)
         return response
 
-    def _once(self, retrying: Retrying, asks: bool, *args: Any, **kw: Any) -> requests.Response:  # noqa: FBT001  tenacity passes it on
+    def _once(
+        self, retrying: Retrying, *args: Any, asks: bool, spends: Mapping[str, int], **kw: Any
+    ) -> requests.Response:
         _here.attempt = retrying.statistics["attempt_number"]
-        response = super().request(*args, **kw)
+        around = getattr(_here, "spends", {})
+        _here.spends = spends
+        try:
+            response = super().request(*args, **kw)
+        finally:
+            _here.spends = around
         wait = self._asked_wait(response, asks=asks)
         if wait is not None and wait > LONGEST_WAIT:
             raise self._throttled(wait)

@@ -579,6 +579,27 @@ def test_a_part_with_an_allowance_of_its_own_is_counted_apart_retries_included(s
         assert http.calls == 4
 
 
+def test_a_request_within_a_request_spends_its_own(server: Server) -> None:
+    """As a sign-in does that a client library sends while it prepares ours."""
+    with client(server.url) as http:
+        http.meters["people"] = Meter(limit=None)
+
+        def sign_in(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            http.request("POST", "/token")
+            return request
+
+        http.request("GET", "/", auth=sign_in, spends={"people": 3})
+        assert (http.meters["people"].calls, http.calls) == (3, 2)
+
+
+def test_what_a_library_sends_past_us_spends_nothing_of_the_request_before(server: Server) -> None:
+    with client(server.url) as http:
+        http.meters["people"] = Meter(limit=None)
+        http.request("GET", "/", spends={"people": 1})
+        http.session.send(requests.Request("GET", server.url).prepare())
+        assert (http.meters["people"].calls, http.calls) == (1, 2)
+
+
 def test_a_part_has_its_own_day() -> None:
     at = datetime(2026, 11, 26, 8, 59, tzinfo=ZoneInfo("Asia/Tokyo"))
     assert Meter(limit=1).day(at) == "2026-11-25"
