@@ -14,7 +14,8 @@ from connector.model import Company, Deal, DealState, Inventory, Owner, Person, 
 from connector.ports import Adapter, Needs
 from connector.sandbox.kintone import Refusal
 from connector.testing import AdapterContract, Fault, World
-from tests.unit.adapters.kintone_kit import NEEDS, SYSTEM, WORDS, Stage, place_of, stage
+from connector.testing.traffic import push_all
+from tests.unit.adapters.kintone_kit import NEEDS, SYSTEM, WORDS, Stage, place_of, set_fields, stage
 
 STAGES = {DealState.OPEN: "商談中", DealState.WON: "受注", DealState.LOST: "失注"}
 COMMENT = {"via": ["comment", "app"], "claim": "ma_last_alert", "app": "alerts"}
@@ -133,3 +134,21 @@ class TestKintone(AdapterContract):
     def world(self, request: pytest.FixtureRequest) -> Iterator[World]:
         with stage() as ready:
             yield KintoneWorld(ready, request.param)
+
+    def test_many_are_as_a_few(self, world: KintoneWorld) -> None:
+        """2,000 fields in one call; one that is refused, one that was there twice; done twice, it is as done once."""
+        refs = [world.add_person(email=f"p{number}@example.com") for number in range(1999)]
+        world.refuse(refs[777])
+        changes = [set_fields(ref, ma_why=f"第{number}") for number, ref in enumerate(refs)]
+        changes.append(set_fields(refs[5], ma_memo="x"))
+        adapter = world.adapter()
+        assert len(changes) == adapter.batch
+        for _ in range(2):
+            receipts = push_all(adapter, changes)
+            assert [place for place, receipt in enumerate(receipts) if receipt.status != "done"] == [777]
+            assert receipts[777].status == "refused"
+            for place in (0, 5, 776, 778, 1998):
+                held = world.person_fields(refs[place])
+                assert held is not None
+                assert held["ma_why"] == f"第{place}"
+        adapter.close()

@@ -13,7 +13,8 @@ from connector.adapters.kintone.check import Checker
 from connector.adapters.kintone.client import Client
 from connector.adapters.kintone.options import Config
 from connector.adapters.kintone.read import Reader
-from connector.adapters.kintone.write import MOST, Writer
+from connector.adapters.kintone.send import BATCH
+from connector.adapters.kintone.write import Writer
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.model import Role
 from connector.ports import Adapter, Finding, Needs, ObjectShown, Page, Receipt
@@ -27,7 +28,7 @@ class Kintone(Adapter):
     Config = Config
     role = Role.SFA
     writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
-    batch = MOST
+    batch = BATCH
     connections = 3
 
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:
@@ -57,7 +58,7 @@ class Kintone(Adapter):
         return self._reader.pull(stream, cursor)
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
-        """Up to 100 records of an app in one request; a comment is a request by itself."""
+        """Up to 2,000 records of an app in one request; a comment is a request by itself."""
         return self._writer.push(changes)
 
     def group(self, change: AnyChange) -> Hashable:

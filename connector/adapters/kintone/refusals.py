@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import requests
 
@@ -22,9 +23,15 @@ _INDEX = re.compile(r"\brecords\[(\d+)\]")
 class Conflict(Unavailable):
     """Somebody else wrote at the same moment; nothing was changed by us, and trying again may succeed."""
 
+    part: int | None = None
+    """As that of `Rejected`."""
+
 
 class Rejected(Refused):
     """Not accepted. `paths` name the parameters that are to blame, where kintone tells; never their values."""
+
+    part: int | None = None
+    """Of a bulk request: the place of the request in it that failed, and so undid the others."""
 
     def __init__(self, what: Text, *, code: str, paths: Sequence[str] = ()) -> None:
         super().__init__(what, code=code)
@@ -102,9 +109,28 @@ def judge(response: requests.Response) -> AdapterError | None:
     if response.status_code < 300:
         return _cut_off(response)
     try:
-        body = response.json()
+        body, part = _failed(response.json())
     except ValueError:
         return None
+    error = _meant(response.status_code, body)
+    if isinstance(error, Conflict | Rejected):
+        error.part = part
+    return error
+
+
+def _failed(body: Any) -> tuple[Any, int | None]:
+    """What an answer says of a failure, and which part of a bulk request that is about.
+
+    Source: "Bulk Request": at the index of the request that failed stands its error, at all others an empty object.
+    """
+    results = body.get("results") if isinstance(body, dict) else None
+    for part, each in enumerate(results if isinstance(results, list) else ()):
+        if isinstance(each, dict) and "code" in each:
+            return each, part
+    return body, None
+
+
+def _meant(status: int, body: Any) -> AdapterError | None:
     code = body.get("code") if isinstance(body, dict) else None
     if not isinstance(code, str):
         return None
@@ -113,9 +139,9 @@ def judge(response: requests.Response) -> AdapterError | None:
         return kind(_said(en, ja, code), fix=fix, code=code)
     if code in _CONFLICTS:
         return Conflict(_said("another write was faster", "他の更新と競合しました", code), code=code)
-    if response.status_code >= 500:
+    if status >= 500:
         return None
-    if response.status_code in (401, 403):
+    if status in (401, 403):
         return Unauthorized(_said("does not let us in", "アクセスが許可されません", code), fix=_RIGHTS, code=code)
     errors = body.get("errors")
     paths = [str(path) for path in errors] if isinstance(errors, dict) else []

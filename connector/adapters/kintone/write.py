@@ -1,59 +1,32 @@
-"""Writing: up to 100 records of one app in a request that is carried out as a whole or not at all.
+"""Writing: what becomes of each change - a record on its way (`send`), a comment, or a refusal.
 
 * SetFields updates by record number, so that a record that is gone is never made again. No revision goes with it:
   kintone touches only the fields that are sent, and those that a mapping writes are ours.
 * CreatePerson upserts by our key field.
 * RaiseAlert and AddTouchpoint insert a record under our unique key. Not an upsert: that would undo what people have
   made of the record meanwhile. That the key is there already means that it was done before.
-
-A request that fails is told apart by the index in the paths of its errors (`records[3]...`); where there is none, by
-halving it. bulkRequest is not used: it would let one bad record undo up to 2,000 others, and saves no counted call
-that we could rely on.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
-from typing import TypeVar
 
 from connector.adapters.kintone.client import Client
 from connector.adapters.kintone.comments import Commenter
 from connector.adapters.kintone.entries import Entries
 from connector.adapters.kintone.form import KEY_LENGTH
 from connector.adapters.kintone.options import Config
-from connector.adapters.kintone.queries import among
-from connector.adapters.kintone.refusals import WHOLE, Conflict, Rejected, later, refused
+from connector.adapters.kintone.refusals import Conflict, Rejected, later, refused
+from connector.adapters.kintone.send import Row, Sender
 from connector.adapters.kintone.values import Json, Unfit, write
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError
 from connector.model import Ref, Value
 from connector.ports import Receipt
 
-T = TypeVar("T")
-
-MOST = 100
-"""Records in one request."""
-_ATTEMPTS = 3
-"""How often a write is tried that loses its race against others."""
-_PAUSE = 0.2
-"""Seconds before the second attempt; doubled before the third."""
 _ID = re.compile(r"([0-9]+)-([0-9]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One change on its way: `target` is what no other record of the request may be about."""
-
-    place: int
-    key: str
-    app: str
-    action: str
-    target: str
-    body: Mapping[str, Json] = field(repr=False)
-    key_field: str | None = None
 
 
 class Writer:
@@ -65,36 +38,40 @@ class Writer:
         self._zone = zone
         self._entries = Entries(client, config, zone)
         self._commenter = Commenter(client, config)
+        self._sender = Sender(client)
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
-        """See `Adapter.push`."""
+        """See `Adapter.push`. What stands is told before an error is, also where it is not what came first."""
         receipts: dict[int, Receipt] = {}
-        waiting: list[Row] = []
         told = 0
+        try:
+            for _ in self._steps(changes, receipts):
+                while told in receipts:
+                    yield receipts[told]
+                    told += 1
+        except AdapterError:
+            yield from (receipts[place] for place in sorted(receipts) if place >= told)
+            raise
+
+    def _steps(self, changes: Sequence[AnyChange], receipts: dict[int, Receipt]) -> Iterator[None]:
+        waiting: list[Row] = []
         for place, change in enumerate(changes):
             try:
                 made = self._row(place, change)
             except _Misfit as misfit:
                 receipts[place] = refused(change.key, misfit.code, misfit.app, misfit.names)
-                continue
             except Rejected as error:  # what the app's form is, was asked in vain
                 receipts[place] = refused(change.key, error.code, error.where)
-                continue
-            if isinstance(made, Receipt):
-                receipts[place] = made
-                while told in receipts:  # a comment stands, whatever becomes of the next one
-                    yield receipts[told]
-                    told += 1
             else:
-                waiting.append(made)
-        while True:
-            while told in receipts:
-                yield receipts[told]
-                told += 1
-            if not waiting:
-                return
-            now, waiting = _together(waiting)
-            receipts |= self._send(now)
+                if isinstance(made, Receipt):
+                    receipts[place] = made
+                    yield  # a comment stands, whatever becomes of the next one
+                else:
+                    waiting.append(made)
+        yield
+        while waiting:
+            waiting = self._sender.send(waiting, receipts)
+            yield
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
@@ -139,7 +116,7 @@ class Writer:
     def _comment(self, change: RaiseAlert, about: Ref) -> Receipt:
         word, number = about.object, self._number(about)
         try:
-            return self._retrying(lambda: self._commenter.comment(change, about, number))
+            return self._sender.retrying(lambda: self._commenter.comment(change, about, number))
         except Conflict as conflict:
             return later(change.key, conflict.code, word)
         except Rejected as error:
@@ -195,71 +172,6 @@ class Writer:
                 raise _Misfit(unfit.code, word, unfit.name) from None
         return filled
 
-    # --- sending ----------------------------------------------------------------------------------------------------
-
-    def _send(self, rows: Sequence[Row]) -> dict[int, Receipt]:
-        app = rows[0].app
-        try:
-            numbers = self._retrying(lambda: self._request(rows))
-        except Conflict as conflict:
-            return {row.place: later(row.key, conflict.code, app) for row in rows}
-        except Rejected as error:
-            return self._apart(rows, error)
-        prefix = self._client.app(app).id
-        return {row.place: Receipt(row.key, "done", f"{prefix}-{n}") for row, n in zip(rows, numbers, strict=True)}
-
-    def _request(self, rows: Sequence[Row]) -> Sequence[str]:
-        bodies = [row.body for row in rows]
-        if rows[0].action == "insert":
-            return self._client.insert(rows[0].app, bodies)
-        return self._client.update(rows[0].app, bodies, upsert=rows[0].action == "upsert")
-
-    def _retrying(self, act: Callable[[], T]) -> T:
-        for attempt in range(1, _ATTEMPTS):
-            try:
-                return act()
-            except Conflict:
-                self._client.http.sleep(_PAUSE * 2 ** (attempt - 1))
-        return act()
-
-    def _apart(self, rows: Sequence[Row], error: Rejected) -> dict[int, Receipt]:
-        """The request as a whole was refused: find what is to blame, so that its neighbours go through."""
-        places = {place for place in error.places() if place < len(rows)}
-        if places:
-            bad = [(row, error.of(place)) for place, row in enumerate(rows) if place in places]
-            rest = [row for place, row in enumerate(rows) if place not in places]
-            return self._refusals(bad) | (self._send(rest) if rest else {})
-        if len(rows) > 1 and error.code not in WHOLE:
-            middle = len(rows) // 2
-            return self._send(rows[:middle]) | self._send(rows[middle:])
-        return self._refusals([(row, error) for row in rows])
-
-    def _refusals(self, bad: Sequence[tuple[Row, Rejected]]) -> dict[int, Receipt]:
-        app = bad[0][0].app
-        form = self._client.form(app)
-        names = {row.place: error.names(form) for row, error in bad}
-        before = self._done_before([row for row, _ in bad if row.key_field in names[row.place]])
-        return before | {
-            row.place: refused(row.key, error.code, app, names[row.place])
-            for row, error in bad
-            if row.place not in before
-        }
-
-    def _done_before(self, rows: Sequence[Row]) -> dict[int, Receipt]:
-        """Inserts whose key is found wanting: by our own record, then it was done before - or by something else."""
-        if not rows:
-            return {}
-        app, code = rows[0].app, str(rows[0].key_field)
-        try:
-            found = {
-                str(each[code]["value"]): f"{self._client.app(app).id}-{each['$id']['value']}"
-                for each in self._client.scan(app, among(code, [row.target for row in rows]), [code])
-            }
-        except AdapterError as error:
-            # Other records of the push are written: what is not known of these is asked again later.
-            return {row.place: later(row.key, error.code or "UNKNOWN", app) for row in rows}
-        return {row.place: Receipt(row.key, "done", found[row.target]) for row in rows if row.target in found}
-
 
 class _Misfit(Exception):
     """A change that cannot be sent; the receipt says why."""
@@ -267,15 +179,3 @@ class _Misfit(Exception):
     def __init__(self, code: str, app: str, *names: str) -> None:
         super().__init__(code)
         self.code, self.app, self.names = code, app, names
-
-
-def _together(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """Records that can go in one request, and the others."""
-    now: dict[str, Row] = {}
-    left: list[Row] = []
-    for row in rows:
-        if (row.app, row.action) != (rows[0].app, rows[0].action) or row.target in now or len(now) == MOST:
-            left.append(row)
-        else:
-            now[row.target] = row
-    return list(now.values()), left
