@@ -206,7 +206,7 @@ class Membership:
 class Inventory:
     """The ids of all people or deals of one object that a system has now, from one that does not tell of deletions.
 
-    A record that is missing from two inventories in a row is gone.
+    A record that is missing from two inventories in a row is gone; one that counted as gone and is named again is back.
     """
 
     system: str

@@ -162,8 +162,7 @@ def _empty(system: str, what: str, count: int) -> Halted:
             system=system,
             what=what,
             n=count,
-        ),
-        fix=text("if that is right, run again with --force", "正しい場合は --force を付けて再実行してください"),
+        )
     )
 
 
@@ -212,7 +211,7 @@ def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards:
         used += deal_store.put_deal_people(conn, parts)
     if touchpoints := by_type.pop(Touchpoint, None):
         used += touchpoint_store.put_touchpoints(conn, touchpoints, at)
-    used += _missing(conn, setup, by_type.pop(Inventory, []), at, guards)
+    used += sum(_compared(conn, setup, each, at, guards) for each in by_type.pop(Inventory, []))
     for membership in by_type.pop(Membership, []):
         used += min(touchpoint_store.put_membership(conn, membership, at), 1)
     parked, ignored = len(page.rejects), page.ignored.total()
@@ -253,11 +252,12 @@ def _gone(conn: Connection, setup: Setup, gone: Sequence[Gone], at: datetime) ->
     return len(changed.nos) + deal_store.put_deals_gone(conn, gone) + deal_store.put_companies_gone(conn, gone)
 
 
-def _missing(
-    conn: Connection, setup: Setup, inventories: Sequence[Inventory], at: datetime, guards: Guards | None
-) -> int:
-    """How many inventories told of records that are gone."""
-    return sum(min(_gone(conn, setup, vanished(conn, each, at, guards), at), 1) for each in inventories)
+def _compared(conn: Connection, setup: Setup, inventory: Inventory, at: datetime, guards: Guards | None) -> int:
+    """1 where an inventory told of records that are gone, or back."""
+    found = _people(conn, setup, people_store.returned(conn, inventory), at)
+    found += deal_store.put_deals_back(conn, inventory)
+    found += _gone(conn, setup, vanished(conn, inventory, at, guards), at)
+    return min(found, 1)
 
 
 def _identify(conn: Connection, setup: Setup, nos: Iterable[int]) -> None:

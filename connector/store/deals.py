@@ -15,6 +15,7 @@ from connector.model import (
     DealPerson,
     DealState,
     Gone,
+    Inventory,
     Owner,
     Ref,
 )
@@ -228,6 +229,17 @@ def put_deals_gone(conn: Connection, gone: Sequence[Gone]) -> int:
             mark_deals(conn, g.ref.system, [g.ref.id])
             changed += 1
     return changed
+
+
+def put_deals_back(conn: Connection, inventory: Inventory) -> int:
+    """Deals that count as gone and are in the inventory are there again; how many."""
+    c = t.deal.c
+    here = (c.system == inventory.system, c.object == inventory.object, c.gone_at.is_not(None))
+    back = sorted(inventory.ids.intersection(conn.scalars(select(c.id).where(*here))))
+    for some in chunks(back):
+        conn.execute(update(t.deal).where(*here, c.id.in_(some)).values(gone_at=None))
+    mark_deals(conn, inventory.system, back)
+    return len(back)
 
 
 def put_companies_gone(conn: Connection, gone: Sequence[Gone]) -> int:

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete,
 
 from connector.model import (
     Gone,
+    Inventory,
     Person,
     Ref,
     Value,
@@ -96,6 +97,14 @@ def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     c = t.person.c
     found = select(c.id).where(c.system == system, c.object == name, c.known, c.gone_at.is_(None))
     return set(conn.scalars(found))
+
+
+def returned(conn: Connection, inventory: Inventory) -> list[Person]:
+    """Records that count as gone, became no other one, and are in the inventory: as they were last seen."""
+    c = t.person.c
+    here = (c.system == inventory.system, c.object == inventory.object, c.known)
+    gone = conn.execute(select(c.id, c.no).where(*here, c.gone_at.is_not(None), c.successor.is_(None)))
+    return [filed.person for filed in load_filed(conn, c.no, [row.no for row in gone if row.id in inventory.ids])]
 
 
 def ensure_people(conn: Connection, refs: Iterable[Ref], at: datetime) -> dict[Ref, int]:

@@ -9,10 +9,10 @@ import pytest
 
 from connector.engine.pull import store_page
 from connector.errors import Halted
-from connector.model import Deal, DealState, Inventory, Person, Ref
+from connector.model import Deal, DealState, Gone, Inventory, Person, Record, Ref, Subject
 from connector.ports import Page
 from connector.rules.brake import Guards
-from connector.store import deals, people
+from connector.store import deals, load, people
 from tests.machine.world import World
 
 GUARDS = Guards(at_least=3)
@@ -25,7 +25,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-def store(world: World, *records: Person | Deal | Inventory, guards: Guards | None = GUARDS) -> int:
+def store(world: World, *records: Record, guards: Guards | None = GUARDS) -> int:
     lease = world.app.lease()
     try:
         with lease.writing() as conn:
@@ -41,6 +41,12 @@ def inventory(ids: Iterable[int], name: str = "people") -> Inventory:
 def living(world: World, name: str = "people") -> set[str]:
     with world.app.reading() as conn:
         return people.living_ids(conn, "sfa", name) | deals.living_ids(conn, "sfa", name)
+
+
+def subject_of(world: World, id_: str) -> Subject:
+    with world.app.reading() as conn:
+        (found,) = load.load(conn, load.find_identity(conn, id_), world.now, ((), world.now)).subjects
+    return found
 
 
 @pytest.fixture
@@ -85,6 +91,30 @@ def test_when_too_much_is_missing_the_source_is_doubted(twenty: World) -> None:
     with pytest.raises(Halted, match="5 of 20 records of people are missing"):
         store(twenty, inventory(range(5, 20)))
 
-    for _ in range(2):
-        store(twenty, inventory(range(5, 20)), guards=None)  # as with --force
+    store(twenty, inventory(range(5, 20)), guards=None)  # as with --force: once is enough
     assert len(living(twenty)) == 15
+    store(twenty, inventory(range(5, 20)))
+
+
+def test_who_is_in_an_inventory_again_is_back_though_nobody_changed_the_record(twenty: World) -> None:
+    """As with records that a user of the system may not see for a while."""
+    store(twenty, Person(Ref("sfa", "people", "0"), {"email": "taro@alpha.co.jp", "company": "アルファ"}))
+    store(twenty, Person(Ref("ma", "person", "m"), {"email": "taro@alpha.co.jp"}))
+    store(twenty, Deal(Ref("sfa", "deals", "8"), "案件", DealState.OPEN, people=("0",)))
+    for _ in range(2):
+        store(twenty, inventory(range(1, 20)), inventory([7], "deals"))
+    assert subject_of(twenty, "m").deals == ()
+
+    assert store(twenty, inventory(range(20)), inventory([7, 8], "deals")) == 2
+    assert len(living(twenty)) == 20
+    subject = subject_of(twenty, "m")
+    assert {person.ref.id for person in subject.identity.persons} == {"0", "m"}
+    assert [deal.ref.id for deal in subject.deals] == ["8"]
+    assert store(twenty, inventory(range(20)), inventory([7, 8], "deals")) == 0
+
+
+def test_who_became_another_record_stays_gone(twenty: World) -> None:
+    store(twenty, Gone(Ref("sfa", "people", "0"), twenty.now, Ref("sfa", "people", "1")))
+    store(twenty, inventory(range(20)))
+
+    assert "0" not in living(twenty)
