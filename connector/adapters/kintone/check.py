@@ -137,7 +137,7 @@ class Checker:
         for code in sorted(needs.write):
             field = found.form.find(code)
             if field is not None and code not in unreadable:
-                yield from self._written(found, field, needs)
+                yield from found.written(field, needs, self._needs.timezone)
         for word, code in needs.words.items():
             field = found.form.find(code)
             if PERSON_FIELD_KIND.get(word) == "bool" and field and field.type in CHOICES and not needs.values.get(code):
@@ -161,24 +161,6 @@ class Checker:
                 yield found.unusable(app.summary.table)
             elif app.summary.line not in table.inner or table.inner[app.summary.line].type not in TEXTS:
                 yield found.unusable(app.summary.line)
-
-    def _written(self, found: Found, field: FormField, needs: ObjectNeeds) -> Iterator[Finding]:
-        code = field.code
-        if code in found.form.copied:
-            yield found.copied(code)
-        elif field.type not in WRITABLE or code in found.form.tables:
-            yield found.error(
-                code,
-                text("is of type {type}, which we cannot write", "種類 {type} には書き込めません", type=field.type),
-                text("map another field", "別のフィールドを指定してください"),
-            )
-        wanted = needs.lengths.get(code)
-        if wanted and field.max_length and field.max_length < wanted:
-            yield found.short(field, wanted)
-        if field.type in CHOICES:
-            missing = sorted(each for each in needs.choices.get(code, ()) if each and each not in field.options)
-            if missing:
-                yield found.no_option(field, missing)
 
     # --- deals ------------------------------------------------------------------------------------------------------
 

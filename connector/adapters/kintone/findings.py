@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Literal
 
-from connector.adapters.kintone.form import KEY_LENGTH, WRITABLE, Form, FormField
+from connector.adapters.kintone.form import CHOICES, ENTITIES, KEY_LENGTH, TEXTS, WRITABLE, Form, FormField
+from connector.adapters.kintone.values import Unfit, write
 from connector.errors import Text, text
-from connector.ports import Finding
+from connector.ports import Finding, ObjectNeeds, ValueKind
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,50 @@ class Found:
         elif field.max_length and field.max_length < min(length, KEY_LENGTH):
             yield self.short(field, length)
 
+    def written(self, field: FormField, needs: ObjectNeeds, zone: tzinfo) -> Iterator[Finding]:
+        """That a field takes what a mapping writes into it."""
+        code = field.code
+        if code in self.form.copied:
+            yield self.copied(code)
+        elif field.type not in WRITABLE or code in self.form.tables:
+            yield self.error(
+                code,
+                text("is of type {type}, which we cannot write", "種類 {type} には書き込めません", type=field.type),
+                text("map another field", "別のフィールドを指定してください"),
+            )
+        else:
+            yield from self._taken(field, needs, zone)
+        wanted = needs.lengths.get(code)
+        if wanted and field.max_length and field.max_length < wanted:
+            yield self.short(field, wanted)
+        if field.type in CHOICES:
+            missing = sorted(each for each in needs.choices.get(code, ()) if each and each not in field.options)
+            if missing:
+                yield self.no_option(field, missing)
+
+    def _taken(self, field: FormField, needs: ObjectNeeds, zone: tzinfo) -> Iterator[Finding]:
+        kind, values = needs.kinds.get(field.code), needs.choices.get(field.code)
+        if field.code == needs.words.get("corporate_number"):
+            kind = "number"  # thirteen digits
+        if kind is None:
+            return
+        known = values is not None and field.type not in CHOICES
+        if all(map(_fits(field, zone), values or ())) if known else field.type in _TAKES[kind]:
+            return
+        en, ja = _KINDS[kind]
+        yield self.error(
+            field.code,
+            text(
+                f"is of type {{type}}, which does not take {en}", f"種類 {{type}} には{ja}を書き込めません",
+                type=field.type,
+            ),
+            text(
+                "map a field of one of these types: {types}",
+                "次のいずれかの種類のフィールドを指定してください: {types}",
+                types=", ".join(sorted(_TAKES[kind])),
+            ),
+        )  # fmt: skip
+
     def short(self, field: FormField, wanted: int) -> Finding:
         """A text that is too short for what is to be written."""
         what = text(
@@ -154,6 +200,34 @@ class Found:
                         "マッピングするか、初期値を設定するか、必須を外してください",
                     ),
                 )
+
+
+_TAKES: Mapping[ValueKind, frozenset[str]] = {
+    "text": TEXTS | CHOICES | ENTITIES | {"SUBTABLE"},
+    "lines": frozenset({"MULTI_LINE_TEXT", "SUBTABLE"}),
+    "number": TEXTS | {"NUMBER"},
+    "moment": TEXTS | {"DATE", "DATETIME"},
+    "yes": TEXTS | CHOICES,
+}
+"""The types of field that take any value of a kind. Choices take their options, which are compared elsewhere."""
+_KINDS: Mapping[ValueKind, tuple[str, str]] = {
+    "text": ("text", "文字列"),
+    "lines": ("text of several lines", "複数行の文字列"),
+    "number": ("a number", "数値"),
+    "moment": ("a moment", "日時"),
+    "yes": ("yes and no", "「はい・いいえ」の値"),
+}
+
+
+def _fits(field: FormField, zone: tzinfo) -> Callable[[str], bool]:
+    def fits(value: str) -> bool:
+        try:
+            write(field, value, zone)
+        except Unfit:
+            return False
+        return True
+
+    return fits
 
 
 def _folded(code: str) -> str:

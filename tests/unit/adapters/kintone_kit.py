@@ -102,6 +102,15 @@ OF_PEOPLE = ObjectNeeds(
     words=WORDS,
     values={"配信": {"true": "配信停止", "false": ""}},
     choices={"ma_band": frozenset({"hot", "warm", "cold"}), "配信": frozenset({"配信停止"})},
+    kinds={
+        "ma_score": "number",
+        "ma_why": "text",
+        "ma_band": "text",
+        "ma_memo": "text",
+        "ma_last_at": "moment",
+        "接点": "lines",
+        "配信": "text",
+    },
 )
 DEAL_WORDS = {
     "name": "案件名",

@@ -11,7 +11,7 @@ import pytest
 from connector.adapters.kintone.options import AlertOptions
 from connector.errors import Mismatch, Unauthorized, Unavailable
 from connector.model import DealState
-from connector.ports import Finding, Needs, ObjectNeeds
+from connector.ports import Finding, Needs, ObjectNeeds, ValueKind
 from connector.spec import Secret
 from tests.unit.adapters.kintone_kit import KEY, NEEDS, OF_DEALS, OF_PEOPLE, TEXT, Stage, choice, stage
 
@@ -68,6 +68,52 @@ def test_a_sound_set_up_has_calls_and_what_cannot_be_known(ready: Stage) -> None
 def test_what_is_wrong_with_people(ready: Stage, changed: dict[str, Any], said: str) -> None:
     (found,) = check(ready, of_people(**changed))
     assert said in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "said"),
+    [
+        ("text", "ma_score", "people.ma_score: is of type NUMBER, which does not take text → map a field of one of"),
+        ("text", "ma_last_at", "is of type DATETIME, which does not take text"),
+        ("number", "ma_last_at", "is of type DATETIME, which does not take a number → map a field of one of these"),
+        ("number", "ma_band", "is of type DROP_DOWN, which does not take a number"),
+        ("moment", "ma_score", "is of type NUMBER, which does not take a moment"),
+        ("moment", "接点", "is of type SUBTABLE, which does not take a moment"),
+        ("lines", "ma_why", "does not take text of several lines → map a field of one of these types: MULTI_LINE_TEXT"),
+        ("lines", "配信", "is of type CHECK_BOX, which does not take text of several lines"),
+        ("yes", "ma_score", "is of type NUMBER, which does not take yes and no"),
+        ("yes", "ma_band", ""),
+        ("number", "ma_why", ""),
+        ("moment", "ma_memo", ""),
+        ("text", "接点", ""),
+    ],
+)
+def test_kinds_of_value_and_types_of_field(ready: Stage, kind: ValueKind, code: str, said: str) -> None:
+    found = check(ready, of_people(kinds={**OF_PEOPLE.kinds, code: kind}))
+    assert len(found) == bool(said)
+    assert said in "".join(found)
+
+
+def test_values_that_are_known_decide_where_a_type_takes_some(ready: Stage) -> None:
+    texts = {**OF_PEOPLE.kinds, "ma_score": "text"}
+    digits = {**OF_PEOPLE.choices, "ma_score": frozenset({"1", "0"})}
+    assert check(ready, of_people(kinds=texts, choices=digits)) == []
+    bands = {**OF_PEOPLE.choices, "ma_score": frozenset({"1", "hot"})}
+    (found,) = check(ready, of_people(kinds=texts, choices=bands))
+    assert "is of type NUMBER, which does not take text" in found
+
+
+def test_a_number_of_a_company_is_digits(ready: Stage) -> None:
+    words = {**OF_PEOPLE.words, "corporate_number": "ma_score"}
+    assert check(ready, of_people(kinds={**OF_PEOPLE.kinds, "ma_score": "text"}, words=words)) == []
+
+
+def test_kinds_are_told_in_japanese_too(ready: Stage) -> None:
+    needs = of_people(kinds={"ma_score": "lines"})
+    (found,) = (each for each in ready.adapter(needs).check() if each.severity == "error")
+    assert found.what.in_("ja") == "種類 NUMBER には複数行の文字列を書き込めません"
+    assert found.fix is not None
+    assert "MULTI_LINE_TEXT, SUBTABLE" in found.fix.in_("ja")
 
 
 def test_full_width_letters_are_another_code(ready: Stage) -> None:
