@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,16 @@ def test_only_commands_that_exist_are_told(page: Path) -> None:
     content = page.read_text(encoding="utf-8")
     used = re.findall(r"(?:`|\$ |bin/)connector(?: --\w+ \w+)? ([a-z]+)\b", content)
     assert set(used) <= known
+
+
+@every_page
+def test_every_command_in_an_example_takes_what_it_is_given(page: Path) -> None:
+    commands = typer.main.get_command(cli).commands  # type: ignore[attr-defined]  # a group has them
+    for _, block in _FENCE.findall(page.read_text(encoding="utf-8")):
+        for line in re.findall(r"^(?:\$ )?connector ([^#>&|\[\n]+)(?!.*\[)", block, re.MULTILINE):
+            words = shlex.split(line)
+            at = next(i for i, word in enumerate(words) if word in commands)
+            commands[words[at]].make_context(words[at], words[at + 1 :])
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.ja.md", "docs/commands.md"])
