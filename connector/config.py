@@ -201,6 +201,12 @@ class Setup:
         found = needs_of(system, self.roles[system], self.rules, self.identity, deals)
         return replace(found, timezone=self.config.timezone)
 
+    def place(self, system: str) -> str:
+        """What a system is and where it stands: its type, and the addresses among its options."""
+        cls, options = self.systems[system]
+        told = {name: value for name, value in options if isinstance(value, str) and "://" in value}
+        return " ".join([cls.type, *(told[name] for name in sorted(told.keys() - {"proxy"}))])
+
 
 def load(path: Path) -> Setup:
     """Read `config.yaml` at `path` and the mappings it names.

@@ -133,8 +133,8 @@ class Needs:
     """What the mappings ask of a system, so that an adapter reads neither less nor more.
 
     `objects` may hold `*`: what is needed of person records where no mapping names their object. `probed` is what
-    `Adapter.probe` found when it was last asked; empty before. `timezone` is that of the configuration: of days, and
-    of times that a system tells without one.
+    `Adapter.probe` found when it was last asked; empty before, and when the system stands at another address now.
+    `timezone` is that of the configuration: of days, and of times that a system tells without one.
     """
 
     objects: Mapping[str, ObjectNeeds] = field(default_factory=dict)

@@ -117,7 +117,8 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
     store = database.open_engine(store_url(setup))
     database.upgrade(store)
     with database.reading(store) as conn:
-        needs = {name: replace(setup.needs(name), probed=runs.probed(conn, name)) for name in names}
+        probed = {name: runs.probed(conn, name, setup.place(name)) for name in names}
+    needs = {name: replace(setup.needs(name), probed=probed[name]) for name in names}
     made = {name: setup.systems[name][0](name, setup.systems[name][1], needs[name]) for name in names}
     return App(setup, store, made, clock)
 

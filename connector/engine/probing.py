@@ -27,7 +27,7 @@ def probe(app: App, name: str) -> Probed:
             keep_evidence(app, lease, name, error)
             raise
         with lease.writing() as conn:
-            runs.keep_probed(conn, name, found.known, app.clock())
+            runs.keep_probed(conn, name, app.setup.place(name), found.known, app.clock())
     finally:
         lease.release()
     log.info("system_probed", system=name, capabilities=len(found.known))

@@ -172,14 +172,16 @@ def remember(conn: Connection, name: str, value: str) -> None:
 # --- what was found out about systems ---------------------------------------------------------------------------------
 
 
-def keep_probed(conn: Connection, system: str, known: Mapping[str, str], at: datetime) -> None:
-    """Remember what a probe found, in place of what an earlier one found."""
-    remember(conn, f"probe:{system}", orjson.dumps({"at": at.isoformat(), "known": dict(known)}).decode())
+def keep_probed(conn: Connection, system: str, place: str, known: Mapping[str, str], at: datetime) -> None:
+    """Remember what a probe found at `place`, instead of what an earlier one found."""
+    held = {"at": at.isoformat(), "place": place, "known": dict(known)}
+    remember(conn, f"probe:{system}", orjson.dumps(held).decode())
 
 
-def probed(conn: Connection, system: str) -> dict[str, str]:
-    """What the last probe of a system found."""
-    found: dict[str, str] = orjson.loads(remembered(conn, f"probe:{system}") or "{}").get("known", {})
+def probed(conn: Connection, system: str, place: str) -> dict[str, str]:
+    """What the last probe of a system found; nothing, when it stood at another place then."""
+    held = orjson.loads(remembered(conn, f"probe:{system}") or "{}")
+    found: dict[str, str] = held["known"] if held.get("place") == place else {}
     return found
 
 
