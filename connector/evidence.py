@@ -9,6 +9,9 @@ from typing import Any
 MOST = 20_000
 """Characters of an answer that are kept."""
 
+DEEPEST = 50
+"""Levels of an answer that are kept."""
+
 _KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$-]{0,79}|[0-9]{1,6}")
 
 
@@ -21,19 +24,22 @@ def masked(answer: Any) -> str:
         content = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
         try:
             answer = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return _mask(content[:MOST])
     return json.dumps(_masked(answer), ensure_ascii=False, indent=1)[:MOST]
 
 
-def _masked(value: Any) -> Any:
+def _masked(value: Any, depth: int = 0) -> Any:
+    if depth > DEEPEST:
+        return "..."
     if isinstance(value, dict):
-        return {name if _KEY.fullmatch(name) else _mask(name): _masked(held) for name, held in value.items()}
-    if isinstance(value, list):
-        return [_masked(each) for each in value]
-    if isinstance(value, str):
-        return _mask(value)
-    return 9 if isinstance(value, int | float) and not isinstance(value, bool) else value
+        shown = ((name if _KEY.fullmatch(name) else _mask(name), held) for name, held in value.items())
+        return {name: _masked(held, depth + 1) for name, held in shown}
+    if isinstance(value, list | tuple):
+        return [_masked(each, depth + 1) for each in value]
+    if value is None or isinstance(value, bool):
+        return value
+    return 9 if isinstance(value, int | float) else _mask(str(value))
 
 
 def _mask(said: str) -> str:

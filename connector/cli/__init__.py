@@ -183,9 +183,8 @@ def probe(
     from connector.store import runs
 
     console = Console(json=json)
-    app = _open(config)
+    app = _open(config, only=system)
     try:
-        _known_system(app.adapters, system)
         if last_answer:
             with app.reading() as conn:
                 show_evidence(console, system, runs.evidence(conn, system))
