@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from connector.changes import AddToList, AnyChange, CreatePerson, RaiseAlert, RemoveFromList, SetFields
 from connector.config import Setup
 from connector.errors import Problem, Text, text
-from connector.model import Deal, DealState, Identity, Kind, Person, Ref, Score, Subject, Value
+from connector.model import PERSON_FIELDS, Deal, DealState, Identity, Kind, Person, Ref, Score, Subject, Value
 from connector.rules.columns import Touchpoints, micros
 from connector.rules.plan import Facts, plan
 from connector.rules.translate import same
@@ -47,6 +47,18 @@ def _moment(value: Any) -> Any:
             text("{value!r} is no time", "{value!r} は日時として読めません", value=value),
             text("write 2026-11-20T10:00 or 2026-11-20", "2026-11-20T10:00 か 2026-11-20 のように書いてください"),
         ) from None
+
+
+def _given(value: Any) -> Any:
+    if value is None:
+        raise SpecError(
+            text("an expectation without a value", "期待値がありません"),
+            text(
+                "write [] (lists: {{}}) where none is expected",
+                "何も無いことを確かめるなら [] (lists は {{}}) と書いてください",
+            ),
+        )
+    return value
 
 
 At = Annotated[datetime, BeforeValidator(_moment)]
@@ -131,10 +143,22 @@ class Expected(Spec):
     """By record, or `new system/object` for one that is made: what its fields hold afterwards."""
     untouched: tuple[Record, ...] = Field(default=(), strict=False)
     """Records that nothing is written to."""
-    alerts: list[AlertExpected] | None = None
+    alerts: Annotated[list[AlertExpected] | None, BeforeValidator(_given)] = None
     """All alerts."""
-    lists: dict[str, list[Literal["added", "removed"]]] | None = None
+    lists: Annotated[dict[str, list[Literal["added", "removed"]]] | None, BeforeValidator(_given)] = None
     """By list, all changes of it: `[added]`, `[removed]`."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.scores or self.fields or self.untouched) and self.alerts is None and self.lists is None:
+            raise SpecError(
+                text("nothing is expected, so the test would always pass", "期待値が無く、必ず成功するテストです"),
+                text(
+                    "say something of scores, fields, untouched, alerts or lists",
+                    "scores、fields、untouched、alerts、lists のいずれかを書いてください",
+                ),
+            )
+        return self
 
 
 class Case(Spec):
@@ -215,8 +239,9 @@ def _judge(setup: Setup, case: Case) -> Verdict:
         consents=setup.rules.consents(),
     )  # fmt: skip
     made = plan(Facts([subject], Touchpoints.from_rows(touches), world), setup.rules)
-    differences = [*_of_scores(case.expect, made.outcomes[0].scores), *_of_fields(case, made.changes)]
-    differences += [*_of_alerts(case.expect, made.changes), *_of_lists(case.expect, made.changes)]
+    differences = [*_strangers(setup, case), *_of_scores(case.expect, made.outcomes[0].scores)]
+    differences += [*_of_fields(case, made.changes), *_of_alerts(case.expect, made.changes)]
+    differences += _of_lists(case.expect, made.changes)
     return Verdict(case.name, case.mark, differences)
 
 
@@ -244,6 +269,36 @@ def _shown(value: object) -> str:
     return "∅" if value in (None, "", [], ()) else str(value)
 
 
+def _strangers(setup: Setup, case: Case) -> Iterator[Text]:
+    """What is written in a test and means nothing: whatever is expected of it would come true."""
+    records = [given.record for given in case.people]
+    for record in (*records, *(deal.record for deal in case.deals), *case.on_lists.values()):
+        if record.system not in setup.systems:
+            yield text("{record}: there is no such system", "{record}: その連携先はありません", record=record)
+    for word in sorted({word for given in case.people for word in given.fields}.difference(PERSON_FIELDS)):
+        yield text("{word!r} is not a word for a person", "{word!r} という項目はありません", word=word)
+    for record in case.expect.untouched:
+        if record not in records:
+            yield text("{record} is not among people", "{record} は people にありません", record=record)
+    for name, fields in case.expect.fields.items():
+        system = name.removeprefix("new ").split("/")[0]
+        known = {field for given in case.people if str(given.record) == name for field in given.native}
+        for field in sorted(fields.keys() - known - _written(setup, system)):
+            yield text(
+                "{record}: no mapping writes {field}",
+                "{record}: {field} に書き込むマッピングはありません",
+                record=name,
+                field=field,
+            )
+
+
+def _written(setup: Setup, system: str) -> set[str]:
+    """The fields that mappings write in a system."""
+    people = [mapping for mapping in setup.rules.people if mapping.system == system]
+    carried = {to for rule in setup.rules.nurture if rule.system == system for to in rule.carry.values()}
+    return carried | {rule.to for mapping in people for rule in mapping.fields.values()} | {str(m.key) for m in people}
+
+
 def _of_scores(expect: Expected, scores: Iterable[Score]) -> Iterator[Text]:
     found = {score.name: score for score in scores}
     for name, points in expect.scores.items():
@@ -263,9 +318,16 @@ def _of_fields(case: Case, changes: Sequence[AnyChange]) -> Iterator[Text]:
             held[f"new {change.system}/{change.object}"] = change.values
     for record, fields in case.expect.fields.items():
         found = held.get(record)
+        if found is None:
+            yield text(
+                "{record} is neither among people nor made",
+                "{record} は people にも新規作成にもありません",
+                record=record,
+            )
+            continue
         for name, value in fields.items():
-            if found is None or not same(value, found.get(name)):
-                yield _different(f"{record} {name}", value, found.get(name) if found else None)
+            if not same(value, found.get(name)):
+                yield _different(f"{record} {name}", value, found.get(name))
 
 
 def _of_alerts(expect: Expected, changes: Sequence[AnyChange]) -> Iterator[Text]:

@@ -98,3 +98,39 @@ def test_a_mistake_in_a_test_is_told_with_its_place(old: str, new: str, told: st
 
     assert [problem for problem in map(str, problems) if told in problem and problem.startswith("kintone.test.yaml:")]
     assert len(verdicts) == 5, "the others ran"
+
+
+CASE = """
+- name: 何もしない
+  as_of: 2026-11-20T10:00
+  people:
+    - {record: shanon/visitor/1, fields: {email: taro@example.co.jp}}
+    - {record: kintone/people/12-5, owner: sato, native: {MAランク: ウォーム}}
+  expect: {alerts: []}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("alerts: []", "alerts: []", ""),
+        ("alerts: []", "untouched: [kintone/people/12-5]", "kintone/people/12-5: expected ∅, found"),
+        ("alerts: []", "untouched: [kintone/people/125]", "kintone/people/125 is not among people"),
+        ("alerts: []", "fields: {kintone/people/12-5: {MAラソク: null}}", "no mapping writes MAラソク"),
+        ("alerts: []", "fields: {kintone/people/12-6: {}}", "kintone/people/12-6 is neither among people nor made"),
+        ("shanon/visitor", "shannon/visitor", "shannon/visitor/1: there is no such system"),
+        ("email: taro", "emial: taro", "'emial' is not a word for a person"),
+        ("alerts: []", "alerts:", "an expectation without a value"),
+        ("alerts: []", "lists: null", "an expectation without a value"),
+        ("{alerts: []}", "{}", "the test would always pass"),
+    ],
+)
+def test_a_test_that_could_not_fail_does_not_pass(old: str, new: str, told: str, tmp_path: Path) -> None:
+    write(tmp_path, "shanon+kintone")
+    (tmp_path / "mappings" / "kintone.test.yaml").write_text(CASE.replace(old, new), encoding="utf-8")
+
+    verdicts, problems = run_tests(load(tmp_path / "config.yaml"))
+
+    said = [str(each) for verdict in verdicts for each in verdict.differences] + [str(each) for each in problems]
+    assert [each for each in said if told in each] == said
+    assert bool(said) == bool(told)
