@@ -178,7 +178,7 @@ class Checker:
         yield from self._probabilities(found, needs)
         if "people" in needs.deal and not shape.unreadable():
             try:
-                self._reader.linked_apps(shape)
+                self._reader.linker.apps(shape)
             except Mismatch as error:
                 yield found.error(needs.deal["people"], error.what, error.fix)
         if "company" in needs.linked_by:

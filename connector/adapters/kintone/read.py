@@ -11,25 +11,20 @@ ends the stream, instead of looking empty.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connector.adapters.kintone.client import Client, Row
+from connector.adapters.kintone.links import Linker, Links
 from connector.adapters.kintone.options import Config
-from connector.adapters.kintone.queries import among, literal
-from connector.adapters.kintone.records import Links, Shape, is_choice, missing_options, state_field
-from connector.adapters.kintone.refusals import Rejected
+from connector.adapters.kintone.queries import literal
+from connector.adapters.kintone.records import Shape, is_choice, missing_options, state_field
+from connector.adapters.kintone.refusals import Rejected, unmapped
 from connector.adapters.kintone.values import moment, stamp
 from connector.errors import Mismatch, Text, text
-from connector.model import Inventory, Record
+from connector.model import Inventory, Person, Record
 from connector.ports import Needs, Page, Reject
-
-_MOST_VALUES = 100
-"""Values in one `in (...)`."""
-_NUMBER = re.compile(r"(?:.+-)?([0-9]+)")
-"""A record number, with the app's code in front where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +67,7 @@ class Reader:
         named = [word for word in config.apps if word in needs.objects]
         self.people = tuple(word for word in named if not needs.of(word).deal)
         self.deals = tuple(word for word in named if needs.of(word).deal)
+        self.linker = Linker(client, needs, self.people, self.deals)
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
         """See `Adapter.pull`."""
@@ -85,6 +81,7 @@ class Reader:
             self._client.forget_forms()  # a run begins
         place, shape = Place.load(cursor), self.shape(stream)
         whole = place.since is None and place.swept is None
+        known = place.since or place.heard  # deals were perhaps read since then, and without those who came later
         going = True
         while going:
             asked_at = self._client.http.clock()
@@ -92,7 +89,7 @@ class Reader:
             place = replace(place, heard=place.heard or self._began(asked_at))
             going = len(rows) == self._config.page_size
             place = self._behind(shape, place, rows) if going else self._finished(place, whole=whole)
-            yield self._page(shape, place, rows)
+            yield self._page(shape, place, rows, known)
         now = self._client.http.server_time
         if now is not None and place.swept is not None and now - place.swept >= self._config.sweep:
             yield self._sweep(shape, replace(place, swept=now))
@@ -139,11 +136,7 @@ class Reader:
             raise self._broken(shape.word, what)
 
     def _broken(self, word: str, what: Text) -> Mismatch:
-        fix = text(
-            "correct the mapping or the app; `connector check` tells more",
-            "マッピングかアプリを修正してください。`connector check` で詳しく確認できます",
-        )
-        return Mismatch(what, where=f"{self._client.name}/{word}", fix=fix)
+        return unmapped(f"{self._client.name}/{word}", what)
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -190,11 +183,12 @@ class Reader:
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    def _page(self, shape: Shape, place: Place, rows: Sequence[Row]) -> Page:
-        links = self._links(shape, rows) if shape.needs.deal else {}
+    def _page(self, shape: Shape, place: Place, rows: Sequence[Row], known: datetime | None) -> Page:
+        links = self.linker.people_of(shape, rows) if shape.needs.deal else {}
         records: list[Record] = []
         rejects: list[Reject] = []
         beside: dict[str, Record] = {}
+        newcomers: list[Row] = []
         for row in rows:
             try:
                 made = self._made(shape, row, links)
@@ -204,71 +198,16 @@ class Reader:
                 continue
             beside |= found
             records.append(made)
-        return Page([*beside.values(), *records], place.dump(), rejects)
+            if known and isinstance(made, Person) and made.created_at and made.created_at >= known:
+                newcomers.append(row)
+        parts = self.linker.deals_of(shape, newcomers)
+        return Page([*beside.values(), *records, *parts], place.dump(), rejects)
 
     def _made(self, shape: Shape, row: Row, links: Links) -> Record:
         if not shape.needs.deal:
             return shape.person(row)
         people = (id_ for value in shape.linked(row) for id_ in links.get(value, ()))
         return shape.deal(row, tuple(dict.fromkeys(people)))
-
-    # --- who takes part in a deal -----------------------------------------------------------------------------------
-
-    def _links(self, shape: Shape, rows: Sequence[Row]) -> Links:
-        values: dict[str, None] = {}
-        for row in rows:
-            try:
-                values |= dict.fromkeys(shape.linked(row))
-            except (KeyError, TypeError):
-                continue  # told as unreadable where the record is made
-        found: dict[str, tuple[str, ...]] = {}
-        for word, code in self.linked_apps(shape) if values else ():
-            for value, ids in self._resolved(word, code, list(values)).items():
-                found[value] = (*found.get(value, ()), *ids)
-        return found
-
-    def linked_apps(self, shape: Shape) -> Sequence[tuple[str, str | None]]:
-        """The apps of people that a deal's `people` may name, and by which field; None: by record number.
-
-        :raises Mismatch: when that cannot be told
-        """
-        code, by = shape.needs.deal.get("people", ""), shape.needs.linked_by.get("people")
-        field = shape.form.find(code)
-        lookup = field.lookup if field is not None else None
-        words = self.people
-        if lookup is not None:
-            words = tuple(word for word in words if self._client.app(word).id == lookup.app)
-            by = by or lookup.key
-        if not words or (by is None and len(words) > 1):
-            what = text(
-                "{code} leads to no app of people that a mapping names, or to more than one",
-                "{code} の参照先となる人物のアプリを1つに決められません",
-                code=code,
-            )
-            raise self._broken(shape.word, what)
-        if by is None:
-            return [(word, None) for word in words]
-        forms = {word: self._client.form(word).find(by) for word in words}
-        lacking = [word for word, target in forms.items() if target is None]
-        if lacking:
-            what = text(
-                "{apps} has no field {by}", "{apps} にフィールド {by} がありません", apps=", ".join(lacking), by=by
-            )
-            raise self._broken(shape.word, what)
-        return [(word, None if target and target.type == "RECORD_NUMBER" else by) for word, target in forms.items()]
-
-    def _resolved(self, word: str, code: str | None, values: Sequence[str]) -> Links:
-        prefix = self._client.app(word).id
-        if code is None:
-            numbers = {value: _NUMBER.fullmatch(value) for value in values}
-            return {value: (f"{prefix}-{int(match[1])}",) for value, match in numbers.items() if match}
-        found: dict[str, tuple[str, ...]] = {}
-        for start in range(0, len(values), _MOST_VALUES):
-            some = values[start : start + _MOST_VALUES]
-            for row in self._client.scan(word, among(code, some), [code]):
-                value = str(row[code]["value"]).strip()
-                found[value] = (*found.get(value, ()), f"{prefix}-{int(row['$id']['value'])}")
-        return found
 
 
 _UNREADABLE = text("holds a value that cannot be read", "読み取れない値があります")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import cached_property
@@ -225,7 +225,3 @@ def is_choice(form: Form, code: str) -> bool:
     """Whether a field holds nothing but its options."""
     field = form.find(code)
     return field is not None and field.type in CHOICES
-
-
-Links = Mapping[str, tuple[str, ...]]
-"""Ids of people by what a deal holds of them."""

@@ -160,6 +160,15 @@ def _said(en: str, ja: str, code: str) -> Text:
     return text(f"{en} ({{code}})", f"{ja} ({{code}})", code=code)
 
 
+def unmapped(where: str, what: Text) -> Mismatch:
+    """That an app cannot be read as it is mapped."""
+    fix = text(
+        "correct the mapping or the app; `connector check` tells more",
+        "マッピングかアプリを修正してください。`connector check` で詳しく確認できます",
+    )
+    return Mismatch(what, where=where, fix=fix)
+
+
 # --- receipts ---------------------------------------------------------------------------------------------------------
 
 _GONE = (

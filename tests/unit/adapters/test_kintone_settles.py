@@ -152,6 +152,34 @@ def test_it_acts_once_and_then_is_quiet(connector: Connector) -> None:
     assert ready.kintone.records(ready.ids["alerts"]) == []
 
 
+@pytest.mark.parametrize("maker", ["people", "we"])
+def test_a_person_who_is_registered_after_the_deal_stirs_it(connector: Connector, maker: str) -> None:
+    """The alert of a deal that stalls needs its people, whoever registers them and whenever."""
+    ready, ma = connector.ready, connector.ma
+    stalled = {"進捗": "提案", "フェーズ変更": "2026-01-05", "営業": ["sato"], "先方": "ito@beta.co.jp"}
+    deal = ready.add("deals", 案件名="更新", **stalled)
+    connector.run()
+    ready.later(timedelta(hours=1))
+    visitor = ma.add_person(email="ito@beta.co.jp", family_name="伊藤", company="ベータ")
+    ma.add_touchpoint(visitor, Kind.PAGE_VIEW, ready.kintone.clock() - timedelta(hours=3))
+    if maker == "people":
+        ready.add("people", メール="ito@beta.co.jp", 姓="伊藤", 会社名="ベータ")
+    else:
+        for day in (2, 3, 4):
+            ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, SPRING - timedelta(days=day), label="入門")
+        connector.run()  # registers the person
+        assert [row["姓"] for row in ready.kintone.records(ready.ids["people"])] == ["伊藤"]
+    assert ready.kintone.comments(*place_of(deal)) == []
+    assert connector.run().exit is Exit.DONE
+    assert len(ready.kintone.comments(*place_of(deal))) == 1
+    connector.run()
+    assert connector.planned() == []
+    ready.later(timedelta(hours=1))
+    quiet = connector.run()
+    assert quiet.sent() == 0
+    assert len(ready.kintone.comments(*place_of(deal))) == 1
+
+
 def test_what_is_missing_twice_is_gone(connector: Connector) -> None:
     ready = connector.ready
     refs = [ready.add("people", メール=f"p{number}@alpha.co.jp", 姓="佐藤") for number in range(3)]
