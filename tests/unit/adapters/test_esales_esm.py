@@ -544,6 +544,17 @@ def test_two_records_with_our_key_are_refused(ready: Stage) -> None:
     assert push(ready.adapter(), create("U1"))[0].code == "KEY_TWICE"
 
 
+def test_a_search_that_finds_more_than_asked_for_is_not_believed(ready: Stage) -> None:
+    ready.company("第二製作所")
+    other = ready.card(values={KEY: "U10"})
+    by_key = {"conditions": [{"key": "{field}", "operator": "contains", "value": "{key}"}], "offset": "{offset}"}
+    find = {sheet: template(sheet).model_copy(update={"by_key": by_key}) for sheet in PREFIXES}
+    (receipt,) = push(ready.adapter(find=find), create("U1"))
+    assert receipt.status == "done"
+    assert receipt.remote_id != other
+    assert WHY not in ready.held(other)
+
+
 def test_a_body_that_cannot_be_read_makes_nobody_and_stops_nothing(ready: Stage) -> None:
     ready.company("第二製作所")
     ready.esm.chaos.plan("busy", method="POST", path="/sheet/")

@@ -80,6 +80,16 @@ def test_a_record_that_is_not_there_is_never_made(ready: Stage, id_: str) -> Non
     assert ready.requests("/entity", "PUT") == []
 
 
+def test_a_search_that_gives_another_record_than_asked_for_is_not_believed(ready: Stage) -> None:
+    id_ = ready.person()
+    body = '{"hits": 1, "values": [{"928": 99}]}'
+    ready.esm.chaos.plan("status", status=200, path="search", body=body, mimetype="application/json")
+    with pytest.raises(Unavailable) as caught:
+        push(ready.adapter(), set_fields(id_, {WHY: "45点"}))
+    assert caught.value.evidence
+    assert ready.requests("/entity", "PUT") == []
+
+
 @pytest.mark.parametrize("error_body", ["json", "text", "html"])
 @pytest.mark.parametrize("error_status", ["code", "200"])
 def test_a_locked_record_is_refused_however_that_is_told(error_body: Any, error_status: Any) -> None:

@@ -75,7 +75,7 @@ class Searcher:
         for row in rows:
             id_ = number(row[key])
             if id_ is None or not _within(id_, key, conditions):
-                raise self._strange(row)
+                raise self._strange({str(code): value for code, value in row.items()})
             found[id_] = row
         return Answer(hits, found)
 
