@@ -5,7 +5,8 @@ reading begins `overlap` before the moment of the reading before - by kintone's 
 again: the store knows them. Within a reading each page begins behind the last record of the page before, by time and
 record number: a record that is changed meanwhile moves to the end and is met there, and no offset (kintone ends it
 at 10,000) is ever needed. The form is asked for once in a run, so that a field or an option that somebody took away
-ends the stream, instead of looking empty.
+ends the stream, instead of looking empty. People who are new since the reading before are looked up among the deals,
+which are not read again for their sake (`links`).
 """
 
 from __future__ import annotations
