@@ -11,8 +11,9 @@ from pydantic import Field
 
 from connector.changes import CreatePerson, Lane, Reason, SetFields, Withheld
 from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
+from connector.rules.membership import STALE, stale_sfa
 from connector.rules.score import ScoreSpec, why
-from connector.rules.steps import Step
+from connector.rules.steps import LookAgain, Step
 from connector.rules.timeline import TimelineRule
 from connector.rules.translate import blank, cut, instant, same, truth
 from connector.rules.view import View
@@ -275,11 +276,17 @@ def _of_touchpoints(view: View, word: str) -> Value:
 
 def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec]) -> Step:
     create = mapping.create
-    if create is None or mapping.key is None or not view.ma_people or not view.holds(create.when):
+    if create is None or mapping.key is None or not view.ma_people:
         return
-    if any(view.holds(when) for when in create.unless):
+    yield from map(LookAgain, view.turns([create.when, *create.unless], "person"))
+    if not view.holds(create.when) or any(view.holds(when) for when in create.unless):
         return
     identity = view.subject.identity.id
+    # Who is there already looks like nobody while records cannot be read; `unless` may ask for any SFA's.
+    if stale := stale_sfa(view, STALE, None if create.unless else mapping.system):
+        yield Withheld(identity, "stale", stale)
+        yield LookAgain(view.world.as_of)  # in the next run: nothing is in the outbox that would wait for the system
+        return
     missing = [word for word in create.require if blank(view.value(Role.MA, word))]
     if missing:
         listed = ", ".join(missing)

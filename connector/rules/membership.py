@@ -10,6 +10,9 @@ from connector.model import Person
 from connector.rules.steps import Step
 from connector.rules.view import View
 
+STALE = 6 * 3600.0
+"""Seconds after which an SFA counts as unread, where no rule says otherwise."""
+
 C = TypeVar("C", AddToList, RemoveFromList)
 
 
@@ -51,10 +54,10 @@ def _change(kind: type[C], view: View, name: str, person: Person, lane: Lane, re
     )
 
 
-def stale_sfa(view: View, limit_seconds: float) -> str | None:
-    """Why deals cannot be trusted now: the SFA that was not read for so long; None when all were."""
+def stale_sfa(view: View, limit_seconds: float, only: str | None = None) -> str | None:
+    """Why what SFAs say (`only` names one) cannot be trusted now: one was not read for so long; None when all were."""
     for system, role in sorted(view.world.roles.items()):
-        if role != "sfa":
+        if role != "sfa" or only not in (None, system):
             continue
         read_at = view.world.read_at.get(system)
         if read_at is None or (view.world.as_of - read_at).total_seconds() > limit_seconds:

@@ -95,6 +95,26 @@ def test_a_stream_that_does_not_fit_its_mapping_does_not_stop_the_others(
     assert ("sfa", "touchpoints") in report.ledger
 
 
+def test_nobody_is_created_twice_because_those_who_are_there_could_not_be_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hot_visitor(world)
+    world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    whole = Memory.pull
+
+    def without_people(adapter: Memory, stream: str, cursor: str | None) -> Iterator[Page]:
+        if adapter is world.app.adapters["sfa"] and stream == "people":
+            raise Mismatch(text("there is no field 電話", "項目 電話 がありません"), where="sfa")
+        return whole(adapter, stream, cursor)
+
+    monkeypatch.setattr(Memory, "pull", without_people)
+    assert world.run().sent() == 0
+    monkeypatch.undo()
+    world.run()
+
+    assert len(world.sfa.people) == 1
+
+
 def test_while_the_sfa_cannot_be_read_nobody_is_released_or_added(world: World) -> None:
     contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
     visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from connector.changes import CreatePerson, Lane, SetFields
-from connector.model import Kind, Person, Ref, Role, Value, Written
+from connector.model import DealState, Identity, Kind, Person, Ref, Role, Subject, Value, Written
+from connector.rules.columns import Touchpoints, micros
 from connector.rules.fields import PeopleMapping
-from connector.rules.plan import Rules
-from tests.unit.rules.kit import INTEREST, NOW, block, contact, decide, visitor, world
+from connector.rules.plan import Facts, Rules, plan
+from tests.unit.rules.kit import INTEREST, NOW, block, contact, deal, decide, visitor, world
 
 KEEP = "<keep>"
 
@@ -198,6 +199,47 @@ def test_nobody_is_created_who_is_known_to_another_sfa() -> None:
 
     assert [type(change) for change in made] == [CreatePerson]
     assert unmade == []
+
+
+@pytest.mark.parametrize(
+    ("unless", "read_at", "creates"),
+    [
+        ("", {"sfa": NOW, "kintone": None}, True),
+        ("", {"sfa": None, "kintone": NOW}, False),
+        ("", {"sfa": NOW - timedelta(hours=7), "kintone": NOW}, False),
+        (", unless: {person: {is: known}}", {"sfa": NOW, "kintone": NOW - timedelta(hours=5)}, True),
+        (", unless: {person: {is: known}}", {"sfa": NOW, "kintone": None}, False),
+    ],
+)
+def test_nobody_is_created_while_it_cannot_be_told_who_is_known(
+    unless: str, read_at: dict[str, datetime | None], creates: bool
+) -> None:
+    """Whoever is there already has no record that we know of, when records cannot be read."""
+    create = f"{{object: Lead, when: {{score.interest: {{gte: 0}}}}{unless}}}"
+    roles = {"ma": Role.MA, "sfa": Role.SFA, "kintone": Role.SFA}
+
+    changes, withheld = decide(
+        mapping("email: {to: Email, wins: ma}", create=create), visitor(email="a@b.jp"),
+        world_=world(roles=roles, read_at=read_at),
+    )  # fmt: skip
+
+    assert [type(change) for change in changes] == [CreatePerson] * creates
+    assert ["を最近読み込めていない" in held.text for held in withheld] == [True] * (not creates)
+
+
+def test_who_may_be_created_later_is_looked_at_again() -> None:
+    """Nothing happens to the person when a visit grows old, or a deal was lost long enough ago."""
+    create = "{object: Lead, when: {deal: {closed: {gte: 14d}}}, unless: {touchpoint: {within: 7d}}}"
+    lost = deal(state=DealState.LOST, closed_at=NOW - timedelta(days=10))
+    facts = Facts(
+        [Subject(Identity("p1", (visitor(email="a@b.jp"),)), deals=(lost,))],
+        Touchpoints.from_rows([(0, "mail_open", micros(NOW - timedelta(days=6)), "", "", "", "")]),
+        world(),
+    )
+
+    (outcome,) = plan(facts, mapping("email: {to: Email, wins: ma}", create=create)).outcomes
+
+    assert outcome.due_at == NOW + timedelta(days=1)
 
 
 def test_the_last_ten_touchpoints_are_told_newest_first() -> None:
