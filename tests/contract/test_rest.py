@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.model import Company, Deal, DealState, Kind, Owner, Person, Ref, Touchpoint, Value
+from connector.model import Company, Deal, DealState, Inventory, Kind, Owner, Person, Ref, Touchpoint, Value
 from connector.ports import Adapter, Needs
 from connector.sandbox.inhouse import Settings
 from connector.testing import AdapterContract, Fault, World
@@ -18,16 +18,17 @@ STATES = {DealState.OPEN: "商談中", DealState.WON: "受注", DealState.LOST: 
 NATIVE = {"email": "mail", "company": "company", "phone": "tel"}
 
 NO_HEADER: dict[str, Any] = {"header": None, "value": None}
+UPSERT: dict[str, Any] = {"method": "PUT", "keeps_others": True, "wrap": "record"}
 PUT: dict[str, Any] = {
     "people": {
         "person": {
             "search": None,
-            "create": {"method": "PUT", "path": "people/by-key/{key}", "wrap": "record", "id": "record.id"},
+            "create": UPSERT | {"path": "people/by-key/{key}", "id": "record.id"},
             "update": {"method": "PUT", "path": "people/{id}", "keeps_others": True, "wrap": "record"},
         }
     },
-    "alerts": {"search": None, "create": {"method": "PUT", "path": "tasks/by-key/{key}", "wrap": "record"}},
-    "timeline": {"search": None, "create": {"method": "PUT", "path": "notes/by-key/{key}", "wrap": "record"}},
+    "alerts": {"search": None, "create": UPSERT | {"path": "tasks/by-key/{key}"}},
+    "timeline": {"search": None, "create": UPSERT | {"path": "notes/by-key/{key}"}},
 }
 BY_KEY: dict[str, Any] = {"people": {"person": {"search": {"path": "people/by-key/{key}", "param": None}}}}
 WORLDS: Mapping[str, tuple[Settings, dict[str, Any]]] = {
@@ -55,11 +56,13 @@ WORLDS: Mapping[str, tuple[Settings, dict[str, Any]]] = {
 class RestWorld(World):
     name = SYSTEM
     needs = NEEDS
-    reads = frozenset({Person, Company, Owner, Deal, Touchpoint})
+    reads = frozenset({Person, Inventory, Company, Owner, Deal, Touchpoint})
     person_object, text_field, other_field, key_field = "person", "memo", "rank", "external_key"
 
     def __init__(self, ready: Stage) -> None:
         self.stage = ready
+        if not ready.house.settings.since:
+            self.reads = self.reads - {Inventory}  # one comes with every run there, not only when it is due
         self.tables = ready.house.tables
         self.chaos = ready.house.chaos
 
@@ -92,6 +95,9 @@ class RestWorld(World):
 
     def delete_person(self, ref: Ref) -> None:
         del self.tables.rows["people"][int(ref.id)]
+
+    def pass_sweep(self) -> None:
+        self.stage.tick(days=2)
 
     def add_late_person(self, **fields: Value) -> Ref:
         self.stage.tick(minutes=-5)

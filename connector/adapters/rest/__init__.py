@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from connector.adapters.rest import records
@@ -19,7 +19,7 @@ from connector.adapters.rest.config import Config, L
 from connector.adapters.rest.look import objects
 from connector.adapters.rest.places import Times
 from connector.adapters.rest.records import Convert, Shape
-from connector.adapters.rest.scan import Scan
+from connector.adapters.rest.scan import DAWN, Scan
 from connector.adapters.rest.shape import Listing
 from connector.adapters.rest.write import Writer, offers
 from connector.changes import AddTouchpoint, AnyChange, Change, CreatePerson, RaiseAlert, SetFields
@@ -111,14 +111,14 @@ class Rest(Adapter):
 
     def _changed(self, name: str, listing: Listing, scan: Scan, convert: Convert, cursor: str | None) -> Iterator[Page]:
         """The cursor is the time up to which everything was read; the last stretch before it is read again."""
-        read_to = datetime.fromisoformat(cursor) if cursor else None
+        read_to = max(DAWN, datetime.fromisoformat(cursor)) if cursor else None
         began: datetime | None = None
         for rows in scan.changed(read_to - self._config.overlap if read_to else None):
-            began = began or self.server_time() or self._api.http.utcnow()
+            began = began or scan.began
             stamps = [stamp for row in rows if (stamp := scan.stamp(row))]
             if stamps:
                 # Never past the moment we began: around later times, records may still become visible.
-                read_to = max(read_to or _DAWN, min(max(stamps), began))
+                read_to = max(read_to or DAWN, min(max(stamps), began))
             yield records.page(name, listing, rows, read_to.isoformat() if read_to else "", convert)
         if began is None:
             yield Page([], cursor or "")
@@ -127,9 +127,10 @@ class Rest(Adapter):
         """The whole list when it is time for it; the cursor is when that was done, the first reading included."""
         if cursor is None:
             next(scan.parts(None), None)  # to hear the system's clock
-        now = self.server_time() or self._api.http.utcnow()
+        now = self._api.heard()
         every = listing.whole_every
-        if cursor is None or every is None or now - datetime.fromisoformat(cursor) < every:
+        # A cursor far ahead of the clock is of a clock that was wrong.
+        if cursor is None or every is None or abs(now - datetime.fromisoformat(cursor)) < every:
             yield Page([], cursor or now.isoformat())
             return
         yield from self._whole(stream.removesuffix(_WHOLE), listing, scan, convert, cursor, now.isoformat())
@@ -166,15 +167,12 @@ class Rest(Adapter):
             convert = partial(records.deal, self._shape(name), deals, companies=bool(config.companies))
             add("deals", name, deals, convert)
         for name, touches in _settled(config, config.touchpoints):
-            whose = touches.object or next(iter(config.people), "")
+            whose = touches.object or next(iter(config.people))
             add("touchpoints", name, touches, partial(records.touchpoint, self._shape(name), touches, whose))
         return lists
 
     def _shape(self, name: str) -> Shape:
         return Shape(self._name, name, self._needs.of(name), self._times)
-
-
-_DAWN = datetime.min.replace(tzinfo=UTC)
 
 
 def _settled(config: Config, listings: Mapping[str, L]) -> Iterator[tuple[str, L]]:

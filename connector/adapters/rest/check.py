@@ -10,10 +10,10 @@ from connector.adapters.rest.api import Api
 from connector.adapters.rest.config import Config, People
 from connector.adapters.rest.places import Row, UnreadableError, at, value
 from connector.adapters.rest.records import Convert
-from connector.adapters.rest.scan import Scan
-from connector.adapters.rest.shape import Listing
+from connector.adapters.rest.scan import Part, Scan
+from connector.adapters.rest.shape import Listing, Paging, Search
 from connector.adapters.rest.write import Writer
-from connector.errors import Mismatch, Refused, text
+from connector.errors import AdapterError, Mismatch, Refused, text
 from connector.ports import Finding, Needs, ObjectNeeds
 from connector.spec import unknown_key
 
@@ -42,8 +42,11 @@ class Checker:
             except (Mismatch, Refused) as error:
                 yield Finding("error", error.what, name, fix=error.fix)
         for name, people in self._config.people.items():
+            yield from self._ways(name, people)
+        for name, search, key_field in self._searches():
             try:
-                yield from self._search(name, people)
+                # A key that nobody can have: whatever is found shows that the question is not obeyed.
+                self._writer.search(search, key_field, f"check-{token_hex(8)}")
             except (Mismatch, Refused) as error:
                 yield Finding("error", error.what, name, fix=error.fix)
 
@@ -66,8 +69,8 @@ class Checker:
     # --- lists --------------------------------------------------------------------------------------------------------
 
     def _list(self, name: str, listing: Listing, scan: Scan, convert: Convert) -> Iterator[Finding]:
-        part = next(scan.parts(None), None)
-        rows = part.rows if part else ()
+        part = next(scan.parts(None))
+        rows = part.rows
         if not rows:
             yield Finding(
                 "info",
@@ -75,6 +78,7 @@ class Checker:
                 name,
             )
             return
+        yield from _edges(name, listing.paging, scan, part)
         yield from self._fields(name, rows)
         unread = _first_unreadable(rows, convert)
         if unread is not None:
@@ -91,11 +95,12 @@ class Checker:
                 yield Finding("error", what, name, place)
             else:
                 yield from self._since(name, scan, stamp)
+                if listing.modified.sorted:
+                    scan.in_order(rows)
 
     def _since(self, name: str, scan: Scan, stamp: datetime) -> Iterator[Finding]:
         """A record that was changed at `stamp` must be found from then on, and nothing long after."""
-        found = next(scan.parts(stamp), None)
-        if found is None or not found.rows:
+        if not next(scan.parts(stamp)).rows:
             what = text(
                 "a record that changed at a time is not found from that time on",
                 "変更日時を指定しても、その日時に変更されたレコードが返されません",
@@ -105,7 +110,7 @@ class Checker:
                 "modified.since、times、タイムゾーンを確認してください",
             )
             yield Finding("error", what, name, fix=fix)
-        next(scan.parts(self._api.http.utcnow() + timedelta(days=2)), None)
+        next(scan.parts(self._api.http.utcnow() + timedelta(days=2)))
 
     def _fields(self, name: str, rows: Sequence[Row]) -> Iterator[Finding]:
         needs = self._needs.of(name)
@@ -127,7 +132,7 @@ class Checker:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def _search(self, name: str, people: People) -> Iterator[Finding]:
+    def _ways(self, name: str, people: People) -> Iterator[Finding]:
         needs = self._needs.of(name)
         if needs.create and people.create is None:
             what = text(
@@ -142,11 +147,53 @@ class Checker:
                 "書き込む項目がありますが update がありません",
             )
             yield Finding("error", what, name)
-        if people.search is not None and needs.key:
-            # A key that nobody can have: whatever is found shows that the question is not obeyed.
-            key = f"check-{token_hex(8)}"
-            if self._writer.search(people.search, needs.key, key, id_=people.id) is not None:
-                yield Finding("error", text("the search finds anything", "検索条件が効いていません"), name, needs.key)
+        for field in sorted(needs.write):
+            if needs.kinds.get(field) == "moment" and field not in (*people.moments, *people.days):
+                what = text(
+                    "a time is written there, and it is not read as one",
+                    "日時を書き込みますが、日時として読み取っていません",
+                )
+                fix = text("name it under moments or days", "moments か days に指定してください")
+                yield Finding("error", what, name, field, fix)
+
+    def _searches(self) -> Iterator[tuple[str, Search, str]]:
+        """Every search by our key, with the field that holds the key."""
+        config = self._config
+        for name, people in config.people.items():
+            key_field = self._needs.of(name).key
+            if people.search is not None and key_field:
+                yield name, people.search, key_field
+        for name, notice in (("alerts", config.alerts), ("timeline", config.timeline)):
+            if notice is not None and notice.search is not None:
+                yield name, notice.search, notice.key
+
+
+def _edges(name: str, paging: Paging, scan: Scan, part: Part) -> Iterator[Finding]:
+    """Whether more stands outside of what paging covers: before the first page, behind the end."""
+    held = {scan.id(row) for row in part.rows}
+
+    def more(number: int) -> bool:
+        try:
+            return any(scan.id(row) not in held for row in scan.numbered(number))
+        except AdapterError:
+            return False  # a page that is none may be refused in any way
+
+    counted = paging.by in ("page", "offset")
+    if paging.by == "page" and paging.first > 0 and more(paging.first - 1):
+        what = text("page {n} has other records, and is never read", "{n}ページ目が読まれません", n=paging.first - 1)
+        yield Finding("error", what, name, fix=text("check paging.first", "paging.first を確認してください"))
+    if counted and part.last and more(paging.first + 1 if paging.by == "page" else len(part.rows)):
+        what = text("more records follow than total says", "total より多くのレコードがあります")
+        yield Finding("error", what, name, fix=text("check paging.total", "paging.total を確認してください"))
+    if part.last and not counted:
+        what = text(
+            "{n} records are taken for all there are: nothing says that more follow",
+            "{n}件を全件とみなします (続きを示すものがありません)",
+            n=len(part.rows),
+        )
+        yield Finding(
+            "info", what, name, fix=text("if there are more, check paging", "他にもあるなら paging を確認してください")
+        )
 
 
 def _asked(needs: ObjectNeeds) -> set[str]:

@@ -18,8 +18,7 @@ def objects(lists: Lists) -> Iterator[ObjectShown]:
     :raises AdapterError: when one cannot be read
     """
     for name, _, scan, _ in lists.values():
-        part = next(scan.parts(None), None)
-        yield ObjectShown(name, fields=_fields(part.rows if part else ()))
+        yield ObjectShown(name, fields=_fields(next(scan.parts(None)).rows))
 
 
 def _fields(rows: Sequence[Row]) -> list[FieldShown]:

@@ -40,13 +40,15 @@ def at(data: Any, place: str) -> Any:
 def value(row: Row, place: str) -> Value:
     """A field as the system holds it; choices from a list are joined by `;`.
 
-    :raises UnreadableError: a block of fields stands there
+    :raises UnreadableError: a block of fields stands there, or a number without end
     """
     found = at(row, place)
     if isinstance(found, list) and not any(isinstance(each, dict | list) for each in found):
         return ";".join(str(each) for each in found if each is not None)
     if isinstance(found, dict | list):
         raise UnreadableError(text("{place} is a block of fields", "{place} は項目のまとまりです", place=place))
+    if isinstance(found, float) and not isfinite(found):
+        raise UnreadableError(text("{place} is no number", "{place} が数値ではありません", place=place))
     held: Value = found
     return held
 
@@ -103,7 +105,10 @@ def number(row: Row, place: str | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How the system writes times and days; a time without a zone is of `zone`, and days are."""
+    """How the system writes times and days; a time without a zone is of `zone`, and days are.
+
+    A pattern that ends with the letter Z writes UTC.
+    """
 
     spelling: str
     days: str
@@ -118,12 +123,14 @@ class Times:
         if found is None:
             return None
         try:
-            return self._moment(found)
+            read = self._moment(found)
+            read.astimezone(self.zone)  # everybody looks at it there: 9999-12-31T23:59:59Z is a day too late
         except (ValueError, OverflowError, OSError):
             what = text(
                 "{place} is no time as `times` spells it", "{place} が times の書式の日時ではありません", place=place
             )
             raise UnreadableError(what) from None
+        return read
 
     def day(self, row: Row, place: str | None) -> date | None:
         """A day; that of a time is where it falls in `zone`.
@@ -146,7 +153,11 @@ class Times:
             return datetime.fromtimestamp(float(found) / (1000 if self.spelling == "epoch_ms" else 1), UTC)
         iso = self.spelling == "iso"
         read = datetime.fromisoformat(found) if iso else datetime.strptime(found, self.spelling)  # noqa: DTZ007  see below
-        return (read if read.tzinfo else read.replace(tzinfo=self.zone)).astimezone(UTC)
+        return (read if read.tzinfo else read.replace(tzinfo=self._own_zone)).astimezone(UTC)
+
+    @property
+    def _own_zone(self) -> tzinfo:
+        return UTC if self.spelling.endswith("Z") else self.zone
 
     def _day(self, found: str) -> date:
         return datetime.strptime(found, self.days).date()  # noqa: DTZ007  a day has no zone
@@ -155,7 +166,7 @@ class Times:
         """A time as the system writes it, to the whole second before it."""
         if self.spelling in ("epoch", "epoch_ms"):
             return int(moment.timestamp()) * (1000 if self.spelling == "epoch_ms" else 1)
-        local = moment.astimezone(self.zone)
+        local = moment.astimezone(self._own_zone)
         return local.isoformat(timespec="seconds") if self.spelling == "iso" else local.strftime(self.spelling)
 
     def told(self, moment: datetime) -> datetime:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from connector.adapters.rest.api import Answer, Api, next_link
+from connector.adapters.rest.api import Answer, Api
 from connector.adapters.rest.places import Row, Times, UnreadableError, at, said
 from connector.adapters.rest.shape import Listing
 from connector.errors import AdapterError, Mismatch, Text, text
 
+DAWN = datetime(1970, 1, 1, tzinfo=UTC)
+"""No system is asked for what changed before: stamps from before it are none (`0001-01-01` stands for a blank)."""
+
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,14 @@ class Part:
 
 
 class Scan:
-    """One list. `where` names it in errors."""
+    """One list. `where` names it in errors; `began` is the system's time at the first answer to the last question."""
 
     def __init__(self, api: Api, listing: Listing, times: Times, where: str) -> None:
         self._api = api
         self._listing = listing
         self._times = times
         self._where = where
+        self.began = DAWN
 
     @property
     def by_time(self) -> bool:
@@ -61,7 +66,10 @@ class Scan:
         elif paging.by in ("page", "offset"):
             yield from self._by_steps(since)
         else:
-            yield from (self._in_order(part.rows) for part in self.parts(since))
+            latest = _BEFORE_ALL
+            for part in self.parts(since):
+                latest = self.in_order(part.rows, latest)
+                yield part.rows
 
     def divided(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         """Rows that were read at once, in such parts as the system gives."""
@@ -75,17 +83,21 @@ class Scan:
         edge of a page that was read already.
         """
         seen: set[tuple[str | None, datetime | None]] = set()
+        first: datetime | None = None
         while True:
-            step: datetime | None = None
+            step, latest = None, _BEFORE_ALL
             for part in self.parts(since):
-                marked = [((self.id(row), self.stamp(row)), row) for row in self._in_order(part.rows)]
-                yield [row for mark, row in marked if mark not in seen]
+                first = first or self.began
+                latest = self.in_order(part.rows, latest)
+                marked = [((self.id(row), self.stamp(row)), row) for row in part.rows]
+                yield [row for mark, row in marked if mark not in seen or None in mark]
                 if part.last:
                     return
                 seen |= {mark for mark, _ in marked}
-                last = max((stamp for (_, stamp), _ in marked if stamp), default=_BEFORE_ALL)
-                if last > _BEFORE_ALL and (since is None or last - _SECOND > since):
-                    step = last - _SECOND
+                # Not beyond the moment we began: stamps from the future may be anything.
+                edge = min(latest, first)
+                if edge > (since or DAWN) + _SECOND:
+                    step = edge - _SECOND
                     break
             if step is None:
                 return
@@ -99,9 +111,13 @@ class Scan:
                 rows[self.id(row) or f"?{len(rows)}"] = row
         return sorted(rows.values(), key=lambda row: self.stamp(row) or _BEFORE_ALL)
 
-    def _in_order(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def in_order(self, rows: Sequence[Row], before: datetime = _BEFORE_ALL) -> datetime:
+        """The latest stamp, when rows come oldest first and do not end earlier than those `before` did.
+
+        :raises Mismatch: when they do not
+        """
         stamps = [stamp for row in rows if (stamp := self.stamp(row))]
-        if any(later < earlier for earlier, later in pairwise(stamps)):
+        if any(later < earlier for earlier, later in pairwise(stamps)) or (stamps and stamps[-1] < before):
             raise self._not_obeyed(
                 text("rows do not come oldest first", "古い順に並んでいません"),
                 text(
@@ -109,7 +125,7 @@ class Scan:
                     "params で並び順を指定するか、modified.sorted を外してください",
                 ),
             )
-        return rows
+        return stamps[-1] if stamps else before
 
     def id(self, row: Row) -> str | None:
         """The id of a row, where it can be read."""
@@ -125,14 +141,30 @@ class Scan:
 
         :raises Unavailable: the list cannot be read; Mismatch, when it is not what was asked for
         """
-        paging, asked = self._listing.paging, self._asked(since)
-        if paging.by == "none":
-            rows = self._api.rows(self._api.ask(self._listing.path, asked), self._listing.rows)
-            yield Part(self._obeyed(rows, since), last=True)
-        elif paging.by in ("page", "offset"):
+        began: datetime | None = None
+        for part in self._parts(self._listing.paging.by, self._asked(since), since):
+            began = self.began = began or self._api.heard()
+            yield part
+
+    def _parts(self, by: str, asked: dict[str, str | int | bool], since: datetime | None) -> Iterator[Part]:
+        if by == "none":
+            answer = self._api.ask(self._listing.path, asked)
+            if answer.link:
+                raise self._not_obeyed(
+                    text(
+                        "the answer names a next page, and paging is none", "次ページがありますが paging がありません"
+                    ),
+                    text("configure paging: {{by: link}}", "paging: {{by: link}} を指定してください"),
+                )
+            yield Part(self._taken(answer, since), last=True)
+        elif by in ("page", "offset"):
             yield from self._counted(asked, since)
         else:
             yield from self._given(asked, since)
+
+    def numbered(self, number: int) -> Sequence[Row]:
+        """One page, or what stands at an offset."""
+        return self._taken(self._api.ask(self._listing.path, self._asked(None) | self._number(number)), None)
 
     def _asked(self, since: datetime | None) -> dict[str, str | int | bool]:
         listing = self._listing
@@ -148,40 +180,61 @@ class Scan:
         paging, listing = self._listing.paging, self._listing
         number, seen, before = (paging.first if paging.by == "page" else 0), 0, None
         while True:
-            answer = self._api.ask(listing.path, asked | {paging.param or paging.by: number})
-            rows = self._api.rows(answer, listing.rows)
-            ids = [self.id(row) for row in rows]
-            if rows and ids == before:
+            answer = self._api.ask(listing.path, asked | self._number(number))
+            rows = self._taken(answer, since)
+            marks = [self.id(row) or row for row in rows]
+            if rows and marks == before:
                 raise self._stuck()
             seen += len(rows)
             total = _whole_number(answer, paging.total)
             last = not rows or (total is not None and seen >= total)
-            yield Part(self._obeyed(rows, since), last)
+            yield Part(rows, last)
             if last:
                 return
-            number, before = number + (1 if paging.by == "page" else len(rows)), ids
+            number, before = number + (1 if paging.by == "page" else len(rows)), marks
+
+    def _number(self, number: int) -> dict[str, str | int | bool]:
+        paging = self._listing.paging
+        return {paging.param or paging.by: number}
 
     def _given(self, asked: dict[str, str | int | bool], since: datetime | None) -> Iterator[Part]:
         """By a cursor or link of the system's own, until it gives none."""
-        paging, listing = self._listing.paging, self._listing
-        path, params, before = listing.path, asked, ""
+        paging, seen = self._listing.paging, {""}
+        path, params = self._listing.path, asked
         while True:
             answer = self._api.ask(path, params)
-            rows = self._api.rows(answer, listing.rows)
-            going_on = next_link(answer, paging.next) if paging.by == "link" else _cursor(answer, paging.next)
-            if going_on and going_on == before:
+            rows = self._taken(answer, since)
+            going_on = self._api.next_link(answer, paging.next) if paging.by == "link" else self._cursor(answer)
+            if going_on and going_on in seen:
                 raise self._stuck()
-            yield Part(self._obeyed(rows, since), not going_on)
+            yield Part(rows, not going_on)
             if not going_on:
                 return
-            before = going_on
+            seen.add(going_on)
             if paging.by == "link":
                 path, params = going_on, {}
             else:
                 params = asked | {paging.param or paging.by: going_on}
 
-    def _obeyed(self, rows: Sequence[Row], since: datetime | None) -> Sequence[Row]:
-        """The rows, when none is from before what was asked for."""
+    def _cursor(self, answer: Answer) -> str:
+        found = at(answer.data, self._listing.paging.next)
+        if isinstance(found, dict | list) or found is True:
+            raise self._not_obeyed(
+                text("what stands at paging.next is no cursor", "paging.next の位置にカーソルがありません"),
+                text("check paging.next", "paging.next を確認してください"),
+            )
+        return "" if found is None or found is False else str(found)
+
+    def _taken(self, answer: Answer, since: datetime | None) -> Sequence[Row]:
+        """The rows of an answer, when they are what was asked for."""
+        rows = self._api.rows(answer, self._listing.rows)
+        held: dict[str | None, Row] = {}
+        if any(held.setdefault(self.id(row), row) != row for row in rows if self.id(row) is not None):
+            place = self._listing.id
+            raise self._not_obeyed(
+                text("different records have the same {place}", "異なるレコードの {place} が同じです", place=place),
+                text("let id be what no two records share", "id には重複しない項目を指定してください"),
+            )
         if since is not None and self.by_time:
             edge = self._times.told(since)
             if any(stamp < edge for row in rows if (stamp := self.stamp(row))):
@@ -204,11 +257,6 @@ class Scan:
         return Mismatch(what, where=self._where, fix=fix)
 
 
-def _cursor(answer: Answer, place: str) -> str:
-    found = at(answer.data, place)
-    return "" if found is None else str(found)
-
-
 def _whole_number(answer: Answer, place: str) -> int | None:
     found = str(at(answer.data, place)) if place else ""
-    return int(found) if found.isdecimal() else None
+    return int(found) if found.isdecimal() and len(found) < _DIGITS else None

@@ -15,26 +15,29 @@ from connector.spec import Duration, Secret, Spec, SpecError
 ID, KEY = "{id}", "{key}"
 
 
-def _path(value: str) -> str:
-    if re.search(r"://|^//|[?#\s]", value):
-        raise SpecError(
-            text("{value!r} is no path behind base_url", "{value!r} は base_url に続くパスではありません", value=value),
-            text(
-                "write it as `people`; what follows a ? goes to params",
-                "people のように書き、? 以降は params に書いてください",
-            ),
-        )
-    unknown = sorted({*re.findall(r"\{\w*\}", value)} - {ID, KEY})
-    if unknown:
-        raise SpecError(
-            text("{place} means nothing in a path", "パスの {place} に意味がありません", place=unknown[0]),
-            text("possible: {{id}}, {{key}}", "使えるもの: {{id}}、{{key}}"),
-        )
-    return value
+def _path(*allowed: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if re.search(r"://|^//|[?#\s]", value):
+            raise SpecError(
+                text(
+                    "{value!r} is no path behind base_url",
+                    "{value!r} は base_url に続くパスではありません",
+                    value=value,
+                ),
+                text(
+                    "write it as `people`; what follows a ? goes to params",
+                    "people のように書き、? 以降は params に書いてください",
+                ),
+            )
+        for place in re.findall(r"\{[^}]*\}?", value):
+            if place not in allowed:
+                raise SpecError(
+                    text("{place} means nothing in a path", "パスの {place} に意味がありません", place=place),
+                    text("possible: {places}", "使えるもの: {places}", places=", ".join(allowed) or "-"),
+                )
+        return value
 
-
-Path = Annotated[str, AfterValidator(_path)]
-"""A path behind `base_url`."""
+    return AfterValidator(check)
 
 
 class Auth(Spec):
@@ -122,7 +125,7 @@ class Modified(Spec):
 class Listing(Spec):
     """A list of records, and what stands where in a row. Places are names of fields, dotted into blocks: `owner.id`."""
 
-    path: Path
+    path: Annotated[str, _path()]
     """Where the list is."""
     params: Mapping[str, str | int | bool] = Field(default_factory=dict)
     """Query parameters that every call for the list carries."""
@@ -143,24 +146,23 @@ class Write(Spec):
 
     method: Literal["PATCH", "PUT", "POST"]
     """The method."""
-    path: Path
+    path: Annotated[str, _path(ID, KEY)]
     """Where to; `{id}` stands for the record's id, `{key}` for our key."""
     wrap: str = ""
     """The block that the fields stand in, where the body is not the fields themselves."""
+    keeps_others: bool = False
+    """With `PUT`: says that this system leaves fields alone that are not sent, though `PUT` means to replace them."""
 
 
 class Update(Write):
     """How fields of a record are changed. Only the fields that change are sent."""
 
-    keeps_others: bool = False
-    """With `PUT`: says that this system leaves fields alone that are not sent, though `PUT` means to replace them."""
-
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        if ID not in self.path:
+        if ID not in self.path or KEY in self.path:
             raise SpecError(
                 text("nothing says which record is meant", "どのレコードか指定されていません"),
-                text("put {{id}} into path", "path に {{id}} を入れてください"),
+                text("put {{id}} into path, and nothing else", "path に {{id}} だけを入れてください"),
             )
         if self.method == "PUT" and not self.keeps_others:
             raise SpecError(
@@ -179,7 +181,7 @@ class Update(Write):
 class Search(Spec):
     """How the record that holds our key is found."""
 
-    path: Path
+    path: Annotated[str, _path(KEY)]
     """Where to ask; with `{key}` in it, for one record or a list of them."""
     param: str = ""
     """Query parameter that takes the key, where it does not stand in the path."""
@@ -197,7 +199,7 @@ class Search(Spec):
 
 
 class Create(Write):
-    """How a record is made. Only what is safe to repeat is taken: PUT to a path with our key, or a search before."""
+    """How a record is made. Only what is safe to repeat is taken: after a search, or PUT to a path with our key."""
 
     id: str = "id"
     """Where in the answer the new record's id stands."""
@@ -230,6 +232,19 @@ class Made(Spec):
                 text(
                     "add search, which finds the record by our key; or use PUT with {{key}} in the path",
                     "キーで探す search を追加するか、{{key}} を含む PUT にしてください",
+                ),
+            )
+        if self.search is None and not create.keeps_others:
+            raise SpecError(
+                text(
+                    "a second PUT could empty what was filled in since the first",
+                    "PUT の再送で、その間に入力された項目が消える恐れがあります",
+                ),
+                text(
+                    "add search, so that one who is there is not made again; or write keeps_others: true if this "
+                    "system leaves alone what is not sent",
+                    "登録済みかを確かめる search を追加するか、送らない項目を保持するシステムなら "
+                    "keeps_others: true と書いてください",
                 ),
             )
         return self

@@ -8,10 +8,10 @@ from typing import Any
 
 from connector.adapters.rest.api import NOT_FOUND, Api, filled
 from connector.adapters.rest.config import Config, Notice
-from connector.adapters.rest.places import Times, UnreadableError, at, said
+from connector.adapters.rest.places import Row, Times, UnreadableError, at, said
 from connector.adapters.rest.shape import KEY, Create, Made, Search, Update
 from connector.changes import AddTouchpoint, AnyChange, Change, CreatePerson, RaiseAlert, SetFields
-from connector.errors import Refused, text
+from connector.errors import Mismatch, Refused, text
 from connector.model import Value
 
 
@@ -34,6 +34,8 @@ class Writer:
         self._api = api
         self._config = config
         self._times = times
+        self._unproved: dict[Search, str] = {}
+        """By search: the key of the first record that was made, until it was found again; empty after that."""
 
     def carry_out(self, change: AnyChange) -> str | None:
         """Do what `change` says; the id of the record, where it was told.
@@ -59,8 +61,8 @@ class Writer:
             text("this system does not take such a change", "この連携先では行えない変更です"), code="not_offered"
         )
 
-    def search(self, search: Search, key_field: str, key: str, *, id_: str) -> str | None:
-        """The id of the record that holds our key, which stands at `id_` in it; None: there is none.
+    def search(self, search: Search, key_field: str, key: str) -> Row | None:
+        """The record that holds our key; None: there is none.
 
         :raises Mismatch: what came is not what was searched for
         :raises Refused: several hold it
@@ -75,20 +77,16 @@ class Writer:
         place = search.rows or ("" if by_path else self._config.rows)
         found = at(answer.data, place)
         several = [found] if by_path and isinstance(found, dict) else self._api.rows(answer, place)
-        if not all(_holds(each, key_field, key) for each in several):
+        if not all(_told(each, key_field) == key for each in several):
             what = text(
                 "the search by our key is not obeyed: records with other keys came",
                 "キーによる検索条件が効いていません (別のキーのレコードが返されました)",
             )
-            raise self._api.senseless(what, answer.data, text("check search", "search を確認してください"))
+            raise self._api.senseless(what, answer.data, _CHECK_SEARCH)
         if len(several) > 1:
             what = text("{n} records hold the same key", "同じキーのレコードが{n}件あります", n=len(several))
             raise Refused(what, where=f"{self._api.http.system}/{key_field}", code="ambiguous_key")
-        if several and said(several[0], id_) is None:
-            raise self._api.senseless(
-                text("{place}, the id, is missing", "ID ({place}) がありません", place=id_), several
-            )
-        return said(several[0], id_) if several else None
+        return several[0] if several else None
 
     def _update(self, update: Update, id_: str, fields: Mapping[str, Any]) -> None:
         path = filled(update.path, id_=id_)
@@ -102,11 +100,15 @@ class Writer:
             what = text("{name} is not created here", "{name} はここでは作成しません", name=change.object)
             raise Refused(what, where=self._api.http.system, code="not_offered")
         fields = self._fields(change.object, {**change.values, change.key_field: change.key_value})
-        found = self._find(people, change.key_field, change.key_value, id_=people.id)
+        found = self._made_before(people, change.key_field, change.key_value)
         if found is None or people.update is None:
-            return self._make(people.create, change.key_value, fields)
-        self._update(people.update, found, fields)
-        return found
+            return self._make(people.create, people.search, change.key_value, fields)
+        id_ = _told(found, people.id)
+        if id_ is None:
+            what = text("{place}, the id, is missing", "ID ({place}) がありません", place=people.id)
+            raise self._api.senseless(what, found)
+        self._update(people.update, id_, fields)
+        return id_
 
     def _notice(
         self, notice: Notice, change: RaiseAlert | AddTouchpoint, on: date, further: Mapping[str, Value]
@@ -124,20 +126,37 @@ class Writer:
         sent = {name: self._times.written(value) for name, value in told.items() if name and value not in (None, "")}
         if notice.create is None:
             raise Refused(text("there is no place for this", "登録先がありません"), where=self._api.http.system)
-        found = self._find(notice, notice.key, change.key, id_=notice.create.id)
-        return self._make(notice.create, change.key, sent) if found is None else found
+        found = self._made_before(notice, notice.key, change.key)
+        if found is not None:
+            return _told(found, notice.create.id)
+        return self._make(notice.create, notice.search, change.key, sent)
 
     def _id(self, id_: str | None) -> Value:
         return int(id_) if id_ and self._config.number_ids and id_.isdecimal() else id_
 
-    def _find(self, made: Made, key_field: str, key: str, *, id_: str) -> str | None:
-        """What was made under this key before; not asked where making it again is harmless."""
-        if made.search is None or (made.create is not None and _upserts(made.create)):
-            return None
-        return self.search(made.search, key_field, key, id_=id_)
+    def _made_before(self, made: Made, key_field: str, key: str) -> Row | None:
+        """What was made under this key before; not asked where making it again is harmless.
 
-    def _make(self, create: Create, key: str, fields: Mapping[str, Any]) -> str | None:
+        :raises Mismatch: the search does not find what we have just made, so that a lost answer could make it twice
+        """
+        search = made.search
+        if search is None:
+            return None
+        last = self._unproved.get(search)
+        if last and key != last:
+            if self.search(search, key_field, last) is None:
+                what = text(
+                    "the search by our key does not find what was just made",
+                    "登録した直後のレコードがキーで見つかりません",
+                )
+                raise Mismatch(what, where=self._api.http.system, fix=_CHECK_SEARCH)
+            self._unproved[search] = ""
+        return self.search(search, key_field, key)
+
+    def _make(self, create: Create, search: Search | None, key: str, fields: Mapping[str, Any]) -> str | None:
         answer = self._api.write(create.method, filled(create.path, key=key), fields, create.wrap)
+        if search is not None:
+            self._unproved.setdefault(search, key)
         found = at(answer, create.id)
         return None if found is None or isinstance(found, dict | list) else str(found)
 
@@ -150,12 +169,12 @@ class Writer:
         return {name: self._times.written(value, day=name in people.days) for name, value in values.items()}
 
 
-def _upserts(create: Create) -> bool:
-    return create.method == "PUT" and KEY in create.path
+_CHECK_SEARCH = text("check search", "search を確認してください")
 
 
-def _holds(row: dict[str, Any], key_field: str, key: str) -> bool:
+def _told(row: Row, place: str) -> str | None:
+    """What stands at a place as text; None where it cannot be read."""
     try:
-        return said(row, key_field) == key
+        return said(row, place)
     except UnreadableError:
-        return False
+        return None

@@ -30,20 +30,24 @@ class Settings:
         paging: how lists are divided.
         order: by time of change, oldest first, or by id.
         since: whether lists take `updated_since`.
+        first: number of the first page.
         largest: rows per page at most; more may be asked for, so many come.
         total: whether answers tell how many rows there are.
         wrap: whether a body stands in a block named `record`, and an answer about one record too.
         writes: `patch` a row and `post` new ones, or `put` rows, new ones under their key.
+        replaces: whether what is not sent in a `put` is emptied.
     """
 
     auth: Literal["none", "header", "bearer", "basic"] = "header"
     paging: Literal["none", "page", "offset", "cursor", "link"] = "page"
     order: Literal["changed", "id"] = "changed"
     since: bool = True
+    first: int = 1
     largest: int = _MOST
     total: bool = True
     wrap: bool = False
     writes: Literal["patch", "put"] = "patch"
+    replaces: bool = False
 
 
 class InHouse:
@@ -92,7 +96,7 @@ class InHouse:
                 if not found:
                     raise RefusalError(404, "not found")
                 return _json(self._shown(found[0]))
-            case method, ["api", table, *rest] if table in FIELDS:
+            case method, ["api", table, *rest] if table in FIELDS and method != "GET":
                 return self._write(method, table, rest, request)
         raise RefusalError(404, "no such path")
 
@@ -139,7 +143,10 @@ class InHouse:
         repeated = {name: value.replace("+", "%2B") for name, value in asked.items() if name != "offset"}
         match self.settings.paging:
             case "page":
-                return (_number(asked.pop("page", "1")) - 1) * size, {}
+                page = _number(asked.pop("page", str(self.settings.first))) - self.settings.first
+                if page < 0:
+                    raise RefusalError(400, "no such page")
+                return page * size, {}
             case "offset" | "link":
                 return _number(asked.pop("offset", "0")), repeated | {"per_page": str(size)}
             case "cursor":
@@ -165,15 +172,18 @@ class InHouse:
                 self.tables.change(table, int(id_), fields)
                 return self._said(table, int(id_), 200)
             case "PUT", [id_] if not patches and id_.isdecimal():
-                self.tables.change(table, int(id_), fields)
-                return self._said(table, int(id_), 200)
+                return self._put(table, int(id_), fields)
             case "PUT", ["by-key", key] if not patches:
                 found = self.tables.with_key(table, key)
                 if not found:
                     return self._said(table, self.tables.add(table, {**fields, UNIQUE: key}), 201)
-                self.tables.change(table, found[0]["id"], fields)
-                return self._said(table, found[0]["id"], 200)
+                return self._put(table, found[0]["id"], {**fields, UNIQUE: key})
         raise RefusalError(405, "not so")
+
+    def _put(self, table: str, id_: int, fields: Row) -> Response:
+        blank: Row = dict.fromkeys(FIELDS[table]) if self.settings.replaces else {}
+        self.tables.change(table, id_, blank | fields)
+        return self._said(table, id_, 200)
 
     def _said(self, table: str, id_: int, status: int) -> Response:
         return _json(self._shown(self.tables.rows[table][id_]), status)

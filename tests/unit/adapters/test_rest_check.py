@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Request, Response
 
 from connector.errors import AdapterError, Unauthorized
 from connector.ports import Needs
@@ -81,6 +83,67 @@ def test_what_is_mapped_to_be_written_needs_a_way(ready: Stage) -> None:
 def test_a_search_that_finds_anything(ready: Stage) -> None:
     ready.house.deaf.add("external_key")
     assert ("error", "person", "", "the search by our key is not obeyed: records with other keys came") in found(ready)
+
+
+def test_a_search_for_alerts_that_is_not_there(ready: Stage) -> None:
+    search = {"search": {"path": "todos", "param": "external_key"}}
+    assert found(ready, alerts=search, timeline=search) == [
+        ("error", "alerts", "", "there is no such record or path"),
+        ("error", "timeline", "", "there is no such record or path"),
+    ]
+
+
+def test_pages_that_are_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
+    with stage(Settings(first=0)) as ready:
+        for _ in range(3):
+            ready.add_person()
+        assert ("error", "person", "", "page 0 has other records, and is never read") in found(ready)
+        assert not [each for each in found(ready, paging={"first": 0}) if each[:2] == ("error", "person")]
+
+
+@pytest.mark.parametrize("paging", ["page", "offset"])
+def test_a_total_that_counts_one_page(monkeypatch: pytest.MonkeyPatch, paging: Any) -> None:
+    monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
+    with stage(Settings(paging=paging), paging={"by": paging, "total": "items.0"}) as ready:
+        for _ in range(3):
+            ready.add_person()
+        assert ("error", "person", "", "more records follow than total says") not in found(ready)
+        sound = ready.server._handle
+
+        def counting(request: Request) -> Response:
+            response = sound(request)
+            told = json.loads(response.get_data())
+            response.set_data(json.dumps(told | {"total": len(told["items"])}))
+            return response
+
+        ready.server._handle = counting
+        said = [each for each in found(ready, paging={"by": paging}) if each[1] == "person"]
+        assert ("error", "person", "", "more records follow than total says") in said
+
+
+def test_what_nobody_divides_is_said_to_be_taken_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
+    with stage(Settings(paging="none"), paging={"by": "none", "size_param": None}) as ready:
+        ready.add_person()
+        said = "1 records are taken for all there are: nothing says that more follow"
+        assert ("info", "person", "", said) in found(ready)
+
+
+def test_an_order_that_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
+    with stage(Settings(order="id")) as ready:
+        first, _ = ready.add_person(), ready.add_person()
+        ready.tick()
+        ready.house.tables.change("people", first, {})
+        assert ("error", "person", "", "rows do not come oldest first") in found(ready)
+
+
+def test_a_time_that_is_written_must_be_read_as_one(ready: Stage) -> None:
+    needs = needs_of_people(kinds={"memo": "moment"})
+    said = "a time is written there, and it is not read as one"
+    assert ("error", "person", "memo", said) in found(ready, needs)
+    assert ("error", "person", "memo", said) not in found(ready, needs, people={"person": {"moments": "memo"}})
 
 
 def test_a_time_that_is_not_obeyed(ready: Stage) -> None:

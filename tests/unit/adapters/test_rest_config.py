@@ -24,7 +24,7 @@ people:
 UPDATE = '    update: {method: PATCH, path: "people/{id}"}\n'
 SEARCH = "    search: {path: people, param: ma_key}\n"
 CREATE = "    create: {method: POST, path: people}\n"
-UPSERT = '    create: {method: PUT, path: "people/by-key/{key}"}\n'
+UPSERT = '    create: {method: PUT, path: "people/by-key/{key}", keeps_others: true}\n'
 
 
 def read(written: str) -> tuple[Config | None, list[tuple[int, str]]]:
@@ -79,6 +79,18 @@ def test_without_auth_nothing_works_but_none_may_be_written() -> None:
         ("    paging: {by: cursor}\n", "by: cursor needs next"),
         ("    params: {q: 1}\n    search: {path: 'people?q=1', param: k}\n", "'people?q=1' is no path behind base_url"),
         ("    search: {path: 'people/{name}', param: k}\n", "{name} means nothing in a path"),
+        ("    search: {path: 'people/{id}', param: k}\n", "{id} means nothing in a path"),
+        ("    search: {path: 'people/{key', param: k}\n", "{key means nothing in a path"),
+        ("    update: {method: PATCH, path: 'people/{person.id}'}\n", "{person.id} means nothing in a path"),
+        ("    update: {method: PATCH, path: 'people/{id}/{key}'}\n", "nothing says which record is meant"),
+        (
+            '    create: {method: PUT, path: "people/by-key/{key}"}\n' + UPDATE,
+            "a second PUT could empty what was filled in since the first",
+        ),
+        (
+            '    create: {method: PUT, path: "people/by-key/{key}"}\n' + SEARCH,
+            "one that is found could not be updated",
+        ),
         ("    search: {path: 'https://elsewhere.example/x', param: k}\n", "'https://elsewhere.example/x' is no path"),
     ],
 )
@@ -88,9 +100,56 @@ def test_what_is_not_safe_or_makes_no_sense_is_told(lines: str, said: str) -> No
     assert all(line >= 6 for line, _ in problems)
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("deals:\n  person: {path: deals}\n", "two kinds of record are named 'person'"),
+        ('owners:\n  "user:whole": {path: users, name: n}\n', "'user:whole' is no name for a kind of record"),
+        ("touchpoints:\n  visit: {path: v, person: p, happened: at, kind: k, object: lead}\n", "visit: whose they are"),
+        ("overlap: 2y\n", "overlap"),
+        ("alerts: {key: meta.key, title: t}\n", "meta.key stands in a block, and cannot be written"),
+        ("alerts: {key: k, title: t, deal: t}\n", "t is to hold two things"),
+        ("timeline: {key: k, title: t, values: {k: 1}}\n", "k is to hold two things"),
+    ],
+)
+def test_what_cannot_work_is_told(lines: str, said: str) -> None:
+    _, problems = read(BASE + lines)
+    assert [what for _, what in problems if said in what]
+
+
+def test_there_must_be_people() -> None:
+    assert read(BASE.partition("people:")[0] + "people: {}\n")[1] == [(1, "there are no people")]
+
+
+def test_a_list_takes_no_id_in_its_path() -> None:
+    assert read(BASE.replace("path: people", "path: 'people/{id}'"))[1] == [(6, "{id} means nothing in a path")]
+
+
+def test_whose_touchpoints_they_are_is_said_where_several_are_possible() -> None:
+    visits = "touchpoints:\n  visit: {path: v, person: p, happened: at, kind: k}\n"
+    assert read(BASE + visits)[1] == []
+    assert read(BASE + "  lead: {path: leads}\n" + visits)[1] == [(1, "visit: whose they are is not said")]
+
+
+@pytest.mark.parametrize("times", ["%H:%M", "%Y/%m", "%Y-%m-%d %I:%M", "%Y-%m-%dT%H:%M:%S%Z", "%Y %Y", "%d%", "5%"])
+def test_a_pattern_that_cannot_be_read_back_is_none(times: str) -> None:
+    assert read(BASE + f'times: "{times}"\n')[1] == [(7, f"{times!r} is no spelling of times")]
+
+
+@pytest.mark.parametrize("dates", ["YYYY-MM-DD", "%m/%d", "iso"])
+def test_a_spelling_of_days_must_be_one(dates: str) -> None:
+    """It would be written into the records of people as it stands."""
+    assert read(BASE + f'dates: "{dates}"\n')[1] == [(7, f"{dates!r} is no spelling of days")]
+
+
+@pytest.mark.parametrize("dates", ["%Y/%m/%d", "%d.%m.%y", "%Y年%m月%d日", "%Y%m%d"])
+def test_days_may_be_spelt_in_many_ways(dates: str) -> None:
+    assert read(BASE + f'dates: "{dates}"\n')[1] == []
+
+
 def test_a_spelling_of_times_must_be_one() -> None:
     assert read(BASE + "times: tomorrow\n")[1] == [(7, "'tomorrow' is no spelling of times")]
-    for times in ("iso", "epoch", "epoch_ms", '"%Y/%m/%d %H:%M"'):
+    for times in ("iso", "epoch", "epoch_ms", '"%Y/%m/%d %H:%M"', '"%Y-%m-%dT%H:%M:%SZ"', '"%d.%m.%Y %I:%M %p %z"'):
         assert read(BASE + f"times: {times}\n")[1] == []
 
 
@@ -102,7 +161,7 @@ def test_a_spelling_of_times_must_be_one() -> None:
         (UPSERT, {CreatePerson}),
         (CREATE + SEARCH + UPDATE, {SetFields, CreatePerson}),
         ("alerts: {key: k, title: t}\n", set()),
-        ('alerts: {key: k, title: t, create: {method: PUT, path: "tasks/{key}"}}\n', {RaiseAlert}),
+        ('alerts: {key: k, title: t, create: {method: PUT, path: "tasks/{key}", keeps_others: true}}\n', {RaiseAlert}),
         (
             "timeline: {key: k, title: t, create: {method: POST, path: notes}, search: {path: notes, param: k}}\n",
             {AddTouchpoint},

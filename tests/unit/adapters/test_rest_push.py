@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Response
 
 from connector.adapters.rest import Rest
 from connector.changes import AnyChange, CreatePerson, Lane, RaiseAlert, SetFields
@@ -35,6 +36,14 @@ def creating(key: str = "U1", **values: Value) -> CreatePerson:
     return CreatePerson(
         key="c", system=SYSTEM, identity="p", lane=Lane.FIELDS, object="person", key_field="external_key",
         key_value=key, values=values,
+    )  # fmt: skip
+
+
+def raising() -> RaiseAlert:
+    return RaiseAlert(
+        key="a1", system=SYSTEM, identity="p", lane=Lane.ALERTS, rule="r", subject="person:p", owner_id="7",
+        title="停滞案件に動き", body="資料をダウンロード", due_on=date(2026, 4, 2),
+        person=Ref(SYSTEM, "person", "1001"), deal=Ref(SYSTEM, "deal", "5"),
     )  # fmt: skip
 
 
@@ -108,6 +117,68 @@ def test_a_key_is_a_key_whatever_stands_in_it(ready: Stage) -> None:
     assert [person["external_key"] for person in people(ready)] == ["U 1?x=%41#"]
 
 
+def test_a_search_that_does_not_find_what_was_made_makes_one_only(ready: Stage) -> None:
+    """A path that is none answers 404, as one without the record does: lost answers would double people unseen."""
+    adapter = ready.adapter(people={"person": {"search": {"path": "people/bykey/{key}", "param": None}}})
+    assert one(adapter, creating("U1")).status == "done"
+    with pytest.raises(Mismatch, match="does not find what was just made"):
+        one(adapter, creating("U2"))
+    with pytest.raises(Mismatch, match="does not find what was just made"):
+        one(adapter, creating("U2"))
+    assert [person["external_key"] for person in people(ready)] == ["U1"]
+
+
+def test_a_search_is_proved_once(ready: Stage) -> None:
+    adapter = ready.adapter()
+    for n in range(4):
+        assert one(adapter, creating(f"U{n}")).status == "done"
+    assert [each.method for each in ready.server.exchanges].count("GET") == 4 + 1
+
+
+def test_a_put_under_our_key_empties_nothing_when_it_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
+    changes: dict[str, Any] = {
+        "people": {
+            "person": {
+                "search": {"path": "people/by-key/{key}", "param": None},
+                "create": {"method": "PUT", "path": "people/by-key/{key}"},
+            }
+        },
+        "alerts": {"create": {"method": "PUT", "path": "tasks/by-key/{key}"}},
+    }
+    with stage(Settings(writes="put", replaces=True), **changes) as ready:
+        ready.house.chaos.plan("reset_after", method="PUT")
+        with pytest.raises(Uncertain):
+            one(ready.adapter(), creating(memo="x"))
+        (person,) = people(ready)
+        ready.house.tables.change("people", person["id"], {"tel": "03-0000-0000"})
+        one(ready.adapter(), creating(memo="x"))  # refused: that system takes no PATCH
+        assert people(ready)[0]["tel"] == "03-0000-0000"
+
+
+@pytest.mark.parametrize("body", ["OK", "", "[[["])
+def test_an_answer_that_says_nothing_is_as_good_as_its_status(ready: Stage, body: str) -> None:
+    id_ = ready.add_person()
+    ready.server._handle = lambda _: Response(body, mimetype="text/plain")
+    receipt = one(ready.adapter(), setting(id_, memo="x"))
+    assert (receipt.status, receipt.remote_id) == ("done", str(id_))
+
+
+def test_a_found_alert_is_done_wherever_its_id_stands(ready: Stage) -> None:
+    """`create.id` names a place in the answer to a creation, which a row of a list need not have."""
+    for place in ("record.id", "other"):
+        adapter = ready.adapter(alerts={"create": {"id": place}})
+        for _ in range(2):
+            assert one(adapter, raising()).status == "done"
+    assert len(ready.house.tables.rows["tasks"]) == 1
+
+
+def test_a_found_person_whose_id_cannot_be_read_is_no_crash(ready: Stage) -> None:
+    ready.add_person(external_key="U1", name={"family": "佐藤"})
+    with pytest.raises(Mismatch, match="name, the id, is missing"):
+        one(ready.adapter(people={"person": {"id": "name"}}), creating())
+
+
 def test_a_lost_creation_is_found_before_anything_is_sent_again(ready: Stage) -> None:
     ready.house.chaos.plan("reset_after", method="POST")
     with pytest.raises(Uncertain):
@@ -134,12 +205,7 @@ def test_a_put_makes_nobody_who_is_gone(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_alert_is_put_where_it_belongs(ready: Stage) -> None:
-    alert = RaiseAlert(
-        key="a1", system=SYSTEM, identity="p", lane=Lane.ALERTS, rule="r", subject="person:p", owner_id="7",
-        title="停滞案件に動き", body="資料をダウンロード", due_on=date(2026, 4, 2),
-        person=Ref(SYSTEM, "person", "1001"), deal=Ref(SYSTEM, "deal", "5"),
-    )  # fmt: skip
-    assert one(ready.adapter(), alert).status == "done"
+    assert one(ready.adapter(), raising()).status == "done"
     (task,) = ready.house.tables.rows["tasks"].values()
     assert {name: value for name, value in task.items() if not name.endswith("_at")} == {
         "id": 1001, "external_key": "a1", "subject": "停滞案件に動き", "note": "資料をダウンロード", "user_id": 7,
