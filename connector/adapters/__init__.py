@@ -7,10 +7,12 @@ docs/adapters/writing-one.md.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from connector.changes import CHANGES
 from connector.errors import Text, text
@@ -107,8 +109,10 @@ def _shown(source: Source) -> str:
 
 def _load(source: Source) -> Any:
     try:
-        return EntryPoint(source.type, source.place, GROUP).load()
-    except Exception as error:  # a package of others may fail in any way, and the other systems are still to be checked
+        with redirect_stdout(sys.stderr):  # what a package prints must not stand in what a program reads from us
+            return EntryPoint(source.type, source.place, GROUP).load()
+    # A package of others may fail in any way, a `sys.exit()` included; the other systems are still to be checked.
+    except (Exception, SystemExit) as error:
         why = f"{type(error).__name__}: {error}"
         what = text(
             "the adapter of type {type!r} cannot be loaded from {place}: {why}",
@@ -135,11 +139,27 @@ def _what_is_wrong(found: Any, type_: str) -> Text | None:
     if getattr(found, "type", None) != type_:
         its = getattr(found, "type", None)
         return text("its `type` is {its!r}", "クラスの type は {its!r} です", its=its)
+    return _what_is_wrong_in_its_config(found, type_) or _what_is_wrong_in_its_claims(found)
+
+
+def _what_is_wrong_in_its_config(found: Any, type_: str) -> Text | None:
     config = getattr(found, "Config", None)
     if not (isinstance(config, type) and issubclass(config, Spec)):
         return text("its Config is no connector.spec.Spec", "Config が connector.spec.Spec ではありません")
+    tag = config.model_fields.get("type")
+    if tag is not None and get_origin(tag.annotation) is Literal and type_ not in get_args(tag.annotation):
+        its = get_args(tag.annotation)[0]
+        return text("its Config wants type {its!r}", "Config の type は {its!r} です", its=its)
     if "role" not in config.model_fields and not isinstance(getattr(found, "role", None), Role):
         return text("it has no `role`, nor has its Config", "クラスにも Config にも role がありません")
-    if not found.writes <= set(CHANGES):
+    return None
+
+
+def _what_is_wrong_in_its_claims(found: Any) -> Text | None:
+    if not isinstance(found.writes, frozenset) or not found.writes <= set(CHANGES):
         return text("its `writes` holds what is no change", "writes に変更でないものがあります")
+    if not all(isinstance(number, int) and number >= 1 for number in (found.batch, found.connections)):
+        return text(
+            "its `batch` or `connections` is no number from 1", "batch か connections が 1 以上の整数ではありません"
+        )
     return None

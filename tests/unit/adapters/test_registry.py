@@ -51,6 +51,14 @@ def test_of_two_packages_the_first_by_name_is_used(tmp_path: Path, monkeypatch: 
     assert clash.in_("ja") == "種類 'house' は b-crm 2.0 にもありますが、a-crm 3.0 のものを使います"
 
 
+def test_what_a_package_prints_is_not_what_we_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(tmp_path, monkeypatch, "house = house_crm:House", "print('hello')\n" + HOUSE)
+    assert adapter_class("house").__name__ == "House"
+    assert capsys.readouterr() == ("", "hello\n")
+
+
 @pytest.mark.parametrize(
     ("points", "source", "said"),
     [
@@ -66,6 +74,16 @@ def test_of_two_packages_the_first_by_name_is_used(tmp_path: Path, monkeypatch: 
         ("house = house_crm:House", HOUSE.replace("    Config = Config", "    Config = dict"), "its Config is no"),
         ("house = house_crm:House", HOUSE.replace("    role = Role.SFA\n", ""), "it has no `role`"),
         ("house = house_crm:House", HOUSE + "    writes = frozenset({int})", "its `writes` holds what is no change"),
+        ("house = house_crm:House", HOUSE + "    writes = [1]", "its `writes` holds what is no change"),
+        ("house = house_crm:House", HOUSE + "    writes = property(id)", "its `writes` holds what is no change"),
+        ("house = house_crm:House", HOUSE + "    batch = 0", "its `batch` or `connections` is no number from 1"),
+        ("house = house_crm:House", HOUSE + "    connections = 0", "its `batch` or `connections` is no number from 1"),
+        ("house = house_crm:House", "import sys\nsys.exit(3)", "SystemExit: 3"),
+        (
+            "house = house_crm:House",
+            "import typing\n" + HOUSE.replace("    tenant: str", "    type: typing.Literal['home'] = 'home'"),
+            "its Config wants type 'home'",
+        ),
         (
             "house = house_crm:House",
             "from connector.ports import Adapter\nclass House(Adapter):\n    type = 'house'",
