@@ -286,7 +286,7 @@ class Adapter(ABC):
         MUST be a receipt, never an exception; a dead connection MUST be an exception, never a receipt: receipts given
         before it stand.
 
-        :raises Unavailable: nothing of the rest has taken effect
+        :raises Unavailable: nothing of the rest has taken effect; Mismatch among it: other groups may be pushed on
         :raises Uncertain: the rest may have taken effect
         :raises Unauthorized: the system lets us no longer in
         """

@@ -6,8 +6,8 @@ that cannot be reached keeps its changes for the next run; the others go on.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
 from connector.engine.app import App
 from connector.engine.report import Report
-from connector.errors import AdapterError, ConnectorError, Exhausted, Throttled, Uncertain
+from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, Throttled, Uncertain
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
 from connector.rules.alert import pace, release_time
@@ -56,6 +56,10 @@ class _System:
     lease: Lease
     report: Report
     stopped: ConnectorError | None = None
+    unfit: dict[Hashable, ConnectorError] = field(default_factory=dict)
+    """Groups of changes that wait for a person, and why; the others go on."""
+    left: Counter[str] = field(default_factory=Counter)
+    """Changes of those groups, by kind."""
     tally: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
 
     @property
@@ -81,8 +85,9 @@ class _System:
             with self.lease.writing() as conn:
                 runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
             self.report.count(self.name, f"→{kind}", counts)
-        if self.stopped is not None and not isinstance(self.stopped, Exhausted):
-            self.report.problem(self.name, self.stopped)
+        for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
+            if not isinstance(error, Exhausted):
+                self.report.problem(self.name, error)
 
     def _due(self) -> list[Wish]:
         kinds = [kind.__name__ for kind in self.adapter.writes]
@@ -157,6 +162,11 @@ class _System:
     def _send(self, batch: Sequence[Wish]) -> None:
         """One batch: claim, send, settle. What the adapter raises decides about the rest of the batch."""
         wishes = {wish.change.key: wish for wish in batch}
+        group, kind = self.adapter.group(batch[0].change), type(batch[0].change).__name__
+        if group in self.unfit:
+            with self.lease.writing() as conn:
+                self._leave(conn, kind, list(wishes))
+            return
         if self.lease.left() < SAFETY:
             self.lease.renew()
         with self.lease.writing() as conn:
@@ -170,10 +180,14 @@ class _System:
         with self.lease.writing() as conn:
             self._settle(conn, wishes, receipts)
             rest = [key for key in wishes if key not in {receipt.key for receipt in receipts}]
-            if error is not None:
+            if isinstance(error, Mismatch):
+                self.unfit.setdefault(group, error)
+                self._leave(conn, kind, rest)
+            elif error is not None:
                 self._put_off(conn, rest, error)
+            if error is not None:
+                self._tell(conn, error, len(rest))
         self.report.expect_calls(self.name, self.adapter.calls_for(len(batch)))
-        kind = type(batch[0].change).__name__
         self.report.watch(f"{self.name} →{kind} {self.tally[kind].read:,}")
         log.info("batch_delivered", system=self.name, kind=kind, receipts=len(receipts))
 
@@ -196,8 +210,6 @@ class _System:
     def _put_off(self, conn: Connection, keys: Sequence[str], error: AdapterError) -> None:
         """Nothing is known about these yet; they stay for later, and this system is left alone in this run."""
         self.stopped = self.stopped or error
-        if error.evidence:
-            runs.keep_evidence(conn, self.name, str(error), error.evidence, self.app.clock())
         if isinstance(error, Uncertain):
             outbox.in_doubt(conn, keys)
         else:
@@ -205,17 +217,27 @@ class _System:
             if isinstance(error, Throttled):
                 until += error.wait
             outbox.put_off(conn, keys, until)
+
+    def _leave(self, conn: Connection, kind: str, keys: Sequence[str]) -> None:
+        """These wait for a person: out of the way of what can be sent now."""
+        outbox.put_off(conn, keys, self.app.clock() + BACK_OFF)
+        self.left[kind] += len(keys)
+
+    def _tell(self, conn: Connection, error: AdapterError, changes: int) -> None:
+        if error.evidence:
+            runs.keep_evidence(conn, self.name, str(error), error.evidence, self.app.clock())
         log.warning(
-            "system_unavailable", system=self.name, error=type(error).__name__, code=error.code, changes=len(keys)
+            "system_unavailable", system=self.name, error=type(error).__name__, code=error.code, changes=changes
         )
 
     def _count_deferred(self) -> None:
         """What is still due was not sent: deferred, by name of its kind."""
-        if self.going:
-            return
-        with self.app.reading() as conn:
-            for kind, count in outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF).items():
-                self.tally[kind].add(Counts(read=count, deferred=count))
+        waiting: Mapping[str, int] = self.left
+        if not self.going:
+            with self.app.reading() as conn:
+                waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF)
+        for kind, count in waiting.items():
+            self.tally[kind].add(Counts(read=count, deferred=count))
 
     def _tally(self, change: AnyChange, counts: Counts) -> None:
         self.tally[type(change).__name__].add(counts)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from connector.adapters.memory import Memory
+from connector.changes import AnyChange, SetFields
 from connector.engine.report import Exit
 from connector.engine.run import run
 from connector.errors import Locked, Mismatch, text
 from connector.model import DealState, Kind
-from connector.ports import Page
+from connector.ports import Page, Receipt
 from connector.store.people import all_filed
 from tests.machine.world import World
 
@@ -93,6 +94,30 @@ def test_a_stream_that_does_not_fit_its_mapping_does_not_stop_the_others(
     assert "進捗" in str(report.problems[0][1])
     assert report.ledger["sfa", "people"].used == 1
     assert ("sfa", "touchpoints") in report.ledger
+
+
+def test_changes_that_do_not_fit_wait_and_do_not_stop_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        world.sfa.add_person(email=f"t{n}@alpha.co.jp", family_name="山田")
+        hot_visitor(world, f"t{n}@alpha.co.jp")
+    whole = Memory.push
+
+    def without_fields(adapter: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        if isinstance(changes[0], SetFields):
+            raise Mismatch(text("there is no field 点", "項目 点 がありません"), where="sfa")
+        return whole(adapter, changes)
+
+    monkeypatch.setattr(Memory, "push", without_fields)
+    report = world.run()
+
+    fields, entries = (report.ledger["sfa", f"→{kind}"] for kind in ("SetFields", "AddTouchpoint"))
+    assert ["there is no field 点" in str(error) for _, error in report.problems] == [True]
+    assert (fields.read, fields.deferred) == (3, 3)
+    assert entries.used == 9
+
+    monkeypatch.undo()
+    world.pass_time(timedelta(minutes=6))
+    assert world.run().ledger["sfa", "→SetFields"].used == 3
 
 
 def test_nobody_is_created_twice_because_those_who_are_there_could_not_be_read(
