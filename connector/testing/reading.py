@@ -25,6 +25,7 @@ from connector.model import (
     Owner,
     Person,
     Record,
+    Ref,
     Touchpoint,
 )
 from connector.ports import Needs
@@ -235,6 +236,25 @@ class Reading(Gates):
         world.edit_person(refs[0], email="moved.twice@example.com")
         seen, _ = pull_all(world.adapter(), cursors)
         assert {p.ref: p for p in of(Person, seen)}[refs[0]].fields["email"] == "moved.twice@example.com"
+
+    def test_what_changes_while_pages_are_read_is_seen(self, world: World) -> None:
+        self._reads(world, Person)
+        refs = [world.add_person(**some_person(world, n)) for n in range(world.many)]
+        new: list[Ref] = []
+        seen: list[Record] = []
+        cursors: dict[str, str] = {}
+        adapter = world.adapter()
+        for stream in adapter.streams:
+            for page in adapter.pull(stream, None):
+                seen += page.records
+                cursors[stream] = page.cursor
+                if not new and refs[0] in {person.ref for person in of(Person, page.records)}:
+                    world.edit_person(refs[0], email="moved.meanwhile@example.com")
+                    new.append(world.add_person(**some_person(world, 8)))
+        later, _ = pull_all(world.adapter(), cursors)
+        people = {person.ref: person for person in of(Person, [*seen, *later])}
+        assert people[refs[0]].fields["email"] == "moved.meanwhile@example.com"
+        assert people.keys() >= {*refs, *new}
 
     def test_a_record_committed_late_is_seen(self, world: World) -> None:
         self._reads(world, Person)

@@ -87,6 +87,19 @@ def cursor_runs_ahead(patch: pytest.MonkeyPatch) -> None:
     change_pages(patch, lambda page: replace(page, cursor=page.cursor and str(int(page.cursor) + 1)))
 
 
+@caught_by("test_what_changes_while_pages_are_read_is_seen")
+def cursor_passes_what_came_meanwhile(patch: pytest.MonkeyPatch) -> None:
+    sound = Memory.pull
+
+    def pull(self: Memory, stream: str, cursor: str | None) -> Iterator[Page]:
+        *pages, last = list(sound(self, stream, cursor))
+        yield from pages
+        *_, now = sound(self, stream, cursor)
+        yield replace(last, cursor=now.cursor)
+
+    patch.setattr(Memory, "pull", pull)
+
+
 @caught_by("test_a_quiet_stream_gives_a_page")
 def quiet_without_a_page(patch: pytest.MonkeyPatch) -> None:
     change_pages(patch, lambda page: page if page.records else None)
