@@ -228,6 +228,7 @@ class _Reader:
         self.problems = problems
         self.hash = sha256()
         self.tests: list[Path] = []
+        self.seen: set[Path] = set()
 
     def read(self) -> Setup | None:
         root = self._yaml(self.path)
@@ -260,6 +261,8 @@ class _Reader:
         if isinstance(named, Block) and len(systems) == len(named):  # or every mention of the others would look wrong
             checks = Checks(systems, roles, self.problems)
             rules = checks.resolve(rules)
+            people = [(each.system, name, each.mark_of("object")) for each in rules.people for name in each.object]
+            checks.once(people + [(deal.system, deal.object, deal.mark_of("object")) for deal in deals])
             for deal in deals:
                 checks.deal_words(deal.system, deal.fields, deal.mark_of("fields"))
             named_systems = [(deal.system, deal.mark_of("in")) for deal in deals]
@@ -323,10 +326,13 @@ class _Reader:
 
     def _folder(self, folder: Path, found: dict[str, list[tuple[Any, Mark]]]) -> None:
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+            if path.resolve() in self.seen:
+                continue  # by way of another folder
             # A mounted ConfigMap holds everything twice: as links, and in hidden folders behind them.
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
             if hidden:
                 continue
+            self.seen.add(path.resolve())
             if path.name.endswith((".test.yaml", ".test.yml")):
                 self.tests.append(path)
                 continue

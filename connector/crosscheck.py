@@ -95,8 +95,26 @@ class Checks:
         for spec in rules.scores.values():
             self.problems += lint(spec)
 
+    def once(self, objects: Iterable[tuple[str, str, Mark]]) -> None:
+        """Whether each object (of a system, named at a mark) is mapped by one block: of people or of deals."""
+        seen: dict[tuple[str, str], Mark] = {}
+        for system, name, mark in objects:
+            first = seen.setdefault((system, name), mark)
+            if first is not mark:
+                self._say(
+                    mark,
+                    text("{name} of {system} is mapped twice", "{system} の {name} が2か所で対応付けられています",
+                         name=name, system=system),
+                    text("the other one: {file}:{line}", "もう一方: {file}:{line}", file=first.file, line=first.line),
+                )  # fmt: skip
+
     def deal_words(self, system: str, words: Iterable[str], mark: Mark) -> None:
         """Whether this SFA lets a mapping say which fields hold these words of a deal."""
+        if self.roles.get(system) is Role.MA:
+            what = text(
+                "{system} holds no deals: it is no SFA", "{system} は SFA ではないため商談がありません", system=system
+            )
+            self._say(mark, what)
         known = self.systems[system][0].deal_words if system in self.systems else set(words)
         for word in sorted(set(words) - known):
             names = ", ".join(sorted(known)) or "-"
@@ -159,7 +177,8 @@ class Checks:
                 create.mark,
                 text("{name} does not create people", "{name} には人物を作成できません", name=mapping.system),
             )
-        self._scores_of(create.when, rules)
+        for when in (create.when, *create.unless):
+            self._scores_of(when, rules)
 
     def _scores_of(self, when: When, rules: Rules) -> None:
         for name, test in when.score.items():

@@ -161,7 +161,20 @@ PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
             {"nurture": "- {id: n, when: {person: {is: known}}, unless: [{score.intrest: {gte: 1}}], list: l}\n"},
             "there is no score 'intrest' → did you mean 'interest'?",
         ),
+        (
+            {
+                "people": "- {in: sfa, object: [person], key: K, create: {object: person, when: {person: {is: known}}, "
+                "unless: {score.intrest: {gte: 1}}}}\n"
+            },
+            "there is no score 'intrest' → did you mean 'interest'?",
+        ),
         ({"identity": "{}", "identity-more": "{}"}, "a second file on identity"),
+        ({"deals": "- {in: sfa, object: deal, fields: {}}\n" * 2}, "deal of sfa is mapped twice → the other one"),
+        (
+            {"people": PEOPLE, "deals": "- {in: sfa, object: person, fields: {}}\n"},
+            "person of sfa is mapped twice → the other one",
+        ),
+        ({"deals": "- {in: ma, object: deal, fields: {}}\n"}, "ma holds no deals: it is no SFA"),
         ({"deals": "- {in: crm, object: deal, fields: {}}\n"}, "there is no system 'crm'"),
     ],
 )
@@ -205,6 +218,18 @@ def test_what_a_mounted_configmap_hides_is_not_read_twice(tmp_path: Path) -> Non
     (hidden / "scores.yaml").write_text(SCORES, encoding="utf-8")
 
     assert set(setup(tmp_path, scores=SCORES).rules.scores) == {"interest"}
+
+
+def test_a_file_that_two_folders_lead_to_is_read_once(tmp_path: Path) -> None:
+    folder = tmp_path / "mappings" / "kintone"
+    folder.mkdir(parents=True)
+    (folder / "people.yaml").write_text("- {in: sfa, object: p, fields: {score.interest: {to: s, wins: ma}}}\n")
+    (folder / "people.test.yaml").write_text("[]")
+    (tmp_path / "again").symlink_to(tmp_path / "mappings")
+
+    found = setup(tmp_path, CONFIG + "mappings: [mappings, mappings/kintone, ./mappings, again]\n", scores=SCORES)
+
+    assert (len(found.rules.people), len(found.tests)) == (1, 1)
 
 
 def test_messages_are_japanese_too(tmp_path: Path) -> None:
