@@ -58,7 +58,7 @@ def show_objects(console: Console, objects: Sequence[ObjectShown]) -> None:
             console.say("# this adapter tells nothing of its objects", "# このアダプターには一覧機能がありません")
         )
     for each in objects:
-        console.out(f"{_key(each.name)}:{f'  # {each.label}' if each.label else ''}")
+        console.out(f"{_key(each.name)}:{_remark(each.label) if each.label else ''}")
         for field in each.fields:
             for line in _lines(field):
                 console.out(f"  {line}")
@@ -66,7 +66,7 @@ def show_objects(console: Console, objects: Sequence[ObjectShown]) -> None:
 
 def _lines(field: FieldShown) -> Iterator[str]:
     said = ", ".join(part for part in (field.type, *field.notes) if part)
-    label = f"  # {field.label}" if field.label and field.label != field.name else ""
+    label = _remark(field.label) if field.label and field.label != field.name else ""
     yield f"{_key(field.name)}: {{type: {_key(said)}}}{label}" if not field.choices else f"{_key(field.name)}:{label}"
     if field.choices:
         yield f"  type: {_key(said)}"
@@ -78,10 +78,22 @@ def _key(word: str) -> str:
     plain = word and all(letter.isalnum() or letter == "_" for letter in word) and not word[0].isdigit()
     if plain and word.lower() not in ("null", "true", "false", "yes", "no", "on", "off"):
         return word
-    escaped = (
-        word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-    )
-    return f'"{escaped}"'
+    return f'"{"".join(map(_escaped, word))}"'
+
+
+def _escaped(letter: str) -> str:
+    if letter in '\\"':
+        return f"\\{letter}"
+    return letter if _shows(letter) else f"\\U{ord(letter):08x}"
+
+
+def _remark(label: str) -> str:
+    """A label as a comment behind a line."""
+    return f"  # {''.join(each if _shows(each) else ' ' for each in label)}"
+
+
+def _shows(letter: str) -> bool:
+    return letter.isprintable() or letter == "\u3000"
 
 
 def _data(shown: ObjectShown) -> dict[str, object]:

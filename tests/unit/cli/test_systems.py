@@ -63,6 +63,37 @@ def test_objects_and_fields_are_shown_as_yaml_to_paste(monkeypatch: pytest.Monke
     assert [field["name"] for field in data[0]["fields"]] == ["氏名", "ランク", "10123"]
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "備考\n2行目",
+        "a: b # c",
+        "- x",
+        "~",
+        "",
+        "null",
+        "Yes",
+        "１２",
+        "1e3",
+        ".5",
+        "\\",
+        '"',
+        "\u2028",
+        "\x07\x7f\x85",
+        "🏢",
+        "*a",
+    ],
+)
+def test_an_odd_name_is_yaml_still(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    field = FieldShown(word, f"表示名{word}", f"型{word}", [word])
+    monkeypatch.setattr(Memory, "inspect", lambda self: [ObjectShown(word, f"表示名{word}", [field])])
+
+    shown, problems = read_yaml_text(said("inspect", "sfa"), "shown")
+
+    assert problems == []
+    assert shown == {word: {word: {"type": f"型{word}", "choices": [word]}}}
+
+
 def test_a_system_that_tells_nothing_of_itself_says_so() -> None:
     assert said("inspect", "sfa").startswith("# ")
 
