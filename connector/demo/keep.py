@@ -19,6 +19,7 @@ Words of `--chaos`, each of which strikes a request, or a row, now and then:
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 import threading
@@ -119,7 +120,7 @@ def _announce(console: Console, running: Systems, into: Path | None) -> None:
     _show(console, found, "")
     if into is not None:
         say(text("To use them, in another terminal:", "別の端末で次のように使えます:"))
-        console.out(f"cd {into} && connector check")
+        console.out(f"cd {shlex.quote(str(into))} && connector check")
         return
     say(text("To use them, in another terminal:", "別の端末で次のように使えます:"))
     for name, value in running.secrets().items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -79,7 +80,9 @@ def configure(folder: Path, running: Systems) -> Path:
         (secrets / name.lower()).write_text(value, encoding="utf-8")
     template = TEMPLATES["all"]
     config = pointed_at(template.text(), running)
-    config = re.sub(r"\{env: (\w+)\}", lambda found: f"{{file: {secrets / found[1].lower()}}}", config)
+    # In quotes as JSON has them: a path may hold what means something in YAML.
+    kept = {name: json.dumps(str(secrets / name.lower()), ensure_ascii=False) for name in running.secrets()}
+    config = re.sub(r"\{env: (\w+)\}", lambda found: f"{{file: {kept[found[1]]}}}", config)
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     (folder / "mappings").mkdir()
     for name, mapping in template.mappings():

@@ -128,7 +128,7 @@ def test_real_clients_can_sign_in_and_sigterm_ends_it() -> None:
 
 
 def test_a_configuration_that_fits_is_made(tmp_path: Path) -> None:
-    folder = tmp_path / "my"
+    folder = tmp_path / "私の設定, {1} #2"
     with sandbox("--into", str(folder)):
         command = [sys.executable, "-m", "connector", "check", "--json"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
