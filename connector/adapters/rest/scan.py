@@ -52,7 +52,7 @@ class Scan:
         return None
 
     def whole(self) -> list[Row]:
-        """All rows, oldest change first."""
+        """All rows, oldest change first; not by steps in time, which could pass over rows that have none."""
         return self._ordered(self.parts(None))
 
     def changed(self, since: datetime | None) -> Iterator[Sequence[Row]]:

@@ -11,7 +11,7 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from connector.errors import Mismatch, Unauthorized, Unavailable
-from connector.model import Person
+from connector.model import Inventory, Person
 from connector.ports import Page
 from connector.sandbox.inhouse import Settings
 from tests.unit.adapters.rest_kit import Stage, stage
@@ -190,6 +190,21 @@ def test_what_changes_while_a_long_list_is_read_is_read_again(monkeypatch: pytes
         *_, last = pull(ready)
         ready.server._handle = sound
         assert str(people[0]) in ids(pull(ready, cursor=last.cursor))
+
+
+def test_rows_without_a_stamp_are_found_by_the_whole_reading(ready: Stage) -> None:
+    """A system that is asked for changes gives none of them."""
+    stamped: list[dict[str, Any]] = [{"id": n, "updated_at": f"2026-04-0{n}T00:00:00+09:00"} for n in (1, 2, 3, 4)]
+    blank = [{"id": 5, "updated_at": None}, {"id": 6, "updated_at": None}]
+
+    def told(asked: Request) -> Any:
+        since, at = asked.args.get("updated_since"), int(asked.args["page"]) * 2
+        rows = [row for row in stamped if row["updated_at"] >= since] if since else [*stamped, *blank]
+        return {"items": rows[at - 2 : at]}
+
+    answer(ready, told)
+    *_, last = pull(ready, WHOLE, "2020-01-01T00:00:00+00:00")
+    assert last.records == [Inventory("crm", "person", frozenset("123456"))]
 
 
 def test_an_order_that_breaks_between_pages_is_noticed(ready: Stage) -> None:
