@@ -50,11 +50,7 @@ class Checks:
     def _with_system(
         self, rules: Sequence[R], role: Role, change: type[Change], *, required: bool = True
     ) -> Iterator[R]:
-        able = [
-            name
-            for name, (cls, options) in self.systems.items()
-            if change in cls.offers(options) and self.roles[name] is role
-        ]
+        able = [name for name in self.systems if self._takes(name, change) and self.roles[name] is role]
         for rule in rules:
             if rule.system is not None:
                 if self._system(rule.system, rule.mark_of("in")) and rule.system not in able:
@@ -68,11 +64,7 @@ class Checks:
                     self._say(
                         rule.mark,
                         text("which system is meant?", "どの連携先か分かりません"),
-                        text(
-                            "add in: with one of: {names}",
-                            "in: に次のいずれかを指定: {names}",
-                            names=", ".join(able) or "-",
-                        ),
+                        _add_in(able),
                     )
                 yield rule
 
@@ -82,6 +74,7 @@ class Checks:
             self._system(name, mark)
         for mapping in rules.people:
             self._people(mapping, rules)
+        self._else_to(rules)
         self._one_writer(rules)
         self._ids(rules)
         self._lists(rules)
@@ -157,7 +150,6 @@ class Checks:
     def _create(self, mapping: PeopleMapping, rules: Rules) -> None:
         create = mapping.create
         assert create is not None  # noqa: S101  the caller has looked
-        cls, options = self.systems[mapping.system]
         if mapping.key is None:
             self._say(
                 create.mark,
@@ -172,7 +164,7 @@ class Checks:
                 create.mark_of("object"),
                 text("{name} is not among object", "{name} は object にありません", name=create.object),
             )
-        if CreatePerson not in cls.offers(options) or self.roles[mapping.system] is not Role.SFA:
+        if not self._takes(mapping.system, CreatePerson) or self.roles[mapping.system] is not Role.SFA:
             self._say(
                 create.mark,
                 text("{name} does not create people", "{name} には人物を作成できません", name=mapping.system),
@@ -200,6 +192,21 @@ class Checks:
                         ),
                         fix,
                     )
+
+    def _else_to(self, rules: Rules) -> None:
+        """A user's id says nothing in another SFA, or names somebody else there."""
+        able = [name for name in self.systems if self._takes(name, RaiseAlert) and self.roles[name] is Role.SFA]
+        for rule in rules.alerts:
+            if rule.else_to is not None and rule.system is None and len(able) > 1:
+                self._say(
+                    rule.mark_of("else_to"),
+                    text("else_to is a user of which SFA?", "else_to はどの SFA のユーザーか分かりません"),
+                    _add_in(able),
+                )
+
+    def _takes(self, system: str, change: type[Change]) -> bool:
+        cls, options = self.systems[system]
+        return change in cls.offers(options)
 
     def _one_writer(self, rules: Rules) -> None:
         """Two rules that write one field of one system would overwrite each other for ever."""
@@ -254,6 +261,11 @@ class Checks:
                         ),
                         text("use two lists", "別のリストに分けてください"),
                     )
+
+
+def _add_in(systems: Sequence[str]) -> Text:
+    names = ", ".join(systems) or "-"
+    return text("add in: with one of: {names}", "in: に次のいずれかを指定: {names}", names=names)
 
 
 def needs_of(system: str, role: Role, rules: Rules, identity: IdentityRules, deals: Mapping[str, ObjectNeeds]) -> Needs:

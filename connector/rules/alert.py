@@ -43,7 +43,8 @@ class AlertRule(Spec):
     to: To
     """Who is told."""
     else_to: str | None = None
-    """Id of the user who is told when there is no active owner; without it the alert waits for one."""
+    """Id of the user who is told when there is no active owner; without it the alert waits for one. With several
+    SFAs, `in` says whose user that is."""
     system: str | None = Field(default=None, alias="in")
     """The SFA to tell it in; needed only where there are several."""
     repeat: Repeat

@@ -232,6 +232,18 @@ def test_a_file_that_two_folders_lead_to_is_read_once(tmp_path: Path) -> None:
     assert (len(found.rules.people), len(found.tests)) == (1, 1)
 
 
+def test_somebody_who_is_told_instead_is_somebody_of_one_sfa(tmp_path: Path) -> None:
+    alerts = "- {id: a, when: {person: {is: known}}, to: deal_owner, else_to: u1, repeat: " + REPEAT + "}\n"
+    two = CONFIG + "  sfb: {type: memory, role: sfa}\n"
+
+    (found,) = problems(tmp_path, two, alerts=alerts)
+    assert found.startswith(
+        "mappings/alerts.yaml:1:65: else_to is a user of which SFA? → add in: with one of: sfa, sfb"
+    )
+    setup(tmp_path, CONFIG, alerts=alerts)
+    setup(tmp_path, two, alerts=alerts.replace("id: a,", "id: a, in: sfb,"))
+
+
 def test_messages_are_japanese_too(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         setup(tmp_path, CONFIG + "runn: {}\n")
