@@ -270,7 +270,7 @@ def _of_touchpoints(view: View, word: str) -> Value:
     if word == "touchpoints.last_at":
         return instant(last.happened_at)
     if word == "touchpoints.recent":
-        return "\n".join(view.told(touch).replace("\n", " ") for touch in view.latest(RECENT))
+        return "\n".join(map(view.told, view.latest(RECENT)))
     return view.told(last)
 
 

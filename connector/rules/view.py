@@ -74,7 +74,8 @@ class View:
         """A touchpoint as a line for a rep: when, what, and what it was called."""
         at = touch.happened_at.astimezone(self.world.tz)
         what = label_of(touch.kind, self.world.language)
-        return f"{at:%Y-%m-%d %H:%M} {what}{': ' + touch.label if touch.label else ''}"
+        label = " ".join(touch.label.splitlines())
+        return f"{at:%Y-%m-%d %H:%M} {what}{': ' + label if label else ''}"
 
     @cached_property
     def ma_people(self) -> tuple[Person, ...]:

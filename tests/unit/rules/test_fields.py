@@ -254,6 +254,17 @@ def test_the_last_ten_touchpoints_are_told_newest_first() -> None:
     assert (lines[0], lines[-1]) == ("2026-03-31 12:00 Web閲覧: 頁", "2026-03-22 12:00 Web閲覧: 頁")
 
 
+def test_a_touchpoint_is_one_line_whatever_it_was_called() -> None:
+    rows = [(0, "download", micros(NOW), "資料\r\n第2版\u2028別冊", "", "", "")]
+    facts = Facts([Subject(Identity("p1", (visitor(), contact())))], Touchpoints.from_rows(rows), world())
+    rules = mapping("touchpoints.recent: {to: Recent, wins: ma}, touchpoints.last: {to: Last, wins: ma}")
+
+    (change,) = plan(facts, rules).changes
+
+    assert isinstance(change, SetFields)
+    assert set(change.values.values()) == {"2026-04-01 12:00 資料ダウンロード: 資料 第2版 別冊"}
+
+
 @pytest.mark.parametrize(("held", "written"), [(date(2026, 3, 31), [date(2026, 4, 1)]), (date(2026, 4, 1), [])])
 def test_a_field_of_days_holds_the_local_day_of_a_moment(held: date, written: list[date]) -> None:
     late_evening_in_utc = datetime(2026, 3, 31, 16, 0, tzinfo=UTC)  # one in the morning in Tokyo
