@@ -74,7 +74,11 @@ PERSON_FIELD_KIND: Mapping[str, Literal["bool"]] = MappingProxyType({"opted_out"
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A record in a system: `salesforce/Contact/003...`."""
+    """A record in a system: `salesforce/Contact/003...`.
+
+    `id` is no other person's (deal's, company's, owner's) in that system, whatever its object: deals name their people
+    and companies by it. Where a system numbers each kind of record from 1, the adapter puts the kind before the number.
+    """
 
     system: str
     object: str
