@@ -2,11 +2,13 @@
 
 The time of the last change (更新日時) has whole minutes, and a record may be seen later than it is stamped. So each
 reading begins `overlap` before the moment of the reading before - by kintone's own clock - and gives those records
-again: the store knows them. Within a reading each page begins behind the last record of the page before, by time and
-record number: a record that is changed meanwhile moves to the end and is met there, and no offset (kintone ends it
-at 10,000) is ever needed. The form is asked for once in a run, so that a field or an option that somebody took away
-ends the stream, instead of looking empty. People who are new since the reading before are looked up among the deals,
-which are not read again for their sake (`links`).
+again: the store knows them. Within a reading each page begins with the minute in which the page before ended: a record
+that is changed meanwhile moves to the end and is met there, and no offset (kintone ends it at 10,000) is ever needed.
+Whether kintone orders the changes of a minute by seconds that it does not show is unknown, so that the record number
+says nothing of what is still to come of a minute: the last minute of a full page is left to the next one, and a
+minute that fills a page is read by record number alone. The form is asked for once in a run, so that a field or an
+option that somebody took away ends the stream, instead of looking empty. People who are new since the reading before
+are looked up among the deals, which are not read again for their sake (`links`).
 """
 
 from __future__ import annotations
@@ -27,19 +29,21 @@ from connector.errors import Mismatch, Text, text
 from connector.model import Inventory, Person, Record
 from connector.ports import Needs, Page, Reject
 
+_MINUTE = timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """How far an app was read.
 
     `since`: records of this moment and later are read (None: all there are). `heard`: kintone's clock when this
-    reading began. `last`: stamp and number of the last record given, while pages are to come. `swept`: kintone's
-    clock when all record numbers were last known.
+    reading began. `last`, while pages are to come: the minute with which they begin, and the last record number where
+    that minute is read by number (None: it is not). `swept`: kintone's clock when all record numbers were last known.
     """
 
     since: datetime | None = None
     heard: datetime | None = None
-    last: tuple[datetime, int] | None = None
+    last: tuple[datetime, int | None] | None = None
     swept: datetime | None = None
 
     def dump(self) -> str:
@@ -55,7 +59,12 @@ class Place:
             return cls()
         *times, last = json.loads(cursor)
         since, heard, swept = (at and moment(at) for at in times)
-        return cls(since, heard, (moment(last[0]), int(last[1])) if last else None, swept)
+        return cls(since, heard, (moment(last[0]), last[1]) if last else None, swept)
+
+    @property
+    def number(self) -> int | None:
+        """Of a minute that is read by record number: the last one."""
+        return self.last[1] if self.last else None
 
 
 class Reader:
@@ -88,8 +97,11 @@ class Reader:
             asked_at = self._client.http.clock()
             rows = self._ask(shape, place)
             place = replace(place, heard=place.heard or self._began(asked_at))
-            going = len(rows) == self._config.page_size
-            place = self._behind(shape, place, rows) if going else self._finished(place, whole=whole)
+            going = place.number is not None or len(rows) == self._config.page_size
+            if going:
+                rows, place = self._behind(shape, place, rows)
+            else:
+                place = self._finished(place, whole=whole)
             yield self._page(shape, place, rows, known)
         now = self._client.http.server_time
         if now is not None and place.swept is not None and now - place.swept >= self._config.sweep:
@@ -143,14 +155,13 @@ class Reader:
 
     def _ask(self, shape: Shape, place: Place) -> Sequence[Row]:
         updated = shape.form.of_type("UPDATED_TIME")
-        if place.last is not None:
-            at, number = literal(stamp(place.last[0])), place.last[1]
-            where = f"({updated} > {at}) or ({updated} = {at} and $id > {number}) "
-        elif place.since is not None:
-            where = f"{updated} >= {literal(stamp(place.since))} "
-        else:
-            where = ""
-        query = f"{where}order by {updated} asc, $id asc limit {self._config.page_size}"
+        begin, where, order = place.last[0] if place.last else place.since, "", f"{updated} asc, $id asc"
+        if begin is not None:
+            where = f"{updated} >= {literal(stamp(begin))} "
+        if begin is not None and place.number is not None:
+            where += f"and {updated} < {literal(stamp(begin + _MINUTE))} and $id > {place.number} "
+            order = "$id asc"
+        query = f"{where}order by {order} limit {self._config.page_size}"
         rows = self._client.records(shape.word, query, shape.columns)
         unseen = sorted(code for code in shape.columns if any(code not in row for row in rows))
         if unseen:
@@ -167,10 +178,16 @@ class Reader:
         http = self._client.http
         return http.server_time and http.server_time - timedelta(seconds=http.clock() - asked_at)
 
-    def _behind(self, shape: Shape, place: Place, rows: Sequence[Row]) -> Place:
-        last = rows[-1]
-        at = moment(last[str(shape.form.of_type("UPDATED_TIME"))]["value"])
-        return replace(place, last=(at, int(last["$id"]["value"])))
+    def _behind(self, shape: Shape, place: Place, rows: Sequence[Row]) -> tuple[Sequence[Row], Place]:
+        """What of an answer is taken, when it is not the last one, and where to go on."""
+        if place.last is not None and place.number is not None:
+            full = len(rows) == self._config.page_size
+            minute = place.last[0]
+            return rows, replace(place, last=(minute, _number(rows[-1])) if full else (minute + _MINUTE, None))
+        code = str(shape.form.of_type("UPDATED_TIME"))
+        minutes = [moment(row[code]["value"]) for row in rows]
+        taken = [row for row, minute in zip(rows, minutes, strict=True) if minute < minutes[-1]]
+        return taken, replace(place, last=(minutes[-1], None if taken else 0))
 
     def _finished(self, place: Place, *, whole: bool) -> Place:
         """A first reading has seen every number there is, as a sweep does."""
@@ -212,3 +229,7 @@ class Reader:
 
 
 _UNREADABLE = text("holds a value that cannot be read", "読み取れない値があります")
+
+
+def _number(row: Row) -> int:
+    return int(row["$id"]["value"])

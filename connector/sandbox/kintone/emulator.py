@@ -89,6 +89,10 @@ class KintoneEmulator(Domain):
     def index_delay(self, value: timedelta) -> None:
         self._reading.index_delay = value
 
+    def order_by_seconds(self) -> None:
+        """From now on changes of one minute are ordered by their seconds, which no answer shows."""
+        self._reading.orders_by_seconds = True
+
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Response:

@@ -35,12 +35,16 @@ class _Cursor:
 
 @dataclass(slots=True)
 class Reading:
-    """Answers reads. `like` sees records `index_delay` late, and its hits beyond `search_limit` are cut off."""
+    """Answers reads. `like` sees records `index_delay` late, and its hits beyond `search_limit` are cut off.
+
+    `orders_by_seconds`: whether changes of one minute are ordered by seconds that are not shown.
+    """
 
     domain: Domain
     access: Access
     search_limit: int = 100_000
     index_delay: timedelta = timedelta(seconds=5)
+    orders_by_seconds: bool = False
     _cursors: dict[str, _Cursor] = field(default_factory=dict)
 
     def routes(self) -> Routes:
@@ -91,7 +95,8 @@ class Reading:
         if fault is not None:
             limit = int(fault.params.get("rows", len(found) // 2))
         warned = fault is not None or (by_keyword(query.where) and len(found) > limit)
-        return sorted_records(app, found[:limit] if warned else found, query.order), warned
+        kept = found[:limit] if warned else found
+        return sorted_records(app, kept, query.order, by_seconds=self.orders_by_seconds), warned
 
     def _renderer(self, app: App) -> Renderer:
         return Renderer(app, self.domain.groups())

@@ -117,19 +117,49 @@ def test_system_fields_are_found_by_type(ready: Stage) -> None:
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
-def test_pages_go_on_behind_the_last_record_and_never_by_offset(ready: Stage) -> None:
+def test_pages_go_on_with_the_minute_of_the_last_record_and_never_by_offset(ready: Stage) -> None:
+    for number in range(5):
+        ready.add("people", 姓=f"第{number}")
+    pages = drain(ready.adapter(page_size=3), "people")
+    assert [len(page.records) for page in pages] == [2, 2, 1]
+    behind = '更新日時 >= "2026-04-01T01:{}:00Z" '
+    order = "order by 更新日時 asc, $id asc limit 3"
+    assert queries(ready) == [order, behind.format(32) + order, behind.format(34) + order]
+
+
+def test_a_minute_that_fills_a_page_is_read_by_number(ready: Stage) -> None:
     for number in range(5):
         ready.kintone.create(ready.ids["people"], {"姓": f"第{number}"})  # all within a minute
     pages = drain(ready.adapter(page_size=2), "people")
-    assert [len(page.records) for page in pages] == [2, 2, 1]
-    behind = '(更新日時 > "2026-04-01T01:30:00Z") or (更新日時 = "2026-04-01T01:30:00Z" and $id > {}) '
+    assert [len(page.records) for page in pages] == [0, 2, 2, 1, 0]
     order = "order by 更新日時 asc, $id asc limit 2"
-    assert queries(ready) == [order, behind.format(2) + order, behind.format(4) + order]
+    within = (
+        '更新日時 >= "2026-04-01T01:30:00Z" and 更新日時 < "2026-04-01T01:31:00Z" and $id > {} order by $id asc limit 2'
+    )
+    by_number = [within.format(number) for number in (0, 2, 4)]
+    assert queries(ready) == [order, *by_number, f'更新日時 >= "2026-04-01T01:31:00Z" {order}']
+
+
+@pytest.mark.parametrize("seconds", [1, 17, 40])
+def test_seconds_that_are_not_shown_may_order_the_changes_of_a_minute(ready: Stage, seconds: int) -> None:
+    ready.kintone.order_by_seconds()
+    app = ready.ids["people"]
+    made = [ready.kintone.create(app, {"姓": f"第{number}"}) for number in range(9)]
+    for number in reversed(made):
+        ready.later(timedelta(seconds=seconds))
+        ready.kintone.update(app, number, {"名": "新"})
+    seen: set[str] = set()
+    cursor: str | None = None
+    for _ in range(30):  # the program dies after every page
+        page = next(iter(ready.adapter(page_size=3).pull("people", cursor)))
+        seen |= {person.ref.id for person in of(Person, [page])}
+        cursor = page.cursor
+    assert seen == {ready.ref("people", number).id for number in made}
 
 
 def test_a_record_that_moves_while_pages_are_read_is_met_at_the_end(ready: Stage) -> None:
     refs = [ready.add("people", 姓=f"第{number}") for number in range(4)]
-    pulled = ready.adapter(page_size=2).pull("people", None)
+    pulled = ready.adapter(page_size=3).pull("people", None)
     seen = of(Person, [next(pulled)])
     ready.kintone.update(*place_of(refs[0]), {"姓": "動いた"})
     ready.kintone.update(*place_of(refs[3]), {"姓": "動いた"})
