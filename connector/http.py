@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from io import BytesIO
@@ -162,18 +162,17 @@ class Allowance(Protocol):
 class Meter:
     """Calls to a part of a system that has a daily allowance of its own, as an app of kintone has."""
 
-    limit: int | None
-    """Most calls in one day; None: counted only."""
-    zone: tzinfo = UTC
-    """Where the day begins at midnight."""
+    limit: int
+    """Most calls in one day."""
     before: int = 0
     """Calls of today in earlier runs."""
     calls: int = 0
     """Calls in this run."""
 
-    def day(self, now: datetime) -> str:
-        """The day that `now` belongs to."""
-        return now.astimezone(self.zone).date().isoformat()
+    @staticmethod
+    def day(now: datetime) -> str:
+        """The day that `now` belongs to: it begins at midnight UTC."""
+        return now.astimezone(UTC).date().isoformat()
 
 
 # --- what an answer means ---------------------------------------------------------------------------------------------
@@ -645,9 +644,8 @@ class Http:
     def _spend(self, spends: Mapping[str, int]) -> None:
         for name, calls in spends.items():
             meter = self.meters[name]
-            left = None if meter.limit is None else meter.limit - meter.before - meter.calls
-            if left is not None and left < calls:
-                raise self._exhausted(f"{name}: calls_per_day", meter.limit or 0)
+            if meter.limit - meter.before - meter.calls < calls:
+                raise self._exhausted(f"{name}: calls_per_day", meter.limit)
         for name, calls in spends.items():
             self.meters[name].calls += calls
 

@@ -568,7 +568,7 @@ def test_the_budget_of_a_day_counts_earlier_runs(server: Server) -> None:
 def test_a_part_with_an_allowance_of_its_own_is_counted_apart_retries_included(server: Server) -> None:
     with client(server.url) as http:
         http.meters["people"] = Meter(limit=5, before=1)
-        http.meters["deals"] = Meter(limit=None)
+        http.meters["deals"] = Meter(limit=100)
         server.chaos.plan("status", status=500, times=1)
         http.request("GET", "/", spends={"people": 1})
         http.request("GET", "/", spends={"people": 1, "deals": 20})
@@ -582,7 +582,7 @@ def test_a_part_with_an_allowance_of_its_own_is_counted_apart_retries_included(s
 def test_a_request_within_a_request_spends_its_own(server: Server) -> None:
     """As a sign-in does that a client library sends while it prepares ours."""
     with client(server.url) as http:
-        http.meters["people"] = Meter(limit=None)
+        http.meters["people"] = Meter(limit=100)
 
         def sign_in(request: requests.PreparedRequest) -> requests.PreparedRequest:
             http.request("POST", "/token")
@@ -594,7 +594,7 @@ def test_a_request_within_a_request_spends_its_own(server: Server) -> None:
 
 def test_what_a_library_sends_past_us_spends_nothing_of_the_request_before(server: Server) -> None:
     with client(server.url) as http:
-        http.meters["people"] = Meter(limit=None)
+        http.meters["people"] = Meter(limit=100)
         http.request("GET", "/", spends={"people": 1})
         http.session.send(requests.Request("GET", server.url).prepare())
         assert (http.meters["people"].calls, http.calls) == (1, 2)
@@ -602,8 +602,8 @@ def test_what_a_library_sends_past_us_spends_nothing_of_the_request_before(serve
 
 def test_a_part_has_its_own_day() -> None:
     at = datetime(2026, 11, 26, 8, 59, tzinfo=ZoneInfo("Asia/Tokyo"))
-    assert Meter(limit=1).day(at) == "2026-11-25"
-    assert Meter(limit=1).day(at + timedelta(minutes=1)) == "2026-11-26"
+    assert Meter.day(at) == "2026-11-25"
+    assert Meter.day(at + timedelta(minutes=1)) == "2026-11-26"
 
 
 def test_what_a_hook_sends_again_is_counted_too(server: Server) -> None:
