@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
+from connector.adapters.esales import calls
 from connector.adapters.esales.remix import read as reading
-from connector.errors import Throttled, Unauthorized, Unavailable
+from connector.adapters.esales.remix.client import Client
+from connector.adapters.esales.remix.search import Searcher, number_is
+from connector.errors import Mismatch, Throttled, Unauthorized, Unavailable
 from connector.model import Company, Deal, DealState, Inventory, Owner, Person
 from connector.ports import Needs, ObjectNeeds
 from connector.sandbox.esales import ListShape, RemixSettings
@@ -207,16 +210,76 @@ def test_an_employee_may_sign_in_instead(ready: Stage, monkeypatch: pytest.Monke
     assert of(Person, drain(adapter, "person"))
 
 
-def test_three_slow_answers_halve_the_rate(ready: Stage) -> None:
+def test_three_slow_answers_halve_the_rate(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_SLOW_SECONDS", -1.0)
     adapter = ready.adapter(rate=1000.0)
     http = adapter.http
     assert http is not None
-    real = http.clock
-    http.clock = lambda: real() + 20 * http.calls
     ready.person()
     drain(adapter, "person")
     assert http.options.rate is not None
     assert http.options.rate < 1000
+
+
+def test_waiting_for_our_own_turn_is_no_slow_answer(ready: Stage) -> None:
+    adapter = ready.adapter(rate=0.05)
+    http = adapter.http
+    assert http is not None
+    passed = [0.0]
+    http.clock = lambda: passed[0]
+    http.sleep = lambda seconds: passed.__setitem__(0, passed[0] + seconds)
+    ready.person()
+    drain(adapter, "person")
+    assert passed[0] > 30
+    assert http.options.rate == 0.05
+
+
+@pytest.mark.parametrize("rows", ["items", "positional"])
+@pytest.mark.parametrize("from_index", ["honoured", "ignored"])
+@pytest.mark.parametrize("order", ["key", "scattered"])
+def test_hits_that_count_only_the_rows_of_an_answer_hide_nobody(rows: Any, from_index: Any, order: Any) -> None:
+    with stage(RemixSettings(rows=rows, hits="rows", page_size=5, from_index=from_index, order=order)) as ready:
+        company = ready.company()
+        ids = {ready.person(f"名刺 {n}", customer=company) for n in range(4)}
+        assert {person.ref.id for person in of(Person, drain(ready.adapter(), "person"))} == ids
+        for n in range(9):
+            ready.person(f"名刺 {n}", customer=company)
+        with pytest.raises(Unavailable):
+            drain(ready.adapter(), "person")
+
+
+def test_that_an_answer_is_all_there_is_must_be_seen_once(ready: Stage) -> None:
+    for _ in range(4):
+        ready.person()
+    adapter = ready.adapter()
+    drain(adapter, "person")
+    first = len(ready.requests("search"))
+    ready.esm.delete("person", 1)
+    drain(adapter, "person")
+    assert (first, len(ready.requests("search"))) == (3, 5)
+
+
+def test_a_first_row_whose_values_are_alike_proves_no_order() -> None:
+    with stage(RemixSettings(rows="positional", positions="code")) as ready:
+        customers = [ready.company(f"{n}社") for n in range(3)]
+        for customer in (customers[0], customers[2], customers[1]):
+            ready.person(customer=customer)
+        searcher = Searcher(Client("sys", ready.config()))
+        with pytest.raises(Unavailable):
+            searcher.rows("person", [number_is(928, ">=", 0)], [928, 902])
+
+
+def test_a_place_in_the_middle_reaches_back_like_one_at_the_end(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_MOST", 3)
+    for _ in range(12):
+        ready.person()
+        ready.tick(timedelta(minutes=1))
+    pages = drain(ready.adapter(), "person")
+    with ready.esm.stamped(ready.esm.clock() - timedelta(minutes=9)):
+        late = ready.person("遅れ 太郎")
+    for page in pages:
+        rest = of(Person, drain(ready.adapter(), "person", page.cursor))
+        assert late in {person.ref.id for person in rest}
 
 
 # --- deals ------------------------------------------------------------------------------------------------------------
@@ -255,6 +318,16 @@ def test_a_stage_that_nobody_listed_is_open_or_cannot_be_read(ready: Stage) -> N
     pages = drain(ready.adapter(with_deals(states=states)), "business")
     assert of(Deal, pages) == []
     assert len([reject for page in pages for reject in page.rejects]) == 2
+
+
+def test_a_field_that_was_renamed_stops_its_sheet_only(ready: Stage) -> None:
+    ready.esm.add_deal(ready.company(), "生産管理")
+    columns = ready.esm.sheets["person"].columns
+    columns[ready.codes[WHY]] = replace(columns[ready.codes[WHY]], name="別の名前")
+    adapter = ready.adapter()
+    with pytest.raises(Mismatch):
+        drain(adapter, "person")
+    assert of(Deal, drain(adapter, "business"))
 
 
 def test_a_field_that_is_missing_stops_its_sheet(ready: Stage) -> None:

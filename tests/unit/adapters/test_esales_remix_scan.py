@@ -139,6 +139,7 @@ def test_any_other_shape_is_refused(row: Any) -> None:
         (Shape.ITEMS, [{"columnCode": 928, "num": 1, "text": "1"}]),
         (Shape.ITEMS, [{"columnCode": 928, "num": 1}, {"columnCode": 928, "num": 2}]),
         (Shape.ITEMS, [{"columnCode": "x", "num": 1}]),
+        (Shape.ITEMS, [{"columnCode": 928, "num": 1}, {"columnCode": 903, "value": "佐藤"}]),
     ],
 )
 def test_a_row_unlike_the_first_or_that_tells_too_much_is_refused(shape: Shape, row: Any) -> None:

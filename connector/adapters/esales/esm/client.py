@@ -12,13 +12,13 @@ from typing import Any
 
 import requests
 
+from connector.adapters.esales.calls import Pace, revealed, unclear, unreadable
 from connector.adapters.esales.options import Config
 from connector.adapters.esales.speech import senseless
-from connector.errors import AdapterError, ConfigError, Refused, Unauthorized, Unavailable, Uncertain, text
+from connector.errors import AdapterError, Refused, Unauthorized, Unavailable, Uncertain, text
 from connector.evidence import masked
 from connector.http import Http, error_of
 from connector.ports import Needs
-from connector.spec import Secret
 
 Json = Any
 
@@ -27,10 +27,6 @@ BUSY = "BUSY"
 _BUSY_WORDS = "込み合って"
 _RENEW_AT = 0.8
 """Share of a token's life after which the next one is fetched."""
-
-
-class Unclear(Uncertain):
-    """A write was answered with what is no answer: the record itself is to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +47,7 @@ class Client:
         self._zone_header = config.timezone_header or str(needs.timezone)
         self._root = f"{config.prefix}/{config.address.tenant}/pub/esms/v1"
         self._token: Token | None = None
+        self._pace = Pace()
         self.http = Http(name, config.gateway, config, judge=self._judge)
         self.http.session.auth = self._sign
 
@@ -117,7 +114,7 @@ class Client:
             return self.http.request(method, f"{self._root}/{path}", **kw)
         except Uncertain as error:
             if type(error) is Uncertain and not error.code:  # answered, but by a page for people
-                raise self._unclear("") from None
+                raise unclear(self.name, "") from None
             raise
 
     # --- signing in ---------------------------------------------------------------------------------------------------
@@ -129,7 +126,7 @@ class Client:
 
     def _bearer(self) -> str:
         if self._config.token is not None:
-            return self._reveal(self._config.token)
+            return revealed(self._config.token, self.name)
         if self._token is None or self.http.clock() >= self._token.renew_at:
             self._token = self._sign_in()
         return self._token.access
@@ -139,8 +136,8 @@ class Client:
         assert self._config.password is not None  # noqa: S101  as above
         body = {
             "grantType": "password",
-            "userId": self._reveal(self._config.user),
-            "password": self._reveal(self._config.password),
+            "userId": revealed(self._config.user, self.name),
+            "password": revealed(self._config.password, self.name),
             "tenantId": self._config.address.tenant,
         }
         began = self.http.clock()
@@ -165,19 +162,10 @@ class Client:
             what = text("the sign-in holds no token", "サインインの応答にトークンがありません")
             raise senseless(self.name, what, response.text) from None
 
-    def _reveal(self, secret: Secret) -> str:
-        try:
-            return secret.reveal()
-        except ConfigError as error:
-            raise Unauthorized(
-                text("its credentials cannot be read", "認証情報を読み込めません"),
-                where=self.name,
-                fix=error.problems[0].what,
-            ) from None
-
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def _judge(self, response: requests.Response) -> AdapterError | None:
+        self._pace.note(self.http, response)
         path = str(response.request.path_url)
         asks = response.request.method == "GET" or (response.request.method == "POST" and self._is_search(path))
         if response.status_code < 300:
@@ -193,7 +181,7 @@ class Client:
             response.json()
         except ValueError:
             what = text("answered no JSON", "応答が JSON ではありません")
-            return senseless(self.name, what, response.text) if asks else self._unclear(response.text)
+            return senseless(self.name, what, response.text) if asks else unclear(self.name, response.text)
         return None
 
     def _refusal(self, response: requests.Response, *, asks: bool) -> AdapterError:
@@ -222,19 +210,6 @@ class Client:
     def _is_search(self, path: str) -> bool:
         searches = (find.path for find in self._config.find.values() if find.path)
         return any(path.startswith(f"{self._root}/{each}") for each in searches)
-
-    def _unclear(self, answer: object) -> Unclear:
-        error = Unclear(text("the answer does not tell what was done", "応答から結果が分かりません"), where=self.name)
-        error.evidence = masked(answer)
-        return error
-
-
-def unreadable(error: Refused) -> Unavailable:
-    """A question that was refused: nothing can be read until that is mended."""
-    fix = text("run connector check", "connector check を実行してください")
-    found = Unavailable(error.what, where=error.where, code=error.code, fix=fix)
-    found.evidence = error.evidence
-    return found
 
 
 def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:

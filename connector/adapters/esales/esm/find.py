@@ -17,7 +17,7 @@ from connector.adapters.esales.esm.items import prefix_of, stamp
 from connector.adapters.esales.options import Config, Find
 from connector.adapters.esales.speech import senseless
 from connector.adapters.esales.words import number
-from connector.errors import Unavailable, text
+from connector.errors import Mismatch, Unavailable, text
 
 Record = Mapping[str, Any]
 
@@ -87,7 +87,7 @@ class Finder:
     def _portions(self, sheet: str, values: Mapping[str, Any]) -> Iterator[tuple[dict[int, Found], int]]:
         way = self.way(sheet)
         if way is None:
-            raise Unavailable(
+            raise Mismatch(
                 text("nothing tells how records of {sheet} are found", "{sheet} の検索方法が指定されていません",
                      sheet=sheet),
                 where=self._client.name,
@@ -96,7 +96,7 @@ class Finder:
             return self._searched(sheet, way, way.body, values)
         answer = self._client.get(f"list/{sheet}/{way.list_id}")
         if answer is None:
-            raise Unavailable(
+            raise Mismatch(
                 text("there is no list {id} of {sheet}", "{sheet} のリスト {id} がありません",
                      id=way.list_id, sheet=sheet),
                 where=self._client.name,

@@ -19,7 +19,7 @@ from connector.adapters.esales.esm.items import CARD, COMPANY, DEAL, Item
 from connector.adapters.esales.esm.records import STANDARD, Reading, company, deal, owner, person
 from connector.adapters.esales.options import Config
 from connector.adapters.esales.speech import plain, senseless
-from connector.errors import Unavailable, text
+from connector.errors import Mismatch, text
 from connector.model import Inventory
 from connector.model import Record as OurRecord
 from connector.ports import Needs, ObjectNeeds, Page, Reject
@@ -192,7 +192,7 @@ class Reader:
             return
         value = reading.text("state" if "state" in reading.needs.deal else "stage", record)
         if value is not None and plain(value) not in {plain(each) for each in item.choices}:
-            raise Unavailable(
+            raise Mismatch(
                 text("{field} holds {value}, which is not among its choices under fields",
                      "{field} の値 {value} が fields の choices にありません", field=item.key, value=value),
                 where=f"{self._client.name}/{reading.sheet}",

@@ -13,7 +13,8 @@ from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
-from connector.adapters.esales.esm.client import BUSY, Client, Unclear
+from connector.adapters.esales.calls import Unclear
+from connector.adapters.esales.esm.client import BUSY, Client
 from connector.adapters.esales.esm.envelope import new_id_in
 from connector.adapters.esales.esm.find import Finder, Record
 from connector.adapters.esales.esm.items import CARD, COMPANY, Item, WrongValue, read, sent

@@ -20,7 +20,7 @@ from connector.adapters.esales.remix.search import Condition, Searcher, TooMany,
 from connector.adapters.esales.remix.sheets import COMPANY, DEAL, PERSON, Column, Sheet, Sheets
 from connector.adapters.esales.speech import did_you_mean, plain
 from connector.adapters.esales.words import named_states
-from connector.errors import Text, Unavailable, text
+from connector.errors import Mismatch, Text, text
 from connector.model import Inventory, Record
 from connector.ports import Needs, ObjectNeeds, Page, Reject
 
@@ -88,8 +88,8 @@ class Reader:
             until = now + _CLOCK_MARGIN
             for end, rows in self._spans(reading, key, place.since, until):
                 yield from self._paged(reading, rows, place)
-                if end is not None:
-                    place = replace(place, since=end)
+                if end is not None:  # a record may yet become visible with a stamp of the last minutes
+                    place = replace(place, since=min(end, now - self._config.overlap))
                     yield Page([], place.dump())
             place = replace(place, since=now - self._config.overlap)
         yield from self._last(reading, key, place, now)
@@ -154,9 +154,9 @@ class Reader:
                          names=", ".join(there.values())),
                 )  # fmt: skip
 
-    def _bad(self, stream: str, what: Text, fix: Text | None = None) -> Unavailable:
+    def _bad(self, stream: str, what: Text, fix: Text | None = None) -> Mismatch:
         fix = fix or text("run connector check", "connector check を実行してください")
-        return Unavailable(what, where=f"{self._client.name}/{stream}", fix=fix)
+        return Mismatch(what, where=f"{self._client.name}/{stream}", fix=fix)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

@@ -78,7 +78,9 @@ def _is_item(value: Any) -> bool:
 
 def _item(item: dict[str, Any]) -> tuple[int | None, Any]:
     code = next(number(item[name]) for name in _CODE_NAMES if name in item)
-    values = [item[name] for name in _VALUE_NAMES & item.keys() if item[name] is not None]
-    if len(values) > 1:
+    known = item.keys() & _VALUE_NAMES
+    values = [item[name] for name in known if item[name] is not None]
+    # A value under a name that nobody knows must not pass for an empty column.
+    if len(values) > 1 or (not known and len(item) > 1):
         raise NoRow
     return code, values[0] if values else None

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.adapters.esales.remix.client import Client, unreadable
+from connector.adapters.esales.calls import unreadable
+from connector.adapters.esales.remix.client import Client
 from connector.adapters.esales.remix.rows import NoRow, Row, Shape, shape_of, unpacked
-from connector.adapters.esales.remix.scan import Answer, Stuck, scan
+from connector.adapters.esales.remix.scan import Answer, Ask, Stuck, scan
 from connector.adapters.esales.speech import senseless
 from connector.adapters.esales.words import number
 from connector.errors import Refused, Unavailable, text
@@ -44,6 +45,10 @@ class Searcher:
         self.shape: Shape | None = None
         """What rows look like here, once one was seen."""
         self._proven = False
+        self._is_total = False
+        """Whether `hits` has been seen to count more than the rows beside it."""
+        self._whole = 1
+        """The most rows of an answer that was found to be all there is. No service gives one row at a time."""
 
     def rows(
         self, sheet: str, conditions: Sequence[Condition], codes: Sequence[int], start: int = 0
@@ -57,8 +62,9 @@ class Searcher:
             rows = [self._unpacked(each, codes) for each in raw]
         except NoRow:
             raise self._strange(answer) from None
-        if raw and self.shape is Shape.POSITIONAL and len(codes) > 1 and not self._proven:
-            self._prove(sheet, conditions, codes, start, raw[0])
+        if self.shape is Shape.POSITIONAL and not self._proven:
+            self._prove(sheet, codes, raw)
+        self._is_total = self._is_total or hits > len(raw)
         return hits, rows
 
     def by_key(
@@ -95,7 +101,12 @@ class Searcher:
             return answer
 
         try:
-            yield from scan(ask)
+            seen: set[int] = set()
+            for some in scan(ask):
+                seen |= some.keys()
+                yield some
+            if len(seen) > self._whole and not self._is_total:
+                self._see_whether_all(ask, seen)
         except Stuck:
             raise Unavailable(
                 text("{sheet}: its records cannot be counted through", "{sheet}: 全件を読み取れません", sheet=sheet),
@@ -132,12 +143,34 @@ class Searcher:
             self.shape = shape_of(row, codes)
         return unpacked(self.shape, row, codes)
 
-    def _prove(self, sheet: str, conditions: Sequence[Condition], codes: Sequence[int], start: int, first: Any) -> None:
-        """Rows without codes are believed only when their values follow the order in which they are asked for."""
-        key = number(first[0])
-        own = [*conditions, number_is(codes[0], "=", key)] if key is not None else conditions
-        _, raw, answer = self._asked(sheet, own, codes[::-1], 0 if key is not None else start)
-        if not raw or raw[0] != first[::-1]:
+    def _see_whether_all(self, ask: Ask, seen: set[int]) -> None:
+        """Ask for a part of an answer that seems to be all there is.
+
+        No page says that `hits` counts more than the rows of the answer. If it does not, an answer that is a page of
+        more looks complete; the part then brings keys that the whole has not.
+        """
+        part = ask(sorted(seen)[len(seen) // 2], None, 0)
+        if part.rows.keys() <= seen:
+            self._whole = len(seen)
+        elif not self._is_total:
+            raise Stuck
+
+    def _prove(self, sheet: str, codes: Sequence[int], raw: Sequence[Any]) -> None:
+        """Rows without codes are believed only when their values follow the order in which they are asked for.
+
+        One record is asked for twice: what seems to be the key of a row may be another column, so the row itself is
+        not compared. A row whose values are all alike tells nothing, and cannot be read wrongly.
+        """
+        row = next((each for each in raw if _turned(each) != each), None)
+        if row is None:
+            return
+        key = number(row[0])
+        if key is None:
+            raise self._strange(raw)
+        own = [number_is(codes[0], "=", key)]
+        _, once, _ = self._asked(sheet, own, codes, 0)
+        _, again, answer = self._asked(sheet, own, _turned(codes), 0)
+        if [_turned(each) for each in once] != again or again != [_turned(row)]:
             raise self._strange(answer)
         self._proven = True
 
@@ -148,6 +181,10 @@ class Searcher:
 
 class TooMany(Exception):
     """More rows than are to be held at once: ask for a shorter time."""
+
+
+def _turned(row: Sequence[Any]) -> list[Any]:
+    return [*row[1:], *row[:1]]
 
 
 def _within(id_: int, key: int, conditions: Sequence[Condition]) -> bool:

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from connector.adapters.esales.calls import unreadable
 from connector.adapters.esales.options import Config, FieldOptions
-from connector.adapters.esales.remix.client import Client, unreadable
+from connector.adapters.esales.remix.client import Client
 from connector.adapters.esales.remix.listing import ANCHORS, Members, NoListing, entries_of, members_of, pairs_of
 from connector.adapters.esales.speech import plain, senseless
 from connector.errors import Refused, text

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connector.adapters.esales.calls import Unclear
 from connector.adapters.esales.options import AlertFields, AlertRows, Config
-from connector.adapters.esales.remix.client import Client, Unclear
+from connector.adapters.esales.remix.client import Client
 from connector.adapters.esales.remix.records import COMPANY_LINK
 from connector.adapters.esales.remix.search import Searcher, number_is, text_is
 from connector.adapters.esales.remix.sheets import COMPANY, PERSON, Column, Sheet, Sheets

@@ -175,6 +175,8 @@ class RemixEmulator(Tenant):
                 return self._dice.sample(list(found.values()), len(found))
 
     def _found(self, rows: list[Row], columns: tuple[Column, ...] | list[Column], hits: int) -> Any:
+        if self.settings.hits == "rows":
+            hits = len(rows)
         return {"hits": hits, "values": [shaped(row, columns, self.settings) for row in rows]}
 
     # --- writing ------------------------------------------------------------------------------------------------------

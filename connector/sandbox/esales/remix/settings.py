@@ -45,6 +45,7 @@ class RemixSettings:
         number_as: numbers are answered as JSON numbers or as strings.
         printed_offset: times are answered in UTC without an offset, or in Japan with `+09:00`.
         page_size: the most rows of one answer.
+        hits: the number of all records that fit, or only of the rows in this answer.
         from_index: whether `fromIndex` has an effect.
         from_base: the number of the first row.
         order: rows come by key, by a fixed disorder, or in another disorder each time.
@@ -65,6 +66,7 @@ class RemixSettings:
     number_as: Literal["number", "string"] = "number"
     printed_offset: Literal["", "+09:00"] = ""
     page_size: int = 100
+    hits: Literal["all", "rows"] = "all"
     from_index: Literal["honoured", "ignored"] = "honoured"
     from_base: Literal[0, 1] = 0
     order: Literal["key", "scattered", "unstable"] = "key"
