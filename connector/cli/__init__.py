@@ -154,8 +154,9 @@ def golden(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     from connector.engine.golden import run_tests
 
     console = Console(json=json)
-    verdicts, problems = run_tests(load(config))
-    console.problems(problems)
+    setup = load(config)
+    verdicts, problems = run_tests(setup)
+    console.problems([*setup.warnings, *problems])  # a file whose name does not end in .test.yaml is no test
     show_verdicts(console, verdicts)
     if problems:
         raise typer.Exit(78)

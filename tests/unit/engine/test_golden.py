@@ -80,6 +80,17 @@ def test_what_differs_is_told_with_its_place(tmp_path: Path, monkeypatch: pytest
     assert [each["ok"] for each in data].count(False) == 2
 
 
+def test_a_file_of_tests_under_another_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "shanon+kintone")
+    (tmp_path / "mappings" / "kintone.test.yaml").rename(tmp_path / "mappings" / "kintone.tests.yaml")
+    monkeypatch.setenv("CONNECTOR_LANG", "en")
+
+    result = CliRunner().invoke(cli, ["test", "--config", str(tmp_path / "config.yaml")])
+
+    assert "nobody reads this file" in result.output
+    assert "0 of 0 as expected" in result.output
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
