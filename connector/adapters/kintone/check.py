@@ -10,6 +10,7 @@ from connector.adapters.kintone.form import CHOICES, ENTITIES, KEY_LENGTH, TEXTS
 from connector.adapters.kintone.options import Config, EntryFields
 from connector.adapters.kintone.read import Reader
 from connector.adapters.kintone.records import Shape, missing_options, state_field
+from connector.adapters.kintone.values import takes_lines
 from connector.errors import AdapterError, Mismatch, text
 from connector.model import PERSON_FIELD_KIND
 from connector.ports import FieldShown, Finding, Needs, ObjectNeeds, ObjectShown
@@ -159,8 +160,10 @@ class Checker:
             table = found.form.fields.get(app.summary.table)
             if table is None or table.type != "SUBTABLE":
                 yield found.unusable(app.summary.table)
-            elif app.summary.line not in table.inner or table.inner[app.summary.line].type not in TEXTS:
+            elif not takes_lines(table, app.summary):
                 yield found.unusable(app.summary.line)
+            else:
+                yield from found.lines(table, app.summary.line)
 
     # --- deals ------------------------------------------------------------------------------------------------------
 
@@ -296,7 +299,7 @@ def _notes(form: Form, field: FormField) -> Iterator[str]:
         yield "lookup"
     if field.code in form.copied:
         yield "copied by lookup"
-    elif field.type not in WRITABLE:
+    elif field.computed or field.type not in WRITABLE:
         yield "read only"
     if field.code in form.tables:
         yield f"in table {form.tables[field.code]}"

@@ -55,6 +55,8 @@ class Commenter:
         assert self._options is not None  # noqa: S101  `about` has looked
         word, claim, mark = about.object, str(self._options.claim), mark_of(change.key)
         record = self._client.record(word, number)
+        if claim not in record:  # its rights may differ from one record to the next
+            return refused(change.key, "NOT_SEEN", word, [claim])
         marks = (said(record[claim]["value"]) or "").split()
         if mark in marks:
             found = self._found(word, number, mark)

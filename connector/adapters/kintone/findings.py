@@ -112,6 +112,12 @@ class Found:
         code = field.code
         if code in self.form.copied:
             yield self.copied(code)
+        elif field.computed:
+            yield self.error(
+                code,
+                text("is filled by a formula: what is written is ignored", "自動計算のため、書き込みは無視されます"),
+                text("switch 自動計算 off, or map another field", "自動計算を外すか、別のフィールドを指定してください"),
+            )
         elif field.type not in WRITABLE or code in self.form.tables:
             yield self.error(
                 code,
@@ -131,7 +137,20 @@ class Found:
     def _taken(self, field: FormField, needs: ObjectNeeds, zone: tzinfo) -> Iterator[Finding]:
         kind, values = needs.kinds.get(field.code), needs.choices.get(field.code)
         if field.code == needs.words.get("corporate_number"):
-            kind = "number"  # thirteen digits
+            if field.type == "NUMBER":
+                yield self.error(
+                    field.code,
+                    text(
+                        "takes 12 digits unless the app is set otherwise; the number of a company has 13",
+                        "数値は標準で整数部12桁までで、13桁の法人番号は入りません",
+                    ),
+                    text(
+                        "map a text, or raise 数値の全体の桁数 in the settings of the app",
+                        "文字列のフィールドを指定するか、アプリの設定で「数値の全体の桁数」を増やしてください",
+                    ),
+                    "warning",
+                )
+            kind = "number"
         if kind is None:
             return
         known = values is not None and field.type not in CHOICES
@@ -150,6 +169,23 @@ class Found:
                 types=", ".join(sorted(_TAKES[kind])),
             ),
         )  # fmt: skip
+
+    def lines(self, table: FormField, line: str) -> Iterator[Finding]:
+        """That a table takes rows of which only `line` is filled, whatever its length."""
+        if table.inner[line].max_length is not None:
+            yield self.error(
+                line,
+                text("limits its length: a longer line is refused", "文字数に上限があり、長い行は拒否されます"),
+                text("take the limit away", "文字数の上限を外してください"),
+                "warning",
+            )
+        for inner in table.inner.values():
+            if inner.required and not inner.has_default and inner.code != line and inner.type != "RADIO_BUTTON":
+                yield self.error(
+                    inner.code,
+                    text("is required, and nothing fills it in a new row", "必須ですが、新しい行で値が入りません"),
+                    text("make it optional", "必須を外してください"),
+                )
 
     def short(self, field: FormField, wanted: int) -> Finding:
         """A text that is too short for what is to be written."""

@@ -48,6 +48,8 @@ class FormField:
     options: tuple[str, ...] = ()
     has_default: bool = False
     enabled: bool = True
+    computed: bool = False
+    """Whether kintone fills it by a formula (自動計算): what is sent to it is ignored."""
     lookup: Lookup | None = None
     inner: Mapping[str, FormField] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -107,6 +109,7 @@ def _field(code: str, raw: Mapping[str, Any]) -> FormField:
         tuple(sorted(options, key=lambda name: int(options[name].get("index") or 0))),
         bool(raw.get("defaultValue") or raw.get("defaultNowValue")),
         raw.get("enabled") is not False,
+        bool(raw.get("expression")),
         _lookup(raw.get("lookup")),
         {str(name): _field(str(name), each) for name, each in (raw.get("fields") or {}).items()},
     )

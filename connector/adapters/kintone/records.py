@@ -11,7 +11,7 @@ from typing import Any
 from connector.adapters.kintone.client import Row
 from connector.adapters.kintone.form import CHOICES, SOME_OF, Form
 from connector.adapters.kintone.options import App
-from connector.adapters.kintone.values import moment, noon, number, read, said
+from connector.adapters.kintone.values import moment, noon, number, read, said, takes_lines
 from connector.model import PERSON_FIELD_KIND, Company, Deal, DealState, Owner, Person, Ref, Value
 from connector.ports import ObjectNeeds
 
@@ -61,7 +61,7 @@ class Shape:
         if field is None or not field.enabled or field.type in _NO_VALUE:
             return False
         if field.type == "SUBTABLE":
-            return summary is not None and summary.table == code and summary.line in field.inner
+            return summary is not None and summary.table == code and takes_lines(field, summary)
         return code not in self.form.tables or code == self.needs.deal.get("people")
 
     @cached_property

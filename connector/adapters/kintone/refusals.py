@@ -150,7 +150,9 @@ def _meant(status: int, body: Any) -> AdapterError | None:
 
 def _cut_off(response: requests.Response) -> AdapterError | None:
     """A search that finds too much: kintone gives it up, and answers with what it has."""
-    if "X-Cybozu-Warning" not in response.headers:
+    sent = response.request
+    asks = sent.method in _ASKING or "X-HTTP-Method-Override" in sent.headers
+    if not asks or "X-Cybozu-Warning" not in response.headers:
         return None
     what = text("the answer is incomplete: too many hits", "検索結果が多すぎるため応答が途中で打ち切られました")
     return Unavailable(what, code="X-Cybozu-Warning")
@@ -194,6 +196,10 @@ _SAY: Mapping[str, tuple[str, str, str, str]] = {
         "there is no such field", "フィールドがありません",
         "kintone would ignore it: create it, or correct the mapping",
         "kintone では無視されます。フィールドを作成するか、マッピングを修正してください",
+    ),
+    "NO_SUCH_LINE": (
+        "the table has no such text", "テーブルに該当する文字列フィールドがありません",
+        "correct summary of the app, or the table", "アプリの summary かテーブルを修正してください",
     ),
     "IN_A_TABLE": (
         "stands in a table", "テーブル内のフィールドです",
@@ -246,6 +252,11 @@ _SAY: Mapping[str, tuple[str, str, str, str]] = {
     "NO_WAY": (
         "there is no way to show this", "通知・表示の手段がありません",
         "set alert (or timeline) for this system", "alert (または timeline) を設定してください",
+    ),
+    "NOT_SEEN": (
+        "cannot be seen in this record", "このレコードでは参照できません",
+        "give the token (or user) the right to view and edit the field",
+        "トークン(またはユーザー)にフィールドの閲覧・編集権限を与えてください",
     ),
     "HELD": (
         "may have been commented already", "既にコメント済みの可能性があります",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
-from connector.adapters.kintone.form import CHOICES, ENTITIES, MOMENTS, SOME_OF, FormField
+from connector.adapters.kintone.form import CHOICES, ENTITIES, MOMENTS, SOME_OF, TEXTS, FormField
 from connector.adapters.kintone.options import Summary
 from connector.model import Value
 
@@ -103,6 +103,8 @@ def write(field: FormField, value: Value, zone: tzinfo, summary: Summary | None 
     if field.type == "SUBTABLE":
         if summary is None or summary.table != field.code:
             raise Unfit("WRONG_TYPE", field.code)
+        if not takes_lines(field, summary):  # kintone would make empty rows, in silence
+            raise Unfit("NO_SUCH_LINE", summary.line)
         lines = [] if value is None else str(value).split("\n")
         return [{"value": {summary.line: {"value": line}}} for line in lines]
     if isinstance(value, float) and not math.isfinite(value):
@@ -112,7 +114,7 @@ def write(field: FormField, value: Value, zone: tzinfo, summary: Summary | None 
     if field.type in ENTITIES:
         return [] if value is None else [{"code": code} for code in str(value).split(";") if code]
     convert = _WRITE.get(field.type)
-    if convert is None:
+    if convert is None or field.computed:
         raise Unfit("READ_ONLY", field.code)
     if value is None or value == "":
         return ""
@@ -120,6 +122,12 @@ def write(field: FormField, value: Value, zone: tzinfo, summary: Summary | None 
         return convert(value, zone)
     except (ValueError, TypeError):
         raise Unfit("WRONG_TYPE", field.code) from None
+
+
+def takes_lines(table: FormField, summary: Summary) -> bool:
+    """Whether a table has the text that takes one line of `touchpoints.recent`."""
+    line = table.inner.get(summary.line)
+    return line is not None and line.type in TEXTS and not line.computed
 
 
 def _choice(field: FormField, value: Value) -> Json:

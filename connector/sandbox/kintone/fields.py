@@ -91,6 +91,11 @@ class Field:
         return bool(self.settings.get("unique"))
 
     @property
+    def computed(self) -> bool:
+        """Whether a formula fills it; the sandbox computes none."""
+        return bool(self.settings.get("expression"))
+
+    @property
     def options(self) -> Mapping[str, Any]:
         """The options of a choice, in the order of their definition."""
         found: Mapping[str, Any] = self.settings.get("options", {})

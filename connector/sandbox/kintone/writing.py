@@ -60,12 +60,14 @@ class Writer:
     problems: Problems = field(default_factory=dict)
     groups: Groups = field(init=False)
     lookups: list[tuple[Field, Mapping[str, Any]]] = field(init=False)
-    copied: frozenset[str] = field(init=False)
+    not_taken: set[str] = field(init=False)
+    """Fields that lookups and formulas fill: what is sent to them is ignored."""
 
     def __post_init__(self) -> None:
         self.groups = self.domain.groups()
         self.lookups = [(each, each.lookup) for each in self.app.fields.values() if each.lookup is not None]
-        self.copied = frozenset(pair["field"] for _, lookup in self.lookups for pair in lookup["fieldMappings"])
+        copied = (pair["field"] for _, lookup in self.lookups for pair in lookup["fieldMappings"])
+        self.not_taken = {*copied, *(each.code for each in self.app.fields.values() if each.computed)}
 
     def done(self) -> None:
         """Refuse everything if anything was wrong."""
@@ -86,7 +88,7 @@ class Writer:
         kept: dict[str, Any] = {}
         for each in self.app.fields.values():
             if each.type in WRITABLE:
-                if each.code in given and each.code not in self.copied:
+                if each.code in given and each.code not in self.not_taken:
                     self._take(each, given[each.code], kept, {}, prefix)
                 else:
                     kept[each.code] = self._default(each)
@@ -110,7 +112,7 @@ class Writer:
         kept = dict(old.values)
         for code, cell in given.items():
             each = self.app.fields.get(code)
-            if each is not None and each.type in WRITABLE and code not in self.copied:
+            if each is not None and each.type in WRITABLE and code not in self.not_taken:
                 self._take(each, cell, kept, old.values, prefix)
         self._look_up(given, kept)
         return self._store(self.touch(old, values=kept), prefix, set(given))
@@ -173,7 +175,7 @@ class Writer:
 
     def _inner(self, each: Field, value: Any, prefix: str, place: int) -> Any:
         try:
-            return "" if each.type == "CALC" else values.parse(each, value, self.groups)
+            return "" if each.type == "CALC" or each.computed else values.parse(each, value, self.groups)
         except Invalid as error:
             if error.path != "[]":
                 self.complain(f"{prefix}.{each.table}.value[{place}].value", each, error)

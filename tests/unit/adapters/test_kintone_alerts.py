@@ -153,6 +153,16 @@ def test_a_record_that_changes_meanwhile_is_read_again(ready: Stage) -> None:
     assert len(comments(ready, person)) == 1
 
 
+def test_a_note_that_cannot_be_seen_in_a_record_refuses_this_alert_alone(ready: Stage) -> None:
+    person, other = ready.add("people", 姓="佐藤"), ready.add("people", 姓="鈴木")
+    shown = '{"record": {"$id": {"value": "1"}, "$revision": {"value": "1"}}}'
+    ready.kintone.chaos.plan("status", method="GET", path="/record.json", status=200, body=shown)
+    first, second = push(ready.adapter(alert=by_comment()), alert("k1", person=person), alert("k2", person=other))
+    assert status([first, second]) == ["refused NOT_SEEN", "done"]
+    assert "people.ma_last_alert: cannot be seen" in str(first.what)
+    assert comments(ready, person) == []
+
+
 def test_a_record_that_is_gone_takes_no_comment(ready: Stage) -> None:
     person, other = ready.add("people", 姓="佐藤"), ready.add("people", 姓="鈴木")
     ready.kintone.delete(*place_of(person))

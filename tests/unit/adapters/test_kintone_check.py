@@ -105,7 +105,10 @@ def test_values_that_are_known_decide_where_a_type_takes_some(ready: Stage) -> N
 
 def test_a_number_of_a_company_is_digits(ready: Stage) -> None:
     words = {**OF_PEOPLE.words, "corporate_number": "ma_score"}
-    assert check(ready, of_people(kinds={**OF_PEOPLE.kinds, "ma_score": "text"}, words=words)) == []
+    (found,) = check(ready, of_people(kinds={**OF_PEOPLE.kinds, "ma_score": "text"}, words=words))
+    assert "people.ma_score: takes 12 digits unless the app is set otherwise" in found
+    words = {**OF_PEOPLE.words, "corporate_number": "ma_memo"}
+    assert check(ready, of_people(words=words)) == []
 
 
 def test_kinds_are_told_in_japanese_too(ready: Stage) -> None:
@@ -136,6 +139,20 @@ def test_lookups_their_copies_and_their_tokens(ready: Stage) -> None:
     copied, token = check(ready, of_people(read=named, write=OF_PEOPLE.write | {"商品", "商品名"}))
     assert "people.商品名: is filled by a lookup" in copied
     assert "people.商品: looks up app 5, which is not under apps" in token
+
+
+def test_a_formula_takes_nothing(ready: Stage) -> None:
+    ready.kintone.change_fields(ready.ids["people"], add={"ma_memo": {**TEXT, "expression": "姓 & 名"}})
+    (found,) = check(ready)
+    assert "people.ma_memo: is filled by a formula" in found
+
+
+def test_rows_of_the_table_must_be_taken(ready: Stage) -> None:
+    rows = {"行": {**TEXT, "maxLength": "20"}, "備考": {**TEXT, "required": True}}
+    ready.kintone.change_fields(ready.ids["people"], add={"接点": {"type": "SUBTABLE", "fields": rows}})
+    long, required = check(ready)
+    assert "people.行: limits its length" in long
+    assert "people.備考: is required, and nothing fills it in a new row" in required
 
 
 def test_required_fields_that_nothing_fills(ready: Stage) -> None:

@@ -96,6 +96,30 @@ def test_a_table_that_is_not_ours_is_left_alone(ready: Stage) -> None:
     assert status(receipts) == ["refused WRONG_TYPE"]
 
 
+@pytest.mark.parametrize("line", [None, {"type": "NUMBER"}, {**TEXT, "expression": "備考"}])
+def test_a_table_whose_text_was_changed_keeps_its_rows(ready: Stage, line: dict[str, Any] | None) -> None:
+    ref = ready.add("people", 姓="佐藤", 接点=[{"行": "古い", "備考": "x"}])
+    fields = {"備考": TEXT} if line is None else {"行": line, "備考": TEXT}
+    ready.kintone.change_fields(ready.ids["people"], add={"接点": {"type": "SUBTABLE", "fields": fields}})
+    (receipt,) = push(ready.adapter(), set_fields(ref, 接点="4/1 セミナー参加"))
+    assert status([receipt]) == ["refused NO_SUCH_LINE"]
+    assert "people.行: the table has no such text" in str(receipt.what)
+    assert ready.get(ref)["接点"][0]["備考"] == "x"
+
+
+def test_a_field_that_a_formula_fills_is_not_sent(ready: Stage) -> None:
+    (ref,) = people(ready, 1)
+    ready.kintone.change_fields(ready.ids["people"], add={"ma_memo": {**TEXT, "expression": "姓 & 名"}})
+    assert status(push(ready.adapter(), set_fields(ref, ma_memo="x"))) == ["refused READ_ONLY"]
+
+
+def test_a_warning_beside_a_write_says_nothing_of_it(ready: Stage) -> None:
+    (ref,) = people(ready, 1)
+    body = f'{{"records": [{{"id": "{place_of(ref)[1]}", "revision": "2"}}]}}'
+    ready.kintone.chaos.plan("status", method="PUT", status=200, body=body, headers={"X-Cybozu-Warning": "old"})
+    assert status(push(ready.adapter(), set_fields(ref, ma_score=1))) == ["done"]
+
+
 @pytest.mark.parametrize(
     ("values", "code", "place"),
     [

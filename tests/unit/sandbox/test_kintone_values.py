@@ -270,6 +270,16 @@ def deals(kintone: KintoneEmulator) -> str:
     return kintone.create_app("案件", fields)
 
 
+def test_what_is_sent_to_a_formula_is_ignored(kintone: KintoneEmulator, caller: Caller) -> None:
+    formula = {"type": "SINGLE_LINE_TEXT", "expression": "name"}
+    rows = {"type": "SUBTABLE", "fields": {"inner": formula, "free": {"type": "SINGLE_LINE_TEXT"}}}
+    kintone.change_fields("1", add={"full": formula, "rows": rows})
+    caller.add(full="x", rows=[{"value": {"inner": {"value": "x"}, "free": {"value": "y"}}}])
+    caller.put(1, full="x")
+    held = kintone.get("1", 1)
+    assert (held["full"], [(row["inner"], row["free"]) for row in held["rows"]]) == ("", [("", "y")])
+
+
 def test_lookups_copy_and_what_is_sent_for_the_copies_is_ignored(kintone: KintoneEmulator, deals: str) -> None:
     caller = Caller(kintone, deals)
     caller.token(kintone.add_token("1", "view"), kintone.add_token(deals, "add", "edit"))
