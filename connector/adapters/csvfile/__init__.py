@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from connector.adapters.csvfile.printing import Printer
 from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
 from connector.adapters.csvfile.telling import Teller, person_needs, person_of
 from connector.changes import CHANGES, AnyChange
-from connector.errors import Unavailable, Uncertain, text
+from connector.errors import Uncertain, text
 from connector.model import Membership, Record
 from connector.ports import Adapter, Finding, Needs, Page, Receipt, Reject
 from connector.spec import Spec
@@ -211,20 +211,8 @@ class CsvFile(Adapter):
     def _book(self) -> AbstractContextManager[Book]:
         return open_book(self._state)
 
-    @contextmanager
-    def _reachable(self) -> Iterator[None]:
-        """Inside, what goes wrong with the folders means that the system cannot answer now."""
-        for folder in (self._folder, self._out):
-            if not folder.is_dir():
-                raise Unavailable(
-                    text("the folder {folder} is not there", "フォルダー {folder} がありません", folder=folder),
-                    where=self._name,
-                    fix=text("create it, or mount the share", "作成するか、共有フォルダーを接続してください"),
-                )
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise Unavailable(intake.why(error), where=self._name) from error
+    def _reachable(self) -> AbstractContextManager[None]:
+        return intake.reachable((self._folder, self._out), self._name)
 
 
 @dataclass

@@ -58,8 +58,20 @@ NO_FLAG = text(
 )
 
 
+_TWINS = str.maketrans({"\N{WAVE DASH}": "~", "\N{MINUS SIGN}": "-", "\N{DOUBLE VERTICAL LINE}": "∥", "—": "―"})
+"""Letters that share one code of CP932 with another (～－∥―), which is what reading a file gives."""
+
+
 def fold(cell: str) -> str:
-    """The form in which headers and choices are compared: full and half width, case and spaces don't count."""
+    """The form in which headers and choices are compared: full and half width, case and spaces don't count.
+
+    Nor do the two letters that a code of CP932 may stand for: people type one, files give the other.
+    """
+    return folded(cell).translate(_TWINS)
+
+
+def folded(cell: str) -> str:
+    """`fold` as it always was: ids are made of it, so it must never change."""
     return "".join(unicodedata.normalize("NFKC", cell).split()).casefold()
 
 

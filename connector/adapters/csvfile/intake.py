@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from connector.adapters.csvfile.reading import Bad, Broken, Row
-from connector.errors import Text, text
+from connector.errors import Text, Unavailable, text
 from connector.model import Record
 from connector.ports import Page, Reject
 
@@ -97,6 +99,30 @@ def dropped(folder: Path, layouts: Sequence[N]) -> list[tuple[Path, N | None]]:
     with os.scandir(folder) as entries:
         files = sorted((entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.is_file())
     return [(folder / name, layout_of(name, layouts)) for _, name in files if not name.startswith((".", "~"))]
+
+
+def need(folder: Path, system: str) -> None:
+    """The folder is there.
+
+    :raises Unavailable: when it is not
+    """
+    if not folder.is_dir():
+        raise Unavailable(
+            text("the folder {folder} is not there", "フォルダー {folder} がありません", folder=folder),
+            where=system,
+            fix=text("create it, or mount the share", "作成するか、共有フォルダーを接続してください"),
+        )
+
+
+@contextmanager
+def reachable(folders: Iterable[Path], system: str) -> Iterator[None]:
+    """Inside, what goes wrong with the folders means that the system cannot answer now."""
+    for folder in folders:
+        need(folder, system)
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise Unavailable(why(error), where=system) from error
 
 
 def settled(path: Path, seconds: float) -> bool:

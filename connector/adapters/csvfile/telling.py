@@ -36,7 +36,7 @@ COMPANY, DEAL, OWNER, TOUCHPOINT = "company", "deal", "owner", "touchpoint"
 
 def derived_id(*parts: str) -> str:
     """An id for a record that has none: the same whenever these parts are the same."""
-    return "h" + sha256("\x1f".join(map(spelling.fold, parts)).encode()).hexdigest()[:20]
+    return "h" + sha256("\x1f".join(map(spelling.folded, parts)).encode()).hexdigest()[:20]
 
 
 def person_needs(needs: Needs, object_: str) -> ObjectNeeds:

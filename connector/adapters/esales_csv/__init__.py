@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.adapters.csvfile import intake
 from connector.adapters.esales_csv.check import Check, shown_sheet
-from connector.adapters.esales_csv.config import ACTIVITY, COMPANY, DEAL, PERSON, Config, Results
+from connector.adapters.esales_csv.config import ACTIVITY, COMPANY, DEAL, PERSON, Config, Deals, People, Results
 from connector.adapters.esales_csv.desk import Desk
 from connector.adapters.esales_csv.exports import ExportReader
 from connector.adapters.esales_csv.results import ResultReader
@@ -24,7 +24,7 @@ from connector.adapters.esales_csv.state import State, open_state
 from connector.adapters.esales_csv.telling import Asked, Teller, needs_of
 from connector.adapters.esales_csv.tray import Tray
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
-from connector.errors import Unavailable, Uncertain, text
+from connector.errors import Uncertain
 from connector.model import Record, Role
 from connector.ports import Adapter, Finding, Needs, ObjectShown, Page, Receipt
 from connector.spec import Spec
@@ -123,13 +123,17 @@ class EsalesCsv(Adapter):
     def _current(
         self, files: Sequence[tuple[Path, Asked | Results]], place: intake.Place
     ) -> Sequence[tuple[Path, Asked | Results]]:
-        """Without full exports that a later one replaces: those are done with."""
-        ready = [path for path, asked in files if getattr(asked, "full", False) and intake.settled(path, self._settle)]
-        for path in ready[:-1]:
+        """Without full exports that a later one replaces, if that can be read: those are done with."""
+        full = [(path, asked) for path, asked in files if isinstance(asked, People | Deals) and asked.full]
+        ready = [(path, asked) for path, asked in full if intake.settled(path, self._settle)]
+        while ready and not self._export_reader(*ready[-1]).holds_rows():
+            ready.pop()
+        replaced = [path for path, _ in ready[:-1]]
+        for path in replaced:
             raw = intake.content(path)
             if raw is not None:
                 place.finished[path.name] = (intake.digest_of(raw), "done")
-        return [(path, asked) for path, asked in files if path not in ready[:-1]]
+        return [(path, asked) for path, asked in files if path not in replaced]
 
     @property
     def _settle(self) -> float:
@@ -138,6 +142,9 @@ class EsalesCsv(Adapter):
     def _reader(self, path: Path, asked: Asked | Results) -> ExportReader | ResultReader:
         if isinstance(asked, Results):
             return ResultReader(self._name, self._config, self._needs, path, asked, self._memory)
+        return self._export_reader(path, asked)
+
+    def _export_reader(self, path: Path, asked: Asked) -> ExportReader:
         return ExportReader(self._name, self._config, self._needs, path, asked, self._memory)
 
     def _last_page(self, stream: str, place: intake.Place, state: State) -> Page:
@@ -155,19 +162,11 @@ class EsalesCsv(Adapter):
     def _memory(self) -> Iterator[State]:
         """The state for one transaction, while the folders are there."""
         with self._reachable(), open_state(self._state_file) as state:
+            # A share that is not mounted leaves an empty folder, where waiting files would seem to have been taken.
+            for kind in state.kinds() & self._config.imported:
+                intake.need(self._imports / kind, self._name)
             yield state
 
-    @contextmanager
-    def _reachable(self) -> Iterator[None]:
-        """Inside, what goes wrong with the folders means that the system cannot answer now."""
-        for folder in (self._exports, self._imports, *([self._results] if self._results else [])):
-            if not folder.is_dir():
-                raise Unavailable(
-                    text("the folder {folder} is not there", "フォルダー {folder} がありません", folder=folder),
-                    where=self._name,
-                    fix=text("create it, or mount the share", "作成するか、共有フォルダーを接続してください"),
-                )
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise Unavailable(intake.why(error), where=self._name) from error
+    def _reachable(self) -> AbstractContextManager[None]:
+        results = [self._results] if self._results else []
+        return intake.reachable([self._exports, self._imports, *results], self._name)

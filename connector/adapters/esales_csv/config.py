@@ -225,6 +225,11 @@ class Config(Spec):
     results: Results | None = None
     """Where the import says which rows it refused."""
 
+    @property
+    def imported(self) -> frozenset[str]:
+        """What is imported, and the folder of each."""
+        return frozenset((UPDATES, NEW, *(sink.sheet for sink in (self.alerts, self.timeline) if sink is not None)))
+
     @classmethod
     def arrange(cls, data: Block) -> Block:
         """As it is; what nobody can guess is asked for by name."""

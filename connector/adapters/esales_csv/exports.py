@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.adapters.csvfile import intake, reading
-from connector.adapters.csvfile.reading import Bad, Cells, Row
+from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
 from connector.adapters.esales_csv.config import DEAL, PERSON, Config, Deals, People
 from connector.adapters.esales_csv.state import State
 from connector.adapters.esales_csv.telling import Asked, Teller, layout_of, wanted
@@ -38,8 +38,19 @@ class ExportReader:
 
     def rows(self, raw: bytes) -> Iterator[Row | Bad]:
         """The rows of the file, by their time of change where they tell it."""
-        rows = reading.rows(raw, self._config.encoding, ",", wanted(self._export, self._needs))
+        rows = self._as_they_stand(raw)
         return rows if self._export.modified is None else iter(sorted(rows, key=self._stamp))
+
+    def holds_rows(self) -> bool:
+        """Whether the file can be read, and has more than headers."""
+        try:
+            raw = intake.content(self._path)
+            return raw is not None and next(self._as_they_stand(raw), None) is not None
+        except (Broken, OSError):
+            return False
+
+    def _as_they_stand(self, raw: bytes) -> Iterator[Row | Bad]:
+        return reading.rows(raw, self._config.encoding, ",", wanted(self._export, self._needs))
 
     def _stamp(self, row: Row | Bad) -> datetime:
         told = None if isinstance(row, Bad) else self._cells(row).moment("modified")
@@ -86,8 +97,8 @@ class ExportReader:
         return Cells(self._layout, row, self._needs.timezone)
 
     def _inventory(self, state: State) -> list[Record]:
-        """Who is there, by a full export; not by one with a row that may be anybody's."""
-        if not (isinstance(self._export, People | Deals) and self._export.full and self._whole):
+        """Who is there, by a full export; not by one with a row that may be anybody's, or with none at all."""
+        if not (isinstance(self._export, People | Deals) and self._export.full and self._whole and self._ids):
             return []
         if isinstance(self._export, Deals):
             return [Inventory(self._system, DEAL, frozenset(self._ids))]

@@ -46,7 +46,7 @@ class Known:
     native: dict[str, str] = field(default_factory=dict)
     """Cells by column."""
     written: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """By column: the cell we last wrote, and the text that was meant by it (empty for other values)."""
+    """By column: the cell we last wrote, and the text or day or moment that was meant by it (empty for numbers)."""
     company: str | None = None
     owner: str | None = None
 
@@ -124,7 +124,11 @@ class State:
     # people we created
 
     def create(self, key: str, id_: str) -> Created:
-        """Note a creation; the one of this key that is there already, if any."""
+        """Note a creation; the one of this key that is there already, if any.
+
+        One that came back is none any more: the card that it became is gone, or we would not be asked to create it.
+        """
+        self._db.execute("DELETE FROM created WHERE key = ? AND successor IS NOT NULL", (key,))
         self._db.execute("INSERT OR IGNORE INTO created (key, id, successor) VALUES (?, ?, NULL)", (key, id_))
         return self._created("key = ?", key)[0]
 
@@ -138,12 +142,13 @@ class State:
         return self._created("seq > ? AND successor IS NULL", seq)
 
     def came_back(self, key: str, id_: str) -> Created | None:
-        """Note that `key` stands on a card with a code; the creation it came from, if it was ours and still open."""
-        found = self._created("key = ? AND successor IS NULL", key)
-        if not found:
-            return None
-        self._db.execute("UPDATE created SET successor = ? WHERE key = ?", (id_, key))
-        return found[0]
+        """Note that `key` stands on a card with a code; the creation that this card came from, if it was ours.
+
+        It is given whenever the card is read: nobody knows here whether what was told before was stored.
+        """
+        self._db.execute("UPDATE created SET successor = ? WHERE key = ? AND successor IS NULL", (id_, key))
+        found = self._created("key = ?", key)
+        return found[0] if found and found[0].successor == id_ else None
 
     def _created(self, where: str, value: str | int) -> list[Created]:
         rows = self._db.execute(f"SELECT * FROM created WHERE {where} ORDER BY seq", (value,))  # noqa: S608  ours
@@ -204,6 +209,10 @@ class State:
     def waiting_files(self) -> dict[str, str]:
         """Names and kinds of the files that nobody has taken."""
         return dict(self._db.execute("SELECT name, kind FROM file WHERE NOT taken"))
+
+    def kinds(self) -> set[str]:
+        """The kinds of which there ever was a file."""
+        return {kind for (kind,) in self._db.execute("SELECT DISTINCT kind FROM file")}
 
     def files_like(self, name: str) -> list[str]:
         """The files whose name, without its ending, is part of `name`."""

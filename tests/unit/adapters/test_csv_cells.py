@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.adapters.csvfile import cells
+from connector.adapters.csvfile.telling import derived_id
 from connector.model import Value
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -123,6 +124,18 @@ def test_headers_are_compared_folded() -> None:
     assert cells.fold("ｅ－Ｍａｉｌ") == cells.fold("e-mail")
     assert cells.fold("メール\nアドレス") == cells.fold("ﾒｰﾙｱﾄﾞﾚｽ")
     assert cells.fold("氏　名") == cells.fold("氏名")
+
+
+@pytest.mark.parametrize("typed", ["開始〜終了", "差−引", "甲‖乙", "注—記"])
+def test_a_header_is_found_whichever_of_the_twins_of_cp932_was_typed(typed: str) -> None:
+    there = typed.replace("—", "―").encode("cp932").decode("cp932")
+    assert there != typed
+    assert cells.fold(there) == cells.fold(typed)
+
+
+def test_ids_that_were_made_of_names_stay_what_they_were() -> None:
+    assert derived_id("スナック〜縁〜") == "ha7066d24ffdf9e916030"
+    assert derived_id("スナック～縁～") == "hfbd9727cbecfaec7cdaa"
 
 
 @pytest.mark.parametrize(
