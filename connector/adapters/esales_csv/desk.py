@@ -7,6 +7,7 @@ So no cell of an import is ever blank, whether or not the import is set to erase
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import assert_never
 
 from connector.adapters.esales_csv.config import NEW, PERSON, UPDATES, AlertFields, Alerts, Config, Timeline
@@ -41,6 +42,13 @@ SEVERAL = Unwritable(
     "several",
     text("several 名刺 hold this key; the import would refuse the row", "同じキーの名刺が複数あり、取り込めません"),
     text("join them, or clear the key in all but one", "名刺を統合するか、1件以外のキーを空にしてください"),
+)
+OWN_CODE = Unwritable(
+    "own_code",
+    text(
+        "the code of a 名刺 is e-Sales Manager's own", "名刺のコードは e-Sales Manager が付けるもので、書き込めません"
+    ),
+    text("take it out of people.yaml", "people.yaml から外してください"),
 )
 NOT_SET_UP = Unwritable(
     "not_set_up",
@@ -116,6 +124,8 @@ class Desk:
         self, change: AnyChange, known: Known, values: Mapping[str, Value], kind: str, first: Mapping[str, str]
     ) -> Receipt:
         """Hand out a row of `first` and `values`; its leading cell is the matching key."""
+        if self._config.people.key in values:
+            raise OWN_CODE  # in place of the matching key it would overwrite another card, and no import can be undone
         cells, lost = self._cells(values)
         key = next(iter(first.values()))
         refused = self._refused_before(change, kind, key, cells)
@@ -124,7 +134,7 @@ class Desk:
         before = {column: known.native.get(column, "") for column in cells}
         self._hand_out(Row(0, kind, key, known.id, {**first, **cells}, before, lost))
         known.native |= cells
-        meant = {column: value if isinstance(value, str) else "" for column, value in values.items()}
+        meant = {column: _meant(value) for column, value in values.items()}
         known.written |= {column: (cell, meant[column]) for column, cell in cells.items()}
         self._state.remember(known)
         return Receipt(change.key, "done", known.id)
@@ -249,6 +259,13 @@ class Desk:
         id_ = created.successor if created is not None else person.id
         known = self._state.known(PERSON, id_) if id_ else None
         return known.id if known else None
+
+
+def _meant(value: Value) -> str:
+    """A value as it is to be told when its cell is read back; empty for one that a cell tells by itself."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, str) else ""
 
 
 def _made(change: CreatePerson) -> str:

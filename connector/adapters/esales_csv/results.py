@@ -18,8 +18,8 @@ from connector.adapters.csvfile.reading import Bad, Cells, Row
 from connector.adapters.esales_csv.config import NEW, PERSON, UPDATES, Config, Results
 from connector.adapters.esales_csv.exports import Memory
 from connector.adapters.esales_csv.refusals import code_of, refusal
+from connector.adapters.esales_csv.state import Known, State
 from connector.adapters.esales_csv.state import Row as Handed
-from connector.adapters.esales_csv.state import State
 from connector.adapters.esales_csv.telling import Layout, Teller, needs_of
 from connector.model import Record
 from connector.ports import Needs, Reject
@@ -113,16 +113,20 @@ class _Hearing:
     def _refused(self, row: Handed, code: str, line: int) -> None:
         why = refusal(code)
         self.rejects.append(Reject(f"{self._name}:{line}", why.whole, code))
-        if row.refused:
-            return
-        self._state.refuse(row, code)
-        later = [each for each in self._state.rows(row.kind, row.key) if each.no > row.no]
-        again = {column for each in later for column in each.cells}
         known = self._state.known(PERSON, row.id) if row.kind in (UPDATES, NEW) else None
+        if not row.refused:
+            self._state.refuse(row, code)
+            self._undo(row, known)
+        if known is not None:
+            self.records.append(self._teller.person(known))
+
+    def _undo(self, row: Handed, known: Known | None) -> None:
+        """What stood there before a row stands there still, unless later rows or exports say otherwise."""
         if known is None:
             return
+        later = [each for each in self._state.rows(row.kind, row.key) if each.no > row.no]
+        again = {column for each in later for column in each.cells}
         for column, before in row.before.items():
-            if column not in again and column != self._key_column:
+            if column not in again and column != self._key_column and known.native.get(column) == row.cells[column]:
                 known.native[column] = before
         self._state.remember(known)
-        self.records.append(self._teller.person(known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import date, datetime, tzinfo
 
@@ -25,6 +26,9 @@ _ALIKE = str.maketrans(
     }
 )
 """Letters that CP932 lacks, and what people write in their place."""
+
+_IN_TWO_PARTS = re.compile("[ぁ-ヿ][\u3099\u309a]")
+"""Kana with its mark behind it, as macOS spells names of files; encodings of Japan have them in one letter only."""
 
 LOST = (
     "{letters} cannot be written in {encoding}; 〓 or a letter that looks alike stands for it",
@@ -75,7 +79,7 @@ class Spelling:
                 text("the name of column {column} cannot be written", "列名 {column} を書けません", column=column),
                 text("rename the item", "項目名を変更してください"),
             )
-        plain = cells.guard(self.shown(value))
+        plain = cells.guard(_IN_TWO_PARTS.sub(_joined, self.shown(value)))
         spelt, lost = spell(plain, self._config.encoding)
         if lost and self._config.unencodable == "error":
             raise Unwritable(
@@ -99,6 +103,10 @@ class Spelling:
 
 
 NOT_IN = ("{letters} cannot be written in {encoding}", "{letters} は {encoding} で書けません")
+
+
+def _joined(kana: re.Match[str]) -> str:
+    return unicodedata.normalize("NFC", kana[0])
 
 
 def _has(letters: str, encoding: str) -> bool:

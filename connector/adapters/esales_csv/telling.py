@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import assert_never
 
 from connector.adapters.csvfile import cells as spelling
@@ -238,7 +239,7 @@ class Teller:
         written, meant = known.written.get(name, ("", ""))
         if meant and cell == _read_back(written, self._config.encoding):
             return meant
-        if _NUMBER.fullmatch(written) and cell.replace(",", "") == written:
+        if _same_number(cell.replace(",", ""), written, as_text=bool(meant)):
             return written
         return spelling.native(cell, self._needs.timezone)
 
@@ -339,6 +340,13 @@ class Teller:
 
 def _several(cell: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in _BETWEEN_SEVERAL.split(cell or "") if part))
+
+
+def _same_number(cell: str, written: str, *, as_text: bool) -> bool:
+    """Whether a cell is the number that was written; zeros at its end mean nothing, except in texts."""
+    if not (_NUMBER.fullmatch(written) and _NUMBER.fullmatch(cell)):
+        return False
+    return cell == written if as_text else Decimal(cell) == Decimal(written)
 
 
 def _read_back(cell: str, encoding: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import count
@@ -50,25 +52,27 @@ class Tray:
 
         :raises OSError: when a file cannot be written; rows that are not noted as placed are written again
         """
-        rows = state.unplaced()
         groups: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
-        for row in rows:
+        for row in state.unplaced():
             groups.setdefault((row.kind, _columns(row)), []).append(row)
+        for kind in {PROBLEMS, *(kind for kind, _ in groups)}:
+            for half in (self._folder / kind).glob(".*.csv.tmp"):  # of a crash; nobody else writes now
+                half.unlink()
         for (kind, columns), same in groups.items():
             for content, part in parts(columns, same, self._config.encoding):
-                name = self._name(state.last_file(kind), kind)
+                name = self._name(state, kind)
                 save(self._folder / kind / name, content)
                 self._report(name, part)
                 state.place(part, name, kind)
 
-    def _name(self, last: str, kind: str) -> str:
-        """A name behind the last one, also when the clock was set back, and one that is not there."""
+    def _name(self, state: State, kind: str) -> str:
+        """A name behind the last one, also when the clock was set back, or a crash kept the state from knowing it."""
+        ours = re.compile(rf"\d{{8}}T\d{{6}}-{re.escape(kind)}-\d{{3}}\.csv")
+        there = (unicodedata.normalize("NFC", path.name) for path in (self._folder / kind).glob("*.csv"))
+        last = max([state.last_file(kind), *filter(ours.fullmatch, there)])
         now = f"{datetime.now(self._zone):{_STAMP}}"  # noqa: TID251  people read in the name when a file was written
-        for stamp, number in _behind(last, now):
-            name = f"{stamp}-{kind}-{number:03}.csv"
-            if name > last and not (self._folder / kind / name).exists():
-                return name
-        raise AssertionError  # there is always another second
+        names = (f"{stamp}-{kind}-{number:03}.csv" for stamp, number in _behind(last, now))
+        return next(name for name in names if name > last)
 
     def _report(self, name: str, rows: Sequence[Row]) -> None:
         """Which letters were lost, for whoever asks why a name looks odd."""
