@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, model_validator
 
 from connector import adapters
-from connector.changes import Lane
+from connector.changes import Lane, RaiseAlert
 from connector.crosscheck import Checks, needs_of
 from connector.errors import ConfigError, Problem, text
 from connector.model import DealState, Role
@@ -200,6 +200,11 @@ class Setup:
         }
         found = needs_of(system, self.roles[system], self.rules, self.identity, deals)
         return replace(found, timezone=self.config.timezone)
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """The systems that take no alerts as they are configured."""
+        return frozenset(name for name, (cls, options) in self.systems.items() if RaiseAlert not in cls.offers(options))
 
     def place(self, system: str) -> str:
         """What a system is and where it stands: its type, and the addresses among its options."""

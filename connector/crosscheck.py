@@ -74,7 +74,7 @@ class Checks:
             self._system(name, mark)
         for mapping in rules.people:
             self._people(mapping, rules)
-        self._else_to(rules)
+        self._tellers(rules)
         self._one_writer(rules)
         self._ids(rules)
         self._lists(rules)
@@ -193,9 +193,18 @@ class Checks:
                         fix,
                     )
 
-    def _else_to(self, rules: Rules) -> None:
+    def _tellers(self, rules: Rules) -> None:
         """A user's id says nothing in another SFA, or names somebody else there."""
-        able = [name for name in self.systems if self._takes(name, RaiseAlert) and self.roles[name] is Role.SFA]
+        sales = [name for name, role in self.roles.items() if role is Role.SFA and name in self.systems]
+        able = [name for name in sales if self._takes(name, RaiseAlert)]
+        anywhere = [rule.mark for rule in rules.alerts if rule.mark_of("in") == rule.mark]
+        for name in sorted({*sales} - {*able}) if anywhere else ():
+            what = text(
+                "{name} takes no alerts as it is configured: nobody is told of its people and deals",
+                "{name} は現在の設定では通知を書き込めません。その人物・案件は通知されません",
+                name=name,
+            )
+            self.problems.append(anywhere[0].problem(what, severity="warning"))
         for rule in rules.alerts:
             if rule.else_to is not None and rule.system is None and len(able) > 1:
                 self._say(

@@ -69,6 +69,7 @@ class App:
             baseline=runs.new_systems(conn, sales, run) == sales,
             language=self.setup.config.language,
             consents=self.setup.rules.consents(),
+            silent=self.setup.silent,
         )
 
     def go_on(self) -> None:

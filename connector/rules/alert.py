@@ -59,21 +59,21 @@ def alerts(view: View, rules: Sequence[AlertRule]) -> Step:
         yield from map(LookAgain, view.turns([rule.when], rule.reach))
         if not view.holds(rule.when, rule.reach):
             continue
-        matching = _in_system(rule, view.matching_deals(rule.when, rule.reach))
+        matching = _told_of(view, rule, view.matching_deals(rule.when, rule.reach))
         if rule.when.deal is not None and not matching:
-            continue  # it holds for a deal of another SFA than the one the rule names
+            continue  # it holds for a deal of another SFA than the one the rule names, or of one that takes no alerts
         deals: Sequence[Deal | None] = matching[::-1] or [_newest(view, rule)]
         for deal in deals if rule.repeat.per == "deal" else deals[:1]:
             yield from _alert(view, rule, deal)
 
 
-def _in_system(rule: AlertRule, deals: Sequence[Deal]) -> Sequence[Deal]:
-    return [deal for deal in deals if rule.system in (None, deal.ref.system)]
+def _told_of(view: View, rule: AlertRule, deals: Sequence[Deal]) -> Sequence[Deal]:
+    return [deal for deal in deals if rule.system in (None, deal.ref.system) and view.tells(deal.ref.system)]
 
 
 def _newest(view: View, rule: AlertRule) -> Deal | None:
     return max(
-        _in_system(rule, view.deals(rule.reach)),
+        _told_of(view, rule, view.deals(rule.reach)),
         key=lambda d: (d.closed_at or d.modified_at or d.stage_since or view.world.as_of, d.ref.id),
         default=None,
     )
@@ -127,7 +127,7 @@ def _alert(view: View, rule: AlertRule, deal: Deal | None) -> Step:
 def _person(view: View, rule: AlertRule, deal: Deal | None) -> Person | None:
     """The person's record where the alert will be told: with the deal, or where somebody looks after the person."""
     system = deal.ref.system if deal else rule.system
-    known = [person for person in view.sfa_people if system in (None, person.ref.system)]
+    known = [p for p in view.sfa_people if system in (None, p.ref.system) and view.tells(p.ref.system)]
     tended = (p for p in known if p.owner_id and view.active(p.ref.system, p.owner_id))
     return next(tended, next(iter(known), None))
 

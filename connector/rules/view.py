@@ -21,8 +21,8 @@ Reach = Literal["person", "company"]
 class World:
     """What is the same for every person of a planning.
 
-    `read_at`: when each system was last read to its end; `baseline`: no SFA was ever written to before;
-    `sent` is the language of texts that people will read in the systems.
+    `read_at`: when each system was last read to its end; `baseline`: no SFA was ever written to before; `silent`: the
+    systems that take no alerts; `language`: of texts that people will read in the systems.
     """
 
     as_of: datetime
@@ -34,6 +34,7 @@ class World:
     consents: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Fields of each system, beside the usual one, in which a "no" to mail may stand."""
     language: Literal["ja", "en"] = "ja"
+    silent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,10 @@ class View:
     def opted_out(self) -> bool:
         """A "no" to mail stands in any system; it holds everywhere."""
         return any(says_no(person, self.world.consents) for person in self.subject.identity.persons)
+
+    def tells(self, system: str) -> bool:
+        """Whether somebody can be alerted in this system."""
+        return self.world.roles.get(system) is Role.SFA and system not in self.world.silent
 
     def active(self, system: str, owner_id: str | None) -> bool:
         """Whether records may be given to this user; unknown ones are left to the system to judge."""

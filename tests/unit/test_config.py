@@ -244,6 +244,19 @@ def test_somebody_who_is_told_instead_is_somebody_of_one_sfa(tmp_path: Path) -> 
     setup(tmp_path, two, alerts=alerts.replace("id: a,", "id: a, in: sfb,"))
 
 
+def test_an_sfa_that_takes_no_alerts_is_told(tmp_path: Path) -> None:
+    alerts = "- {id: a, when: {person: {is: known}}, to: deal_owner, repeat: " + REPEAT + "}\n"
+    crm = "  crm: {type: rest, role: sfa, base_url: https://crm.example.jp, auth: none, people: {all: {path: all}}}\n"
+
+    found = setup(tmp_path, CONFIG + crm, alerts=alerts)
+
+    (warning,) = found.warnings
+    assert "crm takes no alerts as it is configured" in str(warning)
+    assert "crm" in found.silent
+    assert "sfa" not in found.silent
+    assert not setup(tmp_path, CONFIG + crm, alerts=alerts.replace("id: a,", "id: a, in: sfa,")).warnings
+
+
 def test_messages_are_japanese_too(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         setup(tmp_path, CONFIG + "runn: {}\n")

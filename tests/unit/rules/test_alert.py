@@ -51,6 +51,25 @@ def test_the_owner_of_a_stalled_deal_is_told_what_stirred() -> None:
     assert str(alert.due_on) == "2026-04-02"
 
 
+def test_nothing_is_told_where_nobody_can_be_told() -> None:
+    """In an SFA that takes no alerts, or is in the configuration no more, an alert would wait for ever."""
+    anywhere = STIRS.replace("in: sfa\n", "")
+    hot = "id: hot\nwhen: {score.interest: {gte: 10}}\nto: person_owner\nrepeat: {per: person, every: 7d}\n"
+    roles = {"ma": Role.MA, "sfa": Role.SFA, "kintone": Role.SFA}
+    known = Person(Ref("kintone", "people", "12-5"), {}, owner_id="kishi")
+    persons = (visitor(), contact(owner="005"), known)
+    deals = (Deal(Ref("kintone", "deals", "15-1"), "案件", DealState.OPEN, "提案", OLD, owner_id="kishi"),)
+
+    def told(text: str, **rest: Any) -> list[tuple[str, str]]:
+        world_ = world(**rest)
+        return [(a.system, a.owner_id) for a in raised(*persons, text=text, deals=deals, touches=[VIEW], world_=world_)]
+
+    assert told(anywhere, roles=roles) == told(hot, roles=roles) == [("kintone", "kishi")]
+    for rest in ({"roles": roles, "silent": frozenset({"kintone"})}, {"roles": {"ma": Role.MA, "sfa": Role.SFA}}):
+        assert told(anywhere, **rest) == []
+        assert told(hot, **rest) == [("sfa", "005")]
+
+
 @pytest.mark.parametrize(
     ("stage_since", "view", "state"),
     [
