@@ -6,9 +6,9 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
-from connector.errors import Text, Unavailable, text
+from connector.errors import AdapterError, Text, Unavailable, text
 from connector.evidence import masked
-from connector.ports import Receipt
+from connector.ports import Finding, Receipt
 
 
 class Unfit(Exception):
@@ -122,6 +122,10 @@ _SAY = {
         "「込み合っています」と応答しますが参照はできます。送信内容が受け付けられていません",
         "check the type of the field under fields", "fields の type を確認してください",
     ),
+    "NO_ANSWER": (
+        "the answer is none, and what was written is not there", "応答が不明で、書き込んだ値も確認できません",
+        "look in the system, then retry or drop the change", "画面で確認してから再送または破棄してください",
+    ),
     "OUTCOME_UNKNOWN": (
         "the outcome of the creation is not known, and cannot be looked up", "登録できたか不明で、確認もできません",
         "look in the system, then retry or drop the change", "画面で確認してから再送または破棄してください",
@@ -163,3 +167,57 @@ def not_probed(system: str, sheet: str = "") -> Unavailable:
             system=system,
         ),
     )
+
+
+def emptied(system: str, sheet: str, fields: Iterable[str]) -> Unavailable:
+    """A write did what the probe had found that it does not do."""
+    return Unavailable(
+        text(
+            "a write emptied fields that it does not name: {fields}",
+            "書き込みで、指定していない項目が空になりました: {fields}",
+            fields=", ".join(fields),
+        ),
+        where=f"{system}/{sheet}",
+        code="EMPTIED",
+        fix=text(
+            "mend that record on the screen, and run `connector probe {system}` again",
+            "画面でそのレコードを直し、`connector probe {system}` を再実行してください",
+            system=system,
+        ),
+    )
+
+
+def left_behind(system: str, sheet: str, error: AdapterError) -> Unavailable:
+    """What the probe wrote may still stand in the test record."""
+    found = Unavailable(
+        text("the test record may not be as it was", "テスト用レコードが元に戻っていない可能性があります"),
+        where=f"{system}/{sheet}",
+        code=error.code,
+        fix=text("mend it on the screen, then probe again", "画面で直してから、再度調査してください"),
+    )
+    found.evidence = error.evidence
+    return found
+
+
+def not_put_back(sheet: str, fields: Iterable[str]) -> Finding:
+    """What of the test record is not as it was before the probe."""
+    return Finding(
+        "warning",
+        text("could not be put back: {names}", "元に戻せませんでした: {names}", names=", ".join(fields)),
+        sheet,
+        fix=text("mend the test record on the screen", "画面でテスト用レコードを直してください"),
+    )
+
+
+def proves_nothing(sheet: str) -> Finding:
+    """The test record holds nothing that a write could be seen to empty."""
+    return Finding(
+        "error",
+        text(
+            "the test record has no other text that a write could empty",
+            "テスト用レコードに、書き込みで消えうる他の文字列がありません",
+        ),
+        sheet,
+        fix=text("fill more of its fields, one that may be empty among them",
+                 "必須でない文字列項目を含め、いくつかの項目に値を入れてください"),
+    )  # fmt: skip

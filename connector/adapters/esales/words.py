@@ -20,6 +20,10 @@ DEAL_NAMES: Mapping[str, tuple[str, ...]] = {
 """How the fields behind our words may be called on the screen: shown as candidates, never used unasked."""
 
 
+EMPTY: tuple[Any, ...] = (None, "", [])
+"""What a field without value may look like."""
+
+
 def deal_state(value: str | None, needs: ObjectNeeds) -> DealState:
     """The state that a field spells. What is not listed is open: such a deal keeps its people from being mailed.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from werkzeug.wrappers import Request, Response
@@ -603,11 +604,14 @@ def test_a_post_whose_answer_was_lost_is_left_to_a_person(ready: Stage) -> None:
 
 def test_a_post_that_was_refused_may_be_made_later(ready: Stage) -> None:
     id_ = ready.card()
+    push(ready.adapter(alert=POST), alert("a0", id_))
     ready.esm.deny("post", "登録")
     with pytest.raises(Unauthorized):
         push(ready.adapter(alert=POST), alert("a1", id_))
     ready.esm.grant("post", "登録")
+    assert ready.held(id_)[NOTICE_KEY] == "a0"
     assert push(ready.adapter(alert=POST), alert("a1", id_))[0].status == "done"
+    assert len(ready.esm.posts()) == 2
 
 
 # --- check and inspect ------------------------------------------------------------------------------------------------
@@ -732,10 +736,43 @@ def test_the_probe_finds_out_what_a_put_does_and_puts_back(put: Any, why: str | 
         assert push(adapter, set_fields(id_, {WHY: "45点"}))[0].status == "done"
 
 
+@pytest.mark.parametrize("fault", ["zone", "lost", "status"])
+@pytest.mark.parametrize("put", ["partial", "full"])
+def test_a_probe_that_comes_to_nothing_puts_back_what_was_there(put: Any, fault: str) -> None:
+    with stage(EsmSettings(put=put, zone_honoured=fault != "zone")) as ready:
+        id_ = ready.card(values={"memo": "残る", WHY: "元の値", SCORE: 45})
+        before = ready.held(id_)
+        needs = replace(probed(), timezone=ZoneInfo("UTC")) if fault == "zone" else probed()
+        adapter = ready.adapter(needs, test_record=tried_on(id_))
+        if fault == "zone":
+            assert errors(adapter.probe().findings)
+        else:
+            kind = "reset_after" if fault == "lost" else "status"
+            ready.esm.chaos.plan(kind, method="PUT", skip=1, status=503)
+            with pytest.raises(AdapterError):
+                adapter.probe()
+        assert same_but_stamps(before, ready.held(id_))
+
+
+def test_a_test_record_with_standard_items_only_proves_nothing() -> None:
+    with stage(EsmSettings(put="full")) as ready:
+        id_ = ready.card()
+        found = ready.adapter(probed(), test_record=tried_on(id_)).probe()
+        assert "put" not in found.known
+        assert errors(found.findings)
+
+
+def test_an_update_that_empties_other_items_after_all_stops_everything() -> None:
+    with stage(EsmSettings(put="full")) as ready:
+        first, second = (ready.card(values={"memo": "残る"}) for _ in range(2))
+        with pytest.raises(Unavailable) as caught:
+            push(ready.adapter(), *(set_fields(each, {WHY: "45点"}) for each in (first, second)))
+        assert caught.value.code == "EMPTIED"
+        assert ready.held(second)[MEMO] == "残る"
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 def test_a_time_zone_that_is_not_taken_leaves_updates_off(zone: str) -> None:
-    from zoneinfo import ZoneInfo
-
     with stage(EsmSettings(zone_honoured=False)) as ready:
         id_ = ready.card(values={"memo": "残る"})
         needs = replace(probed(), timezone=ZoneInfo(zone))

@@ -12,7 +12,7 @@ from connector.errors import AdapterError, Unavailable
 from connector.ports import Finding, Needs, ObjectNeeds
 from connector.sandbox.esales import RemixSettings
 from connector.spec import Mark, parse, read_yaml_text
-from tests.unit.adapters.esales_kit import BAND, KEY, NEEDS, WHY, Stage, stage, tried_on, unprobed
+from tests.unit.adapters.esales_kit import BAND, KEY, NEEDS, SCORE, WHY, Stage, stage, tried_on, unprobed
 
 HEAD = "token: {env: T}\n"
 REMIX = "login_url: https://grove.example.jp/abc/esales-pc\n"
@@ -267,6 +267,53 @@ def test_a_write_that_wipes_out_other_fields_leaves_updates_off(ready: Stage, mo
     found = ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
     assert found.known["put"] == "full"
     assert errors(found.findings)
+
+
+def emptying(ready: Stage) -> Any:
+    """A PUT that empties what it does not name, but for what a record cannot be without."""
+    change = ready.esm._change
+
+    def full(sheet: Any, record_id: int, values: Any) -> None:
+        columns = sheet.columns.values()
+        kept = {sheet.key, sheet.created, sheet.changed, 927}
+        gone = {each.key: None for each in columns if not (each.required or each.read_only or each.key in kept)}
+        change(sheet, record_id, {**gone, **values})
+
+    return full
+
+
+@pytest.mark.parametrize("why", ["元の値", None])
+def test_what_the_probe_emptied_is_put_back(ready: Stage, monkeypatch: pytest.MonkeyPatch, why: str | None) -> None:
+    columns: dict[str, Any] = {WHY: why, BAND: "B", SCORE: 45, "_916": "備考", "_914": "a@example.com"}
+    id_ = ready.person(**columns)
+    before = {key: value for key, value in ready.held(id_).items() if key != 934 and value is not None}
+    monkeypatch.setattr(ready.esm, "_change", emptying(ready))
+    found = ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
+    assert found.known["put"] == "full"
+    assert {key: value for key, value in ready.held(id_).items() if key != 934 and value is not None} == before
+
+
+def test_a_test_record_with_names_and_flags_only_proves_nothing(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = ready.person(_927=1)
+    monkeypatch.setattr(ready.esm, "_change", emptying(ready))
+    found = ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
+    assert "put" not in found.known
+    assert errors(found.findings)
+
+
+@pytest.mark.parametrize("why", ["元の値", None])
+@pytest.mark.parametrize("fault", ["status", "reset_after"])
+def test_a_probe_that_ends_half_way_puts_back_what_was_there(ready: Stage, why: str | None, fault: str) -> None:
+    columns: dict[str, Any] = {WHY: why, "_916": "備考"}
+    id_ = ready.person(**columns)
+    ready.esm.chaos.plan(fault, method="PUT", skip=1, status=503)
+    with pytest.raises(AdapterError):
+        ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
+    assert ready.held(id_)[ready.codes[WHY]] == why
+    ready.esm.chaos.plan("status", method="PUT", skip=1, status=503, times=9)
+    with pytest.raises(Unavailable) as caught:
+        ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
+    assert "test record may not be as it was" in str(caught.value)
 
 
 def test_a_test_record_that_may_not_be_changed_is_told(ready: Stage) -> None:

@@ -151,6 +151,25 @@ def test_what_cannot_be_emptied_is_refused(ready: Stage) -> None:
     assert receipt.code == "CANNOT_CLEAR"
 
 
+def test_an_update_that_empties_other_fields_after_all_stops_everything(
+    ready: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = ready.person(_916="備考"), ready.person(_916="備考")
+    change = ready.esm._change
+    monkeypatch.setattr(ready.esm, "_change", lambda sheet, id_, values: change(sheet, id_, {916: None, **values}))
+    with pytest.raises(Unavailable) as caught:
+        push(ready.adapter(), set_fields(first, {WHY: "45点"}), set_fields(second, {WHY: "45点"}))
+    assert caught.value.code == "EMPTIED"
+    assert "備考" in str(caught.value)
+    assert ready.held(second)[916] == "備考"
+
+
+def test_one_update_a_run_is_looked_after(ready: Stage) -> None:
+    ids = [ready.person(_916="備考") for _ in range(3)]
+    push(ready.adapter(), *(set_fields(id_, {WHY: "45点"}) for id_ in ids))
+    assert len(ready.requests("search")) == 4
+
+
 # --- creating ---------------------------------------------------------------------------------------------------------
 
 

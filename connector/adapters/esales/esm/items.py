@@ -70,6 +70,12 @@ class Item:
     many: bool = False
     read_only: bool = False
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether a record can surely be without it, so that a write could empty it."""
+        custom = _CUSTOM_KEY.fullmatch(self.key.rpartition(".")[2]) is not None
+        return (custom or self.type == "MEMO") and not self.read_only
+
     @classmethod
     def of(cls, key: str, told: Mapping[str, FieldOptions]) -> Item:
         """An item by its key."""

@@ -12,7 +12,8 @@ from connector.adapters.esales.esm.items import LENGTHS, WrongValue, moment
 from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.write import sent_back
 from connector.adapters.esales.options import Config, ProbeRecord
-from connector.errors import AdapterError, Refused, Unauthorized, text
+from connector.adapters.esales.speech import left_behind, not_put_back, proves_nothing
+from connector.errors import AdapterError, Refused, Unauthorized, Unavailable, Uncertain, text
 from connector.ports import Finding, Needs, Probed
 
 MARK = "CONNECTOR-PROBE"
@@ -73,28 +74,21 @@ class Prober:
             return
         known["keys"] = str(len(before))
         others = self._others(before, key)
-        if not others:
-            yield Finding(
-                "error",
-                text("the test record is empty but for its field", "テスト用レコードの他の項目がすべて空です"),
-                options.sheet,
-                fix=text("fill some of its fields", "いくつかの項目に値を入れてください"),
-            )
+        if not any(self._reader.item(each).is_optional for each in others):
+            yield proves_nothing(options.sheet)
             return
         try:
             try:
                 yield from self._tried(options, key, others, known)
             finally:
-                self._restore(options, key, before, known)
+                self._restore(options, key, before)
         except (Refused, Unauthorized) as error:
             yield Finding("error", error.what, options.sheet, key, error.fix)
             return
         after = self._reader.record(options.sheet, options.id) or {}
         lost = sorted(each for each in {**others, key: before.get(key)} if _differs(after.get(each), before.get(each)))
         if lost:
-            what = text("could not be put back: {names}", "元に戻せませんでした: {names}", names=", ".join(lost))
-            fix = text("mend the test record on the screen", "画面でテスト用レコードを直してください")
-            yield Finding("warning", what, options.sheet, fix=fix)
+            yield not_put_back(options.sheet, lost)
 
     def _tried(
         self, options: ProbeRecord, key: str, others: Mapping[str, Any], known: dict[str, str]
@@ -136,11 +130,21 @@ class Prober:
             return None
         return None if at is None or now is None else at - now
 
-    def _restore(self, options: ProbeRecord, key: str, before: Record, known: Mapping[str, str]) -> None:
-        items = (self._reader.item(each) for each in before)
-        whole = {item.key: sent_back(item, before[item.key]) for item in items if not item.read_only}
-        wanted = whole if known.get("put") == "full" else {key: whole.get(key)}
-        self._client.put(f"sheet/{options.sheet}/{options.id}", wanted)
+    def _restore(self, options: ProbeRecord, key: str, before: Record) -> None:
+        """Put back the field, or the whole record where writes have emptied more; once more for a lost answer."""
+        path = f"sheet/{options.sheet}/{options.id}"
+        try:
+            now = self._reader.record(options.sheet, options.id) or {}
+            items = (self._reader.item(each) for each in before)
+            whole = {item.key: sent_back(item, before[item.key]) for item in items if not item.read_only}
+            wiped = any(_differs(now.get(each), before[each]) for each in whole if each != key)
+            wanted = whole if wiped else {key: whole.get(key)}
+            try:
+                self._client.put(path, wanted)
+            except Uncertain:
+                self._client.put(path, wanted)
+        except (Unavailable, Uncertain) as error:
+            raise left_behind(self._client.name, options.sheet, error) from None
 
     def _field(self, options: ProbeRecord) -> str | None:
         keys = [options.field] if options.field else sorted(self._needs.of(options.sheet).write)

@@ -21,8 +21,8 @@ from connector.adapters.esales.esm.items import CARD, COMPANY, Item, WrongValue,
 from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.records import STANDARD
 from connector.adapters.esales.options import AlertFields, AlertPost, AlertRows, Config
-from connector.adapters.esales.speech import Unfit, not_probed, refused
-from connector.adapters.esales.words import number
+from connector.adapters.esales.speech import Unfit, emptied, not_probed, refused
+from connector.adapters.esales.words import EMPTY, number
 from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError, Refused, Uncertain
 from connector.model import Ref, Value
@@ -46,6 +46,8 @@ class Writer:
         """Sheets in which something was registered whose id nobody told."""
         self._taken: set[str] = set()
         """Keys whose value was seen to arrive."""
+        self._leaves_alone = False
+        """Whether an update of this run was seen to leave other items as they were."""
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
         """See `Adapter.push`."""
@@ -91,8 +93,9 @@ class Writer:
             if after is None or not self._holds(after, body):
                 raise Unfit("NO_ANSWER", sheet) from None
             return
-        if whole or not body.keys() <= self._taken:
-            self._look_after(sheet, id_, body, before, whole=whole)
+        watched = [] if whole or self._leaves_alone else self._optional(before, body)
+        if whole or watched or not body.keys() <= self._taken:
+            self._look_after(sheet, id_, body, before, watched, whole=whole)
 
     def _send(self, sheet: str, id_: str, body: Mapping[str, Json]) -> None:
         """One PUT; where it is called busy, one more after another record could be read.
@@ -121,8 +124,13 @@ class Writer:
             sheet, id_ = other.sheet, other.id
         self._client.get(f"sheet/{sheet}/{id_}")
 
-    def _look_after(self, sheet: str, id_: str, body: Mapping[str, Json], before: Record, *, whole: bool) -> None:
-        """Whether what was sent has arrived, and, where the record was sent whole, nothing else has changed."""
+    def _look_after(
+        self, sheet: str, id_: str, body: Mapping[str, Json], before: Record, watched: Sequence[str], *, whole: bool
+    ) -> None:
+        """Whether what was sent has arrived, and, where the record was sent whole, nothing else has changed.
+
+        `watched` tell whether a write still does what the probe has found: the product may have changed since.
+        """
         after = self._reader.record(sheet, id_)
         if after is None:
             raise Unfit("GONE", sheet)
@@ -130,10 +138,19 @@ class Writer:
         if lacking:
             raise Unfit("NOT_TAKEN", ", ".join(lacking))
         self._taken |= body.keys()
+        lost = sorted(key for key in watched if after.get(key) in EMPTY)
+        if lost:
+            raise emptied(self._client.name, sheet, lost)
+        self._leaves_alone = self._leaves_alone or bool(watched)
         others = self._whole(before).keys() - body.keys()
         changed = sorted(key for key in others if after.get(key) != before[key])
         if whole and changed:
             raise Unfit("MERGE_LOST", ", ".join(changed))
+
+    def _optional(self, record: Record, body: Mapping[str, Json]) -> list[str]:
+        """What a write could empty beside the items that it names."""
+        filled = [key for key, value in record.items() if value not in EMPTY and key not in body]
+        return [key for key in filled if self._reader.item(key).is_optional]
 
     def _whole(self, record: Record) -> dict[str, Json]:
         """All that can be sent back of a record."""
@@ -284,7 +301,8 @@ class Writer:
             self._client.post(options.path, _said(options.body, said))
         except AdapterError as error:
             if not isinstance(error, Uncertain):
-                self._set(CARD, id_, {options.key: None})  # nothing was posted
+                # Nothing was posted: the note of the post before stands again.
+                self._set(CARD, id_, {options.key: record.get(options.key) or None}, (options.key,))
             raise
         self._set(CARD, id_, {options.key: change.key}, (options.key,))
         return None

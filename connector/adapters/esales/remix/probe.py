@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connector.adapters.esales.options import Config, ProbeRecord
@@ -11,8 +11,10 @@ from connector.adapters.esales.remix.read import STAMPS
 from connector.adapters.esales.remix.rows import Row
 from connector.adapters.esales.remix.search import Searcher, number_is
 from connector.adapters.esales.remix.sheets import PERSON, Column, Sheet, Sheets
-from connector.adapters.esales.remix.values import item
-from connector.errors import Refused, Unauthorized, text
+from connector.adapters.esales.remix.values import WrongValue, item, read
+from connector.adapters.esales.speech import left_behind, not_put_back, proves_nothing
+from connector.adapters.esales.words import EMPTY
+from connector.errors import Refused, Unauthorized, Unavailable, Uncertain, text
 from connector.ports import Finding, Needs, Probed
 
 MARK = "CONNECTOR-PROBE"
@@ -96,24 +98,25 @@ class Prober:
                 text("name sheet, id and field of test_record", "test_record の sheet・id・field を確認してください"),
             )  # fmt: skip
             return
-        others = {code for code, value in row.items() if value not in (None, "", [])} - {column.code, sheet.key}
+        others = {code for code, value in row.items() if value not in EMPTY} - {column.code, sheet.key}
         others -= {code for code, each in sheet.columns.items() if each.type == "date"}
-        if not others:
-            yield Finding(
-                "error",
-                text("the test record is empty but for its field", "テスト用レコードの他の項目がすべて空です"),
-                record.sheet,
-                fix=text("fill some of its fields", "いくつかの項目に値を入れてください"),
-            )  # fmt: skip
+        if not sheet.optional(others):
+            yield proves_nothing(record.sheet)
             return
         try:
             try:
                 yield from self._tried(sheet, record, column, row, others, known)
             finally:
-                if row[column.code] not in (None, ""):
-                    self._put(sheet, record, column, row[column.code])
+                self._restore(sheet, record, column, row)
         except (Refused, Unauthorized) as error:
             yield Finding("error", error.what, record.sheet, column.name, error.fix)
+            return
+        after = self._read(sheet, record) or {}
+        lost = self._emptied(sheet, row, after) | (
+            {column} if _differ(after.get(column.code), row[column.code]) else set()
+        )
+        if lost:
+            yield not_put_back(record.sheet, sorted(each.name for each in lost))
 
     def _tried(
         self, sheet: Sheet, record: ProbeRecord, column: Column, row: Row, others: set[int], known: dict[str, str]
@@ -159,8 +162,38 @@ class Prober:
         return answer.rows.get(int(record.id))
 
     def _put(self, sheet: Sheet, record: ProbeRecord, column: Column, value: Any) -> None:
-        key: Mapping[str, Any] = {"column_code": sheet.key, "num": int(record.id)}
-        self._client.write("PUT", sheet.name, [key, item(column, value, {}, self._needs.timezone)])
+        self._write(sheet, record, [item(column, value, {}, self._needs.timezone)])
+
+    def _write(self, sheet: Sheet, record: ProbeRecord, items: Sequence[Mapping[str, Any]]) -> None:
+        self._client.write("PUT", sheet.name, [{"column_code": sheet.key, "num": int(record.id)}, *items])
+
+    def _restore(self, sheet: Sheet, record: ProbeRecord, column: Column, before: Row) -> None:
+        """Put back the field, and what the writes have emptied beside it; once more where the answer was lost."""
+        try:
+            emptied = self._emptied(sheet, before, self._read(sheet, record) or {})
+            items = [each for one in {column} | emptied if (each := self._as_read(sheet, one, before)) is not None]
+            try:
+                self._write(sheet, record, items)
+            except Uncertain:
+                self._write(sheet, record, items)
+        except (Unavailable, Uncertain) as error:
+            raise left_behind(self._client.name, sheet.name, error) from None
+
+    def _emptied(self, sheet: Sheet, before: Row, after: Mapping[int, Any]) -> set[Column]:
+        lost = {code for code, value in before.items() if value not in EMPTY and after.get(code) in EMPTY}
+        return {sheet.columns[code] for code in lost}
+
+    def _as_read(self, sheet: Sheet, column: Column, row: Row) -> Mapping[str, Any] | None:
+        """What was read of a field, as it is written; None: that cannot be told."""
+        choices = self._sheets.choices(sheet.name, column)
+        try:
+            return item(column, read(column, row[column.code], choices), choices, self._needs.timezone)
+        except WrongValue:
+            return None
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return one != other and not (one in EMPTY and other in EMPTY)
 
 
 def _from_index(first: list[int], second: list[int], sixth: list[int]) -> str:

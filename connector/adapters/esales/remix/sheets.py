@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from connector.adapters.esales.calls import unreadable
@@ -26,6 +26,9 @@ _KNOWN_TYPES: Mapping[int, str] = {
     **dict.fromkeys((301, 302, 303, 304, 305, 306, 307, 308, 309, 311, 312, 202), "text"),
 }
 """Types of standard columns, where a listing does not tell them."""
+
+_REQUIRED = frozenset({903, 301, 202})
+"""Names: no record is without."""
 
 _FRESH_SECONDS = 900.0
 """How long what a tenant tells of a sheet is taken as it was: about a run."""
@@ -55,6 +58,11 @@ class Sheet:
             return self.columns.get(int(native))
         code = self._names.get(plain(native))
         return None if code is None else self.columns[code]
+
+    def optional(self, codes: Iterable[int]) -> list[Column]:
+        """Texts among these columns that a record can be without, so that a write could empty them."""
+        there = (self.columns[code] for code in sorted(codes) if code not in _REQUIRED)
+        return [column for column in there if column.type == "text"]
 
     def is_ambiguous(self, native: str) -> bool:
         """Whether two columns bear this name."""

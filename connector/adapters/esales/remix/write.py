@@ -20,8 +20,8 @@ from connector.adapters.esales.remix.records import COMPANY_LINK
 from connector.adapters.esales.remix.search import Searcher, number_is, text_is
 from connector.adapters.esales.remix.sheets import COMPANY, PERSON, Column, Sheet, Sheets
 from connector.adapters.esales.remix.values import WrongValue, item, read
-from connector.adapters.esales.speech import Unfit, not_probed, refused
-from connector.adapters.esales.words import number
+from connector.adapters.esales.speech import Unfit, emptied, not_probed, refused
+from connector.adapters.esales.words import EMPTY, number
 from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import Refused, text
 from connector.model import Value
@@ -51,6 +51,8 @@ class Writer:
         self._config = config
         self._needs = needs
         self._looked_anew_at = -math.inf
+        self._leaves_alone = False
+        """Whether an update of this run was seen to leave other fields as they were."""
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
         """See `Adapter.push`."""
@@ -86,9 +88,26 @@ class Writer:
     def _set(self, name: str, id_: str, values: Mapping[str, Value]) -> str:
         sheet = self._sheet(name)
         body = self._body(sheet, values)
-        if not id_.isdigit() or not self._held(sheet, id_, body.columns):
+        columns = body.columns if self._leaves_alone else list(sheet.columns.values())
+        held = self._held(sheet, id_, columns) if id_.isdigit() else None
+        if held is None:
             raise Unfit("GONE", name)
-        return self._put(sheet, id_, body)
+        done = self._put(sheet, id_, body)
+        if not self._leaves_alone:
+            self._look_after(sheet, id_, body, held)
+        return done
+
+    def _look_after(self, sheet: Sheet, id_: str, body: Body, before: Mapping[int, Any]) -> None:
+        """Whether a write still does what the probe has found: the product may have changed since."""
+        written = {column.code for column in body.columns}
+        filled = sheet.optional(code for code, value in before.items() if value not in EMPTY and code not in written)
+        after = self._held(sheet, id_, filled) if filled else None
+        if after is None:
+            return
+        lost = [column.name for column in filled if after[column.code] in EMPTY]
+        if lost:
+            raise emptied(self._client.name, sheet.name, lost)
+        self._leaves_alone = True
 
     def _put(self, sheet: Sheet, id_: str, body: Body) -> str:
         assert sheet.key is not None  # noqa: S101  only sheets with a known key are updated
