@@ -188,6 +188,11 @@ _SAY: Mapping[str, tuple[str, str, str, str]] = {
         "was the app's id changed? read everything anew: connector reconcile",
         "アプリの id を変更した場合は connector reconcile を実行してください",
     ),
+    "NOT_EDITABLE": (
+        "the user may not edit this record", "このレコードの編集権限がありません",
+        "give it the right (レコードのアクセス権), or leave the record",
+        "レコードのアクセス権で編集を許可してください。不要なら対応は不要です",
+    ),
     "NO_SUCH_APP": (
         "there is no such app in the configuration", "設定にないアプリです",
         "add it under apps", "apps に追加してください",

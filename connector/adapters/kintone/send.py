@@ -16,7 +16,7 @@ from connector.adapters.kintone.client import Action, Client
 from connector.adapters.kintone.queries import among
 from connector.adapters.kintone.refusals import WHOLE, Conflict, Rejected, later, refused
 from connector.adapters.kintone.values import Json
-from connector.errors import AdapterError, Refused
+from connector.errors import AdapterError, Mismatch, Refused
 from connector.ports import Receipt
 
 T = TypeVar("T")
@@ -97,6 +97,8 @@ class Sender:
                 receipts |= self._refusals(failed, places)
                 if left := [row for place, row in enumerate(failed) if place not in places]:
                     parts.insert(error.part, left)
+            except Mismatch as error:
+                parts = self._open(parts, error, receipts)
             except Refused:  # by something in between: too large, say
                 break
             else:
@@ -108,6 +110,9 @@ class Sender:
     def _alone(self, rows: Sequence[Row], receipts: dict[int, Receipt]) -> None:
         try:
             receipts |= self._written([rows])
+        except Mismatch as error:
+            for left in self._open([rows], error, receipts):
+                self._alone(left, receipts)
         except Conflict as conflict:
             receipts |= {row.place: later(row.key, conflict.code, row.app) for row in rows}
         except Rejected as error:
@@ -126,6 +131,20 @@ class Sender:
             self._alone(rows[middle:], receipts)
         else:
             receipts |= self._refusals(rows, dict.fromkeys(range(len(rows)), error))
+
+    def _open(self, parts: Sequence[Sequence[Row]], error: Mismatch, receipts: dict[int, Receipt]) -> list[list[Row]]:
+        """A right lacks: the records that may be edited, where it lacks for some of them and not for the app."""
+        open_: list[list[Row]] = []
+        closed: list[Row] = []
+        for part in parts if parts[0][0].action == "update" else ():
+            found = self._client.closed(part[0].app, [int(row.target) for row in part])
+            closed += (row for row in part if int(row.target) in found)
+            if left := [row for row in part if int(row.target) not in found]:
+                open_.append(left)
+        if not closed or not open_:
+            raise error
+        receipts |= {row.place: refused(row.key, "NOT_EDITABLE", row.app) for row in closed}
+        return open_
 
     def _written(self, parts: Sequence[Sequence[Row]]) -> dict[int, Receipt]:
         rows = [row for part in parts for row in part]

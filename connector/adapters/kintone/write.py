@@ -22,7 +22,7 @@ from connector.adapters.kintone.refusals import Conflict, Rejected, later, refus
 from connector.adapters.kintone.send import Row, Sender
 from connector.adapters.kintone.values import Json, Unfit, write
 from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
-from connector.errors import AdapterError
+from connector.errors import AdapterError, Mismatch
 from connector.model import Ref, Value
 from connector.ports import Receipt
 
@@ -119,6 +119,10 @@ class Writer:
             return self._sender.retrying(lambda: self._commenter.comment(change, about, number))
         except Conflict as conflict:
             return later(change.key, conflict.code, word)
+        except Mismatch:
+            if number not in self._client.closed(word, [number]):
+                raise
+            return refused(change.key, "NOT_EDITABLE", word)
         except Rejected as error:
             return refused(change.key, error.code, word)
 

@@ -37,6 +37,7 @@ class Domain:
         language: of messages, unless the caller names another one.
         locale: the language in which apps are made, which decides about the codes of their system fields.
         refused: the records whose next writes fail, and the field that is to blame.
+        closed: the records that those who call may read, and not edit.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Domain:
         self.organizations: dict[str, str] = {}
         self.group_names: dict[str, str] = {}
         self.refused: dict[tuple[int, int], str] = {}
+        self.closed: set[tuple[int, int]] = set()
         self.counted: Counter[tuple[int, str]] = Counter()
         self._comments: dict[tuple[int, int], list[Comment]] = {}
         self._rows = count(1)
@@ -266,6 +268,11 @@ class Domain:
         """Let every write to this record fail, as if the required field `code` had been left empty."""
         with self.lock:
             self.refused[int(app), int(record_id)] = code
+
+    def close(self, app: AppId, record_id: AppId) -> None:
+        """Let nobody edit this record but on the screen, by a right on single records (レコードのアクセス権)."""
+        with self.lock:
+            self.closed.add((int(app), int(record_id)))
 
     def allow(self, app: AppId, record_id: AppId) -> None:
         """Take a refusal back."""

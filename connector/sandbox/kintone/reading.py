@@ -13,10 +13,11 @@ from connector.sandbox.kintone.conditions import Asker, Conditions, by_keyword, 
 from connector.sandbox.kintone.domain import Domain
 from connector.sandbox.kintone.errors import MISSING, SYNTAX, bad_json, no_cursor, no_record, no_slot, wrong
 from connector.sandbox.kintone.model import App, Record
+from connector.sandbox.kintone.params import whole
 from connector.sandbox.kintone.render import Renderer
 from connector.sandbox.kintone.web import Answer, Call, Routes
 
-MAX_CURSORS, MAX_FIELDS = 10, 1000
+MAX_CURSORS, MAX_FIELDS, MAX_EVALUATED = 10, 1000, 100
 LIFETIME = timedelta(minutes=10)
 _ABORTED = {"X-Cybozu-Warning": "Filter aborted because of too many search results"}
 
@@ -55,6 +56,7 @@ class Reading:
             ("POST", "records/cursor"): self.open,
             ("GET", "records/cursor"): self.fetch,
             ("DELETE", "records/cursor"): self.close,
+            ("GET", "records/acl/evaluate"): self.evaluate,
         }
 
     @property
@@ -85,6 +87,26 @@ class Reading:
         records = [renderer.record(record, codes) for record in found[offset : offset + limit]]
         total = str(len(found)) if counted else None
         return Answer({"records": records, "totalCount": total}, headers=_ABORTED if warned else {})
+
+    def evaluate(self, call: Call) -> Answer:
+        """What a user may do with up to 100 records; there are no rights on fields, and tokens are not told."""
+        given = call.params.many("ids", required=True)
+        app = self.access.app(call, "view", "add", any_right=True)
+        if call.who.tokens is not None:
+            raise call.who.forbidden()
+        ids = [whole(each) for each in given]
+        if len(ids) > MAX_EVALUATED or None in ids:
+            raise bad_json()
+        table = self.domain.store.table(app.id)
+        rights = []
+        for number in ids:
+            if number not in table:
+                raise no_record(number or 0)
+            editable = call.who.can(app, "edit") and (app.id, number) not in self.domain.closed
+            may = {"viewable": call.who.can(app, "view"), "editable": editable,
+                   "deletable": call.who.can(app, "delete")}  # fmt: skip
+            rights.append({"id": str(number), "record": may, "fields": {}})
+        return Answer({"rights": rights})
 
     def _find(self, call: Call, app: App, query: queries.Query) -> tuple[list[Record], bool]:
         asker = Asker(call.who, self.domain.groups(), self.domain.clock(), self.domain.zone, self.index_delay)

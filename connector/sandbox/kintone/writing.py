@@ -38,6 +38,7 @@ class Surroundings(Protocol):
     apps: dict[int, App]
     store: Store
     refused: dict[tuple[int, int], str]
+    closed: set[tuple[int, int]]
 
     def groups(self) -> Groups:
         """Who can be chosen."""
@@ -108,6 +109,8 @@ class Writer:
         """Change what is given of a record."""
         given = fields_of(given)
         old = self.existing(record_id, revision)
+        if not self.on_screen and (self.app.id, record_id) in self.domain.closed:
+            raise self.actor.forbidden()
         self._stamps(given, creating=False)
         kept = dict(old.values)
         for code, cell in given.items():

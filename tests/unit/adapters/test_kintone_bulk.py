@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from connector.adapters.kintone.options import AlertOptions, App
 from connector.errors import Exhausted, Mismatch, Uncertain
 from connector.model import Ref
 from connector.ports import Receipt
 from connector.sandbox.kintone import Refusal
-from tests.unit.adapters.kintone_kit import PEOPLE, Stage, create, entry, place_of, push, set_fields, stage
+from connector.spec import Secret
+from tests.unit.adapters.kintone_kit import PEOPLE, Stage, alert, create, entry, place_of, push, set_fields, stage
 
 BULK = "/k/v1/bulkRequest.json"
 SINGLE = "/k/v1/records.json"
@@ -30,6 +32,18 @@ def people(ready: Stage, count: int) -> list[Ref]:
 
 def score(ready: Stage, refs: list[Ref], **options: Any) -> list[Receipt]:
     return push(ready.adapter(**options), *(set_fields(ref, ma_score=1) for ref in refs))
+
+
+BY_LOGIN = {"username": Secret(env="U"), "password": Secret(env="P")}
+
+
+def login(ready: Stage, monkeypatch: pytest.MonkeyPatch, *rights: str) -> dict[str, Any]:
+    """Options of an adapter that signs in as a user."""
+    ready.kintone.add_user("ma", "連携", "secret")
+    ready.kintone.set_rights(ready.ids["people"], "ma", *(rights or ("view", "add", "edit")))
+    monkeypatch.setenv("U", "ma")
+    monkeypatch.setenv("P", "secret")
+    return {"apps": {name: App(id=app.id) for name, app in ready.apps().items()}, **BY_LOGIN}
 
 
 def status(receipts: list[Receipt]) -> Counter[str]:
@@ -212,6 +226,51 @@ def test_a_right_that_lacks_ends_it(ready: Stage, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Mismatch, match="GAIA_NO01") as caught:
         score(ready, refs)
     assert caught.value.where == "kt/people"
+    assert len(writes(ready)) == 1
+
+
+@pytest.mark.parametrize(("count", "sent"), [(60, 2), (250, 2)])
+def test_records_that_the_user_may_not_edit_leave_the_others(
+    ready: Stage, monkeypatch: pytest.MonkeyPatch, count: int, sent: int
+) -> None:
+    refs = people(ready, count)
+    options = login(ready, monkeypatch)
+    shut = [refs[7], refs[-1]]
+    for ref in shut:
+        ready.kintone.close(*place_of(ref))
+    receipts = score(ready, refs, **options)
+    assert status(receipts) == {"done": count - 2, "refused NOT_EDITABLE": 2}
+    assert {refs[n] for n, each in enumerate(receipts) if each.status == "refused"} == set(shut)
+    assert len(writes(ready)) == sent
+
+
+def test_records_that_are_gone_among_those_that_may_not_be_edited(
+    ready: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = people(ready, 9)
+    options = login(ready, monkeypatch)
+    ready.kintone.close(*place_of(refs[1]))
+    ready.kintone.delete(*place_of(refs[6]))
+    receipts = score(ready, refs, **options)
+    assert status(receipts) == {"done": 7, "refused NOT_EDITABLE": 1, "refused GAIA_RE01": 1}
+
+
+def test_a_record_that_the_user_may_not_edit_holds_back_no_other_comment(
+    ready: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut, other = people(ready, 2)
+    way = AlertOptions.model_validate({"via": ["comment"], "claim": "ma_last_alert"})
+    options = {**login(ready, monkeypatch), "alert": way}
+    ready.kintone.close(*place_of(shut))
+    receipts = push(ready.adapter(**options), alert("k1", person=shut), alert("k2", person=other))
+    assert status(receipts) == {"refused NOT_EDITABLE": 1, "done": 1}
+
+
+def test_a_user_who_may_edit_nothing_ends_it(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    refs = people(ready, 150)
+    options = login(ready, monkeypatch, "view")
+    with pytest.raises(Mismatch, match="CB_NO02"):
+        score(ready, refs, **options)
     assert len(writes(ready)) == 1
 
 
