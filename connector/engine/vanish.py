@@ -29,11 +29,7 @@ def vanished(conn: Connection, inventory: Inventory, at: datetime, guards: Guard
     missing = living - inventory.ids
     note = f"missing:{system}/{name}"
     before = missing if guards is None else set(json.loads(runs.remembered(conn, note) or "[]"))
-    if (
-        guards is not None
-        and len(missing) >= max(1, guards.at_least)
-        and len(missing) > guards.max_changed * len(living)
-    ):
+    if guards is not None and _doubtful(len(missing), len(living), guards):
         raise Halted(
             text(
                 "{system}: {n} of {total} records of {object} are missing: deleted, or hidden from our user?",
@@ -46,3 +42,10 @@ def vanished(conn: Connection, inventory: Inventory, at: datetime, guards: Guard
         )
     runs.remember(conn, note, json.dumps(sorted(missing - before)))
     return [Gone(Ref(system, name, id_), at) for id_ in sorted(missing & before)]
+
+
+def _doubtful(missing: int, living: int, guards: Guards) -> bool:
+    """Too much at once; or, however few there were, all of them: that is how a right that was taken away looks."""
+    if guards.empty_source == "stop" and missing == living > 1:
+        return True
+    return missing >= max(1, guards.at_least) and missing > guards.max_changed * living

@@ -96,6 +96,21 @@ def test_when_too_much_is_missing_the_source_is_doubted(twenty: World) -> None:
     store(twenty, inventory(range(5, 20)))
 
 
+def test_when_all_of_several_are_missing_the_source_is_doubted_however_few_they_were(twenty: World) -> None:
+    """Deals that protect: rights that were taken away must not release anybody."""
+    store(twenty, Deal(Ref("sfa", "deals", "8"), "案件", DealState.OPEN))
+    guards = Guards(at_least=50)
+
+    with pytest.raises(Halted, match="2 of 2 records of deals are missing"):
+        store(twenty, inventory([], "deals"), guards=guards)
+    for _ in range(2):
+        store(twenty, inventory([8], "deals"), guards=guards)
+    assert living(twenty, "deals") == {"8"}
+    for _ in range(2):
+        store(twenty, inventory([], "deals"), guards=Guards(empty_source="ignore"))
+    assert living(twenty, "deals") == set()
+
+
 def test_who_is_in_an_inventory_again_is_back_though_nobody_changed_the_record(twenty: World) -> None:
     """As with records that a user of the system may not see for a while."""
     store(twenty, Person(Ref("sfa", "people", "0"), {"email": "taro@alpha.co.jp", "company": "アルファ"}))
