@@ -34,12 +34,12 @@ class ESales(Adapter):
         if not isinstance(config, Config):
             raise TypeError(config)
         # Lint needs only the options, and only one of the two is ever used.
-        from connector.adapters.esales.esm.system import Esm  # noqa: PLC0415
-        from connector.adapters.esales.remix.system import Remix  # noqa: PLC0415
+        from connector.adapters.esales.esm.system import esm  # noqa: PLC0415
+        from connector.adapters.esales.remix.system import remix  # noqa: PLC0415
 
-        self._system = (Remix if config.address.generation == "remix" else Esm)(name, config, needs)
+        self._parts = (remix if config.address.generation == "remix" else esm)(name, config, needs)
         self.writes = self.offers(config)
-        self.http = self._system.http
+        self.http = self._parts.http
 
     @classmethod
     def offers(cls, config: Spec) -> frozenset[builtins.type[Change]]:
@@ -55,27 +55,27 @@ class ESales(Adapter):
     @property
     def streams(self) -> Sequence[str]:
         """Employees and companies first, then people, then deals."""
-        return self._system.streams
+        return self._parts.reader.streams
 
     def check(self) -> Sequence[Finding]:
         """Compare sheets, fields, types and choices with the needs."""
-        return self._system.check()
+        return list(self._parts.checker.findings())
 
     def probe(self) -> Probed:
         """Find out what no public page tells, by reading, and by writing to the test record."""
-        return self._system.probe()
+        return self._parts.prober.probe()
 
     def inspect(self) -> Sequence[ObjectShown]:
         """Sheets and their fields, by the names that mappings use."""
-        return self._system.inspect()
+        return self._parts.checker.inspect()
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
         """What changed in one sheet."""
-        return self._system.pull(stream, cursor)
+        return self._parts.reader.pull(stream, cursor)
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
         """One record after the other."""
-        return self._system.push(changes)
+        return self._parts.writer.push(changes)
 
     def group(self, change: AnyChange) -> Hashable:
         """Changes of one kind follow each other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connector.adapters.esales.speech import plain
@@ -22,6 +23,15 @@ DEAL_NAMES: Mapping[str, tuple[str, ...]] = {
 
 EMPTY: tuple[Any, ...] = (None, "", [])
 """What a field without value may look like."""
+
+
+class WrongValue(ValueError):
+    """A value that does not fit its field; the argument is the code of `speech.refused`."""
+
+
+def state_word(needs: ObjectNeeds) -> str:
+    """The deal word behind whose field the state stands."""
+    return "state" if "state" in needs.deal else "stage"
 
 
 def deal_state(value: str | None, needs: ObjectNeeds) -> DealState:
@@ -65,6 +75,20 @@ def truth_of(value: Value, spelt: Mapping[str, str]) -> bool | None:
 def named_states(needs: ObjectNeeds) -> set[str]:
     """Every choice that the states of deals name."""
     return {name for names in needs.states.values() for name in names}
+
+
+def decimal(raw: Any) -> int | float:
+    """A number as it came, also as text.
+
+    :raises WrongValue: when it is none
+    """
+    try:
+        found = Decimal(str(raw))
+    except InvalidOperation:
+        raise WrongValue("WRONG_TYPE") from None
+    if isinstance(raw, bool) or not found.is_finite():
+        raise WrongValue("WRONG_TYPE")
+    return int(found) if found == found.to_integral_value() else float(found)
 
 
 def number(value: Any) -> int | None:

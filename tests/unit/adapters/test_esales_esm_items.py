@@ -10,8 +10,9 @@ import pytest
 
 from connector.adapters.esales.esm.envelope import at, new_id_in, record_in
 from connector.adapters.esales.esm.find import filled
-from connector.adapters.esales.esm.items import Item, WrongValue, moment, prefix_of, read, sent, units
+from connector.adapters.esales.esm.items import Item, moment, prefix_of, read, sent, units
 from connector.adapters.esales.options import FieldOptions
+from connector.adapters.esales.words import WrongValue
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)

@@ -320,6 +320,20 @@ def test_a_stage_that_nobody_listed_is_open_or_cannot_be_read(ready: Stage) -> N
     assert len([reject for page in pages for reject in page.rejects]) == 2
 
 
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [("2026-06-29T15:00:00", date(2026, 6, 30)), ("2026-06-30T00:00:00", date(2026, 6, 30)),
+     ("2026-06-30T00:00:00+09:00", date(2026, 6, 30)), ("2026-06-30", date(2026, 6, 30))],
+)  # fmt: skip
+def test_a_day_that_comes_as_a_time_is_the_one_of_our_zone(ready: Stage, said: str, day: date) -> None:
+    id_ = ready.esm.add_deal(ready.company(), "生産管理")
+    table = ready.esm._tables["business"]
+    (code,) = (key for key, column in ready.esm.sheets["business"].columns.items() if column.name == "受注予定日")
+    table.put(id_, {**table[id_], code: said})
+    (deal,) = of(Deal, drain(ready.adapter(), "business"))
+    assert deal.closes_on == day
+
+
 def test_a_field_that_was_renamed_stops_its_sheet_only(ready: Stage) -> None:
     ready.esm.add_deal(ready.company(), "生産管理")
     columns = ready.esm.sheets["person"].columns

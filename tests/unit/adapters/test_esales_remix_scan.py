@@ -16,8 +16,8 @@ from connector.adapters.esales.remix.listing import Entry, NoListing, entries_of
 from connector.adapters.esales.remix.rows import NoRow, Shape, shape_of, unpacked
 from connector.adapters.esales.remix.scan import Answer, Stuck, scan
 from connector.adapters.esales.remix.sheets import Column
-from connector.adapters.esales.remix.values import WrongValue, choice_of, item, read
-from connector.adapters.esales.words import number
+from connector.adapters.esales.remix.values import choice_of, item, read
+from connector.adapters.esales.words import WrongValue, number
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 

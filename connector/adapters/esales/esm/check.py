@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from connector.adapters.esales.esm.client import Client
 from connector.adapters.esales.esm.find import Finder, Record
-from connector.adapters.esales.esm.items import CARD, COMPANY, DEAL, Item, WrongValue, choice_of
+from connector.adapters.esales.esm.items import CARD, COMPANY, DEAL, Item, choice_of
 from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.options import AlertFields, AlertPost, AlertRows, Config
 from connector.adapters.esales.speech import did_you_mean
-from connector.adapters.esales.words import named_states
+from connector.adapters.esales.words import WrongValue, named_states, state_word
 from connector.errors import Text, Unauthorized, text
 from connector.ports import FieldShown, Finding, Needs, ObjectNeeds, ObjectShown
 
@@ -170,7 +170,7 @@ class Checker:
                 )
 
     def _deal(self, needs: ObjectNeeds, record: Record | None) -> Iterator[Finding]:
-        word = "state" if "state" in needs.deal else "stage"
+        word = state_word(needs)
         if word not in needs.deal:
             keys = ", ".join(sorted(key for key in record or {} if self._reader.item(key).type in ("SELECT", "")))
             yield _error(

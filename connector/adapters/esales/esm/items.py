@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connector.adapters.esales.options import FieldOptions
 from connector.adapters.esales.speech import same_name
+from connector.adapters.esales.words import WrongValue, decimal
 from connector.model import Value
 
 CARD, COMPANY, DEAL = "businesscard", "customer", "businessplan"
@@ -49,10 +49,6 @@ _CUSTOM: Mapping[str, str] = {
 }
 _CUSTOM_KEY = re.compile(r"type_([a-z_]+?)\d+")
 _SYSTEM = ("id", "system_reg_date", "system_reg_user", "system_upd_date", "system_upd_user")
-
-
-class WrongValue(ValueError):
-    """A value that does not fit its item; the argument is the code of `speech.refused`."""
 
 
 def prefix_of(sheet: str) -> str | None:
@@ -106,13 +102,13 @@ def read(item: Item, raw: Any, zone: tzinfo) -> Value:
         return None
     match item.type:
         case "NUMBER":
-            return _number(raw)
+            return decimal(raw)
         case "DATE":
             return _time(raw, "%Y/%m/%d").date()
         case "DATETIME":
             return moment(raw, zone)
         case "SB_RELATION":
-            return str(_number(raw))
+            return str(decimal(raw))
         case _:
             return _plain(raw)
 
@@ -139,16 +135,6 @@ def _time(raw: Any, form: str) -> datetime:
         return datetime.strptime(str(raw), form)  # noqa: DTZ007  the zone is that of the header; the caller adds it
     except ValueError:
         raise WrongValue("WRONG_TYPE") from None
-
-
-def _number(raw: Any) -> int | float:
-    try:
-        found = Decimal(str(raw))
-    except InvalidOperation:
-        raise WrongValue("WRONG_TYPE") from None
-    if isinstance(raw, bool) or not found.is_finite():
-        raise WrongValue("WRONG_TYPE")
-    return int(found) if found == found.to_integral_value() else float(found)
 
 
 def _plain(raw: Any) -> Value:
@@ -213,7 +199,7 @@ def _text(value: Value, zone: tzinfo) -> str:
 
 
 def _sent_number(item: Item, value: Value) -> int | float:
-    found = _number(int(value) if isinstance(value, bool) else value)
+    found = decimal(int(value) if isinstance(value, bool) else value)
     if abs(found) >= 10**18 or (item.type == "SB_RELATION" and not isinstance(found, int)):
         raise WrongValue("WRONG_TYPE")
     return found

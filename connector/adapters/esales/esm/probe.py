@@ -8,11 +8,12 @@ from typing import Any
 
 from connector.adapters.esales.esm.client import Client
 from connector.adapters.esales.esm.find import Finder, Record
-from connector.adapters.esales.esm.items import LENGTHS, WrongValue, moment
+from connector.adapters.esales.esm.items import LENGTHS, moment
 from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.write import sent_back
 from connector.adapters.esales.options import Config, ProbeRecord
 from connector.adapters.esales.speech import left_behind, not_put_back, proves_nothing
+from connector.adapters.esales.words import WrongValue
 from connector.errors import AdapterError, Refused, Unauthorized, Unavailable, Uncertain, text
 from connector.ports import Finding, Needs, Probed
 

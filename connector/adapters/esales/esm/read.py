@@ -16,9 +16,11 @@ from connector.adapters.esales.esm.client import Client
 from connector.adapters.esales.esm.envelope import record_in
 from connector.adapters.esales.esm.find import Finder, Found, Record
 from connector.adapters.esales.esm.items import CARD, COMPANY, DEAL, Item
-from connector.adapters.esales.esm.records import STANDARD, Reading, company, deal, owner, person
+from connector.adapters.esales.esm.records import STANDARD, ItemReading
 from connector.adapters.esales.options import Config
+from connector.adapters.esales.records import company, deal, owner, person
 from connector.adapters.esales.speech import plain, senseless
+from connector.adapters.esales.words import state_word
 from connector.errors import Mismatch, text
 from connector.model import Inventory
 from connector.model import Record as OurRecord
@@ -31,7 +33,7 @@ _UNSURE = timedelta(days=1)
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _UNREADABLE = text("holds a value that cannot be read", "読み取れない値があります")
 
-Maker = Callable[[Reading, int, Record], OurRecord]
+Maker = Callable[[ItemReading, int, Record], OurRecord]
 _MAKERS: Mapping[str, Maker] = {CARD: person, COMPANY: company, DEAL: deal}
 
 
@@ -106,7 +108,7 @@ class Reader:
             yield self._page(reading, portion, place)
         yield self._last(stream, place, found, changes=changes)
 
-    def reading(self, stream: str) -> Reading:
+    def reading(self, stream: str) -> ItemReading:
         """How the records of a stream are read."""
         needs = self._needs.of(stream) if stream in (CARD, DEAL) else ObjectNeeds()
         options = self._config.employees
@@ -117,7 +119,7 @@ class Reader:
             keys["key"] = needs.key
         prefix = self._finder.prefix(stream)
         stamps = self._config.stamps.get(stream)
-        return Reading(
+        return ItemReading(
             self._client.name,
             stream,
             needs,
@@ -156,7 +158,7 @@ class Reader:
         now = http.server_time or http.utcnow()
         return now - timedelta(seconds=max(http.clock() - asked_at, 0))
 
-    def _page(self, reading: Reading, portion: Sequence[Found], place: Place) -> Page:
+    def _page(self, reading: ItemReading, portion: Sequence[Found], place: Place) -> Page:
         made: list[tuple[datetime, int, OurRecord]] = []
         rejects: list[Reject] = []
         ignored: Counter[str] = Counter()
@@ -179,18 +181,18 @@ class Reader:
         return Page([ours for _, _, ours in made], place.dump(), rejects, ignored)
 
     @staticmethod
-    def _holds_all(reading: Reading, record: Record) -> bool:
+    def _holds_all(reading: ItemReading, record: Record) -> bool:
         """Whether a record that came with the search has all that is wanted of it."""
         return all(item.key in record for item in [*reading.words.values(), *reading.natives.values()])
 
-    def _check_choices(self, reading: Reading, record: Record) -> None:
+    def _check_choices(self, reading: ItemReading, record: Record) -> None:
         """A choice that nobody has listed may be a renamed one: a deal that it makes open, or not lost, is a guess."""
         if reading.sheet != DEAL:
             return
-        item = reading.words.get("state" if "state" in reading.needs.deal else "stage")
+        item = reading.words.get(state_word(reading.needs))
         if item is None or not item.choices:
             return
-        value = reading.text("state" if "state" in reading.needs.deal else "stage", record)
+        value = reading.text(state_word(reading.needs), record)
         if value is not None and plain(value) not in {plain(each) for each in item.choices}:
             raise Mismatch(
                 text("{field} holds {value}, which is not among its choices under fields",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from connector.adapters.esales.esm.check import Checker
 from connector.adapters.esales.esm.client import Client
 from connector.adapters.esales.esm.find import Finder
@@ -11,43 +9,19 @@ from connector.adapters.esales.esm.probe import Prober
 from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.write import Writer
 from connector.adapters.esales.options import Config
-from connector.changes import AnyChange
-from connector.ports import Finding, Needs, ObjectShown, Page, Probed, Receipt
+from connector.adapters.esales.parts import Parts
+from connector.ports import Needs
 
 
-class Esm:
+def esm(name: str, config: Config, needs: Needs) -> Parts:
     """One tenant of an esm."""
-
-    def __init__(self, name: str, config: Config, needs: Needs) -> None:
-        client = Client(name, config, needs)
-        finder = Finder(client, config)
-        self.http = client.http
-        self._reader = Reader(client, finder, config, needs)
-        self._writer = Writer(client, finder, self._reader, config, needs)
-        self._checker = Checker(client, finder, self._reader, config, needs)
-        self._prober = Prober(client, finder, self._reader, config, needs)
-
-    @property
-    def streams(self) -> Sequence[str]:
-        """See `Adapter.streams`."""
-        return self._reader.streams
-
-    def check(self) -> Sequence[Finding]:
-        """See `Adapter.check`."""
-        return list(self._checker.findings())
-
-    def probe(self) -> Probed:
-        """See `Adapter.probe`."""
-        return self._prober.probe()
-
-    def inspect(self) -> Sequence[ObjectShown]:
-        """See `Adapter.inspect`."""
-        return self._checker.inspect()
-
-    def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
-        """See `Adapter.pull`."""
-        return self._reader.pull(stream, cursor)
-
-    def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
-        """See `Adapter.push`."""
-        return self._writer.push(changes)
+    client = Client(name, config, needs)
+    finder = Finder(client, config)
+    reader = Reader(client, finder, config, needs)
+    return Parts(
+        client.http,
+        reader,
+        Writer(client, finder, reader, config, needs),
+        Checker(client, finder, reader, config, needs),
+        Prober(client, finder, reader, config, needs),
+    )

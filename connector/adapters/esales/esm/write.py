@@ -17,12 +17,12 @@ from connector.adapters.esales.calls import Unclear
 from connector.adapters.esales.esm.client import BUSY, Client
 from connector.adapters.esales.esm.envelope import new_id_in
 from connector.adapters.esales.esm.find import Finder, Record
-from connector.adapters.esales.esm.items import CARD, COMPANY, Item, WrongValue, read, sent
+from connector.adapters.esales.esm.items import CARD, COMPANY, Item, read, sent
 from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.records import STANDARD
 from connector.adapters.esales.options import AlertFields, AlertPost, AlertRows, Config
 from connector.adapters.esales.speech import Unfit, emptied, not_probed, refused
-from connector.adapters.esales.words import EMPTY, number
+from connector.adapters.esales.words import EMPTY, WrongValue, number
 from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError, Refused, Uncertain
 from connector.model import Ref, Value

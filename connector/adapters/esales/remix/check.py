@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from connector.adapters.esales.options import AlertFields, Config
 from connector.adapters.esales.remix.client import Client
-from connector.adapters.esales.remix.read import STAMPS, state_word
+from connector.adapters.esales.remix.read import STAMPS
 from connector.adapters.esales.remix.sheets import COMPANY, DEAL, PERSON, Column, Sheet, Sheets
-from connector.adapters.esales.remix.values import WrongValue, choice_of
+from connector.adapters.esales.remix.values import choice_of
 from connector.adapters.esales.speech import did_you_mean, plain
-from connector.adapters.esales.words import DEAL_NAMES, named_states
+from connector.adapters.esales.words import DEAL_NAMES, WrongValue, named_states, state_word
 from connector.errors import Text, Unauthorized, text
 from connector.ports import FieldShown, Finding, Needs, ObjectNeeds, ObjectShown
 

@@ -11,9 +11,9 @@ from connector.adapters.esales.remix.read import STAMPS
 from connector.adapters.esales.remix.rows import Row
 from connector.adapters.esales.remix.search import Searcher, number_is
 from connector.adapters.esales.remix.sheets import PERSON, Column, Sheet, Sheets
-from connector.adapters.esales.remix.values import WrongValue, item, read
+from connector.adapters.esales.remix.values import item, read
 from connector.adapters.esales.speech import left_behind, not_put_back, proves_nothing
-from connector.adapters.esales.words import EMPTY
+from connector.adapters.esales.words import EMPTY, WrongValue
 from connector.errors import Refused, Unauthorized, Unavailable, Uncertain, text
 from connector.ports import Finding, Needs, Probed
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from connector.adapters.esales.options import Config, Stamps
+from connector.adapters.esales.records import company, deal, owner, person
 from connector.adapters.esales.remix.client import Client
-from connector.adapters.esales.remix.records import Reading, columns_behind, company, deal, owner, person
+from connector.adapters.esales.remix.records import RowReading, columns_behind
 from connector.adapters.esales.remix.rows import Row
 from connector.adapters.esales.remix.search import Condition, Searcher, TooMany, moment_in, nothing_in
 from connector.adapters.esales.remix.sheets import COMPANY, DEAL, PERSON, Column, Sheet, Sheets
 from connector.adapters.esales.speech import did_you_mean, plain
-from connector.adapters.esales.words import named_states
+from connector.adapters.esales.words import named_states, state_word
 from connector.errors import Mismatch, Text, text
 from connector.model import Inventory, Record
 from connector.ports import Needs, ObjectNeeds, Page, Reject
@@ -96,7 +97,7 @@ class Reader:
 
     # --- what to read -------------------------------------------------------------------------------------------------
 
-    def _reading(self, stream: str) -> tuple[Reading, int]:
+    def _reading(self, stream: str) -> tuple[RowReading, int]:
         sheet = self._sheets.demand(stream)
         needs = self._needs.of(stream) if stream in (PERSON, DEAL) else ObjectNeeds()
         natives = {name: self._column(sheet, name) for name in sorted(needs.read)}
@@ -116,10 +117,11 @@ class Reader:
         choices = {code: self._sheets.choices(stream, column) for code, column in used.items()}
         if stream == DEAL:
             self._check_states(sheet, needs, words, choices)
-        return Reading(
+        return RowReading(
             self._client.name,
-            sheet,
+            stream,
             needs,
+            self._needs.timezone,
             words,
             natives,
             choices,
@@ -161,7 +163,7 @@ class Reader:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _spans(
-        self, reading: Reading, key: int, since: datetime | None, until: datetime
+        self, reading: RowReading, key: int, since: datetime | None, until: datetime
     ) -> Iterator[tuple[datetime | None, Mapping[int, Row]]]:
         """Rows of one span of time after the other, with its end where more follow."""
         assert reading.changed is not None  # noqa: S101  the caller has looked
@@ -184,15 +186,15 @@ class Reader:
             yield end if waiting else None, rows
 
     def _collect(
-        self, reading: Reading, key: int, conditions: Sequence[Condition], *, most: int | None = None
+        self, reading: RowReading, key: int, conditions: Sequence[Condition], *, most: int | None = None
     ) -> Mapping[int, Row]:
         found: dict[int, Row] = {}
-        for some in self._searcher.all(reading.sheet.name, key, conditions, reading.codes, most=most):
+        for some in self._searcher.all(reading.sheet, key, conditions, reading.codes, most=most):
             found |= some
             self._portion = max(len(some), 1)
         return found
 
-    def _paged(self, reading: Reading, rows: Mapping[int, Row], place: Place) -> Iterator[Page]:
+    def _paged(self, reading: RowReading, rows: Mapping[int, Row], place: Place) -> Iterator[Page]:
         made: list[tuple[datetime, int, Record]] = []
         rejects: list[Reject] = []
         for id_, row in rows.items():
@@ -200,7 +202,7 @@ class Reader:
                 record = self._record(reading, id_, row)
                 at = getattr(record, "modified_at", None) or _BEGINNING
             except ValueError:
-                rejects.append(Reject(f"{reading.sheet.name}/{id_}", _UNREADABLE))
+                rejects.append(Reject(f"{reading.sheet}/{id_}", _UNREADABLE))
             else:
                 made.append((at, id_, record))
         made.sort(key=lambda each: each[:2])
@@ -210,29 +212,24 @@ class Reader:
         if rejects:
             yield Page([], place.dump(), rejects)
 
-    def _record(self, reading: Reading, id_: int, row: Row) -> Record:
+    def _record(self, reading: RowReading, id_: int, row: Row) -> Record:
         options = self._config.employees
-        if options is not None and reading.sheet.name == options.sheet:
+        if options is not None and reading.sheet == options.sheet:
             return owner(reading, id_, row)
-        return _MAKERS[reading.sheet.name](reading, id_, row)
+        return _MAKERS[reading.sheet](reading, id_, row)
 
-    def _last(self, reading: Reading, key: int, place: Place, now: datetime | None) -> Iterator[Page]:
+    def _last(self, reading: RowReading, key: int, place: Place, now: datetime | None) -> Iterator[Page]:
         """The page that moves the cursor, with the keys of all records when it is time for them."""
         records: list[Record] = []
-        if now is not None and reading.sheet.name in (PERSON, DEAL):
+        if now is not None and reading.sheet in (PERSON, DEAL):
             if place.swept is not None and now - place.swept >= self._config.sweep:
-                found = [some.keys() for some in self._searcher.all(reading.sheet.name, key, [], [key])]
+                found = [some.keys() for some in self._searcher.all(reading.sheet, key, [], [key])]
                 ids = frozenset(str(id_) for keys in found for id_ in keys)
-                records.append(Inventory(self._client.name, reading.sheet.name, ids))
+                records.append(Inventory(self._client.name, reading.sheet, ids))
                 place = replace(place, swept=now)
             elif place.swept is None:
                 place = replace(place, swept=now)  # everything has just been read
         yield Page(records, place.dump())
 
 
-_MAKERS: Mapping[str, Callable[[Reading, int, Row], Record]] = {PERSON: person, COMPANY: company, DEAL: deal}
-
-
-def state_word(needs: ObjectNeeds) -> str:
-    """The deal word behind whose field the state stands."""
-    return "state" if "state" in needs.deal else "stage"
+_MAKERS: Mapping[str, Callable[[RowReading, int, Row], Record]] = {PERSON: person, COMPANY: company, DEAL: deal}

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connector.adapters.esales.remix.sheets import Column
 from connector.adapters.esales.speech import same_name
-from connector.adapters.esales.words import number
+from connector.adapters.esales.words import WrongValue, decimal, number
 from connector.model import Value
-
-
-class WrongValue(ValueError):
-    """A value that does not fit its column; the argument is the code of `speech.refused`."""
 
 
 def moment(raw: Any) -> datetime | None:
@@ -63,23 +58,13 @@ def read(column: Column, raw: Any, choices: Mapping[int, str]) -> Value:
             code = number(raw)
             return choices.get(code, str(code)) if code is not None else str(raw)
         case "num" | "decimal":
-            return _number(raw)
+            return decimal(raw)
         case "date":
             return day_or_moment(raw)
         case "text":
             return str(raw)
         case _:
             return raw if isinstance(raw, bool | int | float | str) else str(raw)
-
-
-def _number(raw: Any) -> int | float:
-    try:
-        found = Decimal(str(raw))
-    except InvalidOperation:
-        raise WrongValue("WRONG_TYPE") from None
-    if isinstance(raw, bool) or not found.is_finite():
-        raise WrongValue("WRONG_TYPE")
-    return int(found) if found == found.to_integral_value() else float(found)
 
 
 def _ticked(raw: Any, choices: Mapping[int, str]) -> Value:
@@ -108,7 +93,7 @@ def _sent(column: Column, value: Value, choices: Mapping[int, str], zone: tzinfo
         case "num":
             return _whole(value)
         case "decimal":
-            return _number(float(value) if isinstance(value, bool) else value)
+            return decimal(float(value) if isinstance(value, bool) else value)
         case "select":
             return choice_of(str(value), choices)
         case "date":

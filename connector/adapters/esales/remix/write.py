@@ -19,9 +19,9 @@ from connector.adapters.esales.remix.client import Client
 from connector.adapters.esales.remix.records import COMPANY_LINK
 from connector.adapters.esales.remix.search import Searcher, number_is, text_is
 from connector.adapters.esales.remix.sheets import COMPANY, PERSON, Column, Sheet, Sheets
-from connector.adapters.esales.remix.values import WrongValue, item, read
+from connector.adapters.esales.remix.values import item, read
 from connector.adapters.esales.speech import Unfit, emptied, not_probed, refused
-from connector.adapters.esales.words import EMPTY, number
+from connector.adapters.esales.words import EMPTY, WrongValue, number
 from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import Refused, text
 from connector.model import Value
