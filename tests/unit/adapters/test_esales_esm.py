@@ -10,9 +10,10 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from connector.adapters.esales import ESales
+from connector.adapters.esales.esm import find as finding
 from connector.adapters.esales.options import AlertFields, Find
 from connector.changes import CreatePerson, Lane, RaiseAlert, SetFields
-from connector.errors import AdapterError, Throttled, Unauthorized, Unavailable, Uncertain
+from connector.errors import AdapterError, Mismatch, Throttled, Unauthorized, Unavailable, Uncertain
 from connector.model import Company, Deal, DealState, Inventory, Owner, Person, Value
 from connector.ports import Finding, Needs, ObjectNeeds
 from connector.sandbox.esales import EsmSettings
@@ -536,6 +537,60 @@ def test_a_person_that_cannot_be_made_is_refused(ready: Stage, change: CreatePer
     (receipt,) = push(ready.adapter(), change)
     assert (receipt.status, receipt.code) == ("refused", code)
     assert ready.esm.records("businesscard") == []
+
+
+def test_a_company_called_by_a_number_is_not_the_one_with_that_id(ready: Stage) -> None:
+    other, own = ready.company("第二製作所"), ready.company("1")
+    link = f"{CARD}.relational_customer"
+    push(ready.adapter(), create("U1", **{link: "1"}), create("U2", **{link: other}))
+    assert [row[link] for row in ready.esm.records("businesscard")] == [own, other]
+    assert push(ready.adapter(), create("U3", **{link: "2"}))[0].code == "NO_COMPANY"
+
+
+def test_a_search_by_key_that_finds_everything_is_not_gone_through(
+    ready: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "_MOST_WITH_KEY", 3)
+    for _ in range(5):
+        ready.card()
+    way = template("businesscard").model_copy(update={"by_key": {"conditions": [], "offset": "{offset}"}})
+    with pytest.raises(Mismatch):
+        push(ready.adapter(find={"businesscard": way}), create("U1", **{f"{CARD}.relational_customer": 1}))
+    assert ready.requests("/sheet/") == []
+
+
+def test_nobody_slips_between_two_answers_when_somebody_is_deleted(ready: Stage) -> None:
+    ids = [ready.card() for _ in range(7)]
+    handle, asked = ready.esm.handle, []
+
+    def deleting(request: Request) -> Response:
+        response = handle(request)
+        if request.path.endswith("search/businesscard"):
+            asked.append(request)
+            if len(asked) == 1:
+                ready.esm.delete("businesscard", int(ids[0]))
+        return response
+
+    ready.server._handle = deleting
+    people = of(Person, drain(ready.adapter(), "businesscard"))
+    assert {person.ref.id for person in people} == set(ids[1:])
+
+
+def test_a_table_that_does_not_hold_still_is_read_another_time(ready: Stage) -> None:
+    for _ in range(7):
+        ready.card()
+    handle = ready.esm.handle
+
+    def growing(request: Request) -> Response:
+        response = handle(request)
+        if request.path.endswith("search/businesscard"):
+            ready.card()
+        return response
+
+    ready.server._handle = growing
+    with pytest.raises(Unavailable) as caught:
+        drain(ready.adapter(), "businesscard")
+    assert caught.value.code == "PAGING"
 
 
 def test_two_records_with_our_key_are_refused(ready: Stage) -> None:

@@ -305,3 +305,14 @@ def test_two_choices_that_differ_in_width_only_are_told_apart_by_the_exact_name(
 )
 def test_numbers(raw: Any, found: int | None) -> None:
     assert number(raw) == found
+
+
+@pytest.mark.parametrize(("raw", "name"), [(2, "1"), (1, "3"), ("4", "4"), ("9", "9")])
+def test_choices_called_by_numbers_are_known_by_code(raw: Any, name: str) -> None:
+    assert read(column("select"), raw, {1: "3", 2: "1", 5: "4"}) == name
+
+
+@pytest.mark.parametrize("raw", ["1", ["1"]])
+def test_digits_that_may_be_one_choice_or_another_are_not_read(raw: Any) -> None:
+    with pytest.raises(WrongValue):
+        read(column("select"), raw, {1: "3", 2: "1"})

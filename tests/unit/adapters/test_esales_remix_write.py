@@ -189,6 +189,13 @@ def test_a_company_that_is_not_there_exactly_once_is_not_guessed(ready: Stage, c
     assert ready.esm.records("person") == []
 
 
+def test_a_company_called_by_a_number_is_not_the_one_with_that_code(ready: Stage) -> None:
+    own = ready.company("1")
+    push(ready.adapter(), create("U1", {**NEW, "顧客コード": "1"}), create("U2", {**NEW, "顧客コード": 1}))
+    assert [row[902] for row in ready.esm.records("person")] == [own, 1]
+    assert push(ready.adapter(), create("U3", {**NEW, "顧客コード": "2"}))[0].code == "NO_COMPANY"
+
+
 def test_two_records_with_our_key_are_refused(ready: Stage) -> None:
     ready.person(**{KEY: "U1"})
     ready.person(**{KEY: "U1"})

@@ -21,6 +21,11 @@ from connector.errors import Mismatch, Unavailable, text
 
 Record = Mapping[str, Any]
 
+_READINGS = 3
+"""How often a search is begun whose total changes while it is read."""
+_MOST_WITH_KEY = 50
+"""Records among which one with our key is looked for; more, and the search looks for something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -80,8 +85,17 @@ class Finder:
         """The records for which the search by key says so; whether they bear the key is for the caller to see."""
         way = self._config.find[sheet]
         found: dict[int, Found] = {}
-        for some, _ in self._searched(sheet, way, way.by_key, {"field": key, "key": value}):
+        for some, total in self._searched(sheet, way, way.by_key, {"field": key, "key": value}):
             found |= some
+            if max(total, len(found)) > _MOST_WITH_KEY:
+                raise Mismatch(
+                    text("{sheet}: the search by key finds {n} records", "{sheet}: キー検索で {n} 件見つかりました",
+                         sheet=sheet, n=total),
+                    where=self._client.name,
+                    code="KEY_SEARCH",
+                    fix=text("it does not look for the key: mend find, by_key",
+                             "キーで絞り込めていません。find の by_key を直してください"),
+                )  # fmt: skip
         return found
 
     def _portions(self, sheet: str, values: Mapping[str, Any]) -> Iterator[tuple[dict[int, Found], int]]:
@@ -107,19 +121,39 @@ class Finder:
     def _searched(
         self, sheet: str, way: Find, body: Any, values: Mapping[str, Any]
     ) -> Iterator[tuple[dict[int, Found], int]]:
-        seen: set[int] = set()
-        while True:
-            answer = self._client.search(str(way.path), filled(body, {**values, "offset": len(seen)}))
-            new = {each.id: each for each in self._ids(sheet, way, answer) if each.id not in seen}
-            totals = [number(each) for each in at(answer, way.total)]
-            if len(totals) != 1 or totals[0] is None:
-                raise self._strange(sheet, answer)
-            seen |= new.keys()
-            yield new, totals[0]
-            if len(seen) >= totals[0]:
-                return
-            if not new:
-                raise self._strange(sheet, answer)
+        """Everything that a search finds, at least once.
+
+        When the total changes on the way, a record may have slipped between two answers: it is read once more.
+        """
+        for _ in range(_READINGS):
+            seen: set[int] = set()
+            before: int | None = None
+            while True:
+                answer = self._client.search(str(way.path), filled(body, {**values, "offset": len(seen)}))
+                new = {each.id: each for each in self._ids(sheet, way, answer) if each.id not in seen}
+                total = self._total(sheet, way, answer)
+                yield new, total
+                if before is not None and total != before:
+                    break
+                before = total
+                seen |= new.keys()
+                if len(seen) >= total:
+                    return
+                if not new:
+                    raise self._strange(sheet, answer)
+        raise Unavailable(
+            text("{sheet}: the number of records does not hold still", "{sheet}: 件数が変わり続けるため読み取れません",
+                 sheet=sheet),
+            where=self._client.name,
+            code="PAGING",
+            fix=text("try again while fewer people edit", "編集の少ない時間帯に再実行してください"),
+        )  # fmt: skip
+
+    def _total(self, sheet: str, way: Find, answer: Any) -> int:
+        totals = [number(each) for each in at(answer, way.total)]
+        if len(totals) != 1 or totals[0] is None:
+            raise self._strange(sheet, answer)
+        return totals[0]
 
     def _ids(self, sheet: str, way: Find, answer: Any) -> Iterator[Found]:
         prefix = self.prefix(sheet)

@@ -22,7 +22,7 @@ from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.records import STANDARD
 from connector.adapters.esales.options import AlertFields, AlertPost, AlertRows, Config
 from connector.adapters.esales.speech import Unfit, emptied, not_probed, refused
-from connector.adapters.esales.words import EMPTY, WrongValue, number
+from connector.adapters.esales.words import EMPTY, WrongValue
 from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError, Refused, Uncertain
 from connector.model import Ref, Value
@@ -228,10 +228,10 @@ class Writer:
         found = dict(values)
         link = STANDARD[CARD]["company"]
         value = found.get(link)
-        if sheet != CARD or value is None or number(value) is not None:
+        if sheet != CARD or not isinstance(value, str) or not value:
             return found
         name = STANDARD[COMPANY]["name"]
-        same = self._with_key(COMPANY, name, str(value)) if self._finder.can_look_up(COMPANY) else {}
+        same = self._with_key(COMPANY, name, value) if self._finder.can_look_up(COMPANY) else {}
         if len(same) != 1:
             raise Unfit("NO_COMPANY", link)
         found[link] = next(iter(same))

@@ -55,8 +55,7 @@ def read(column: Column, raw: Any, choices: Mapping[int, str]) -> Value:
         raise WrongValue("WRONG_TYPE")
     match column.type:
         case "select":
-            code = number(raw)
-            return choices.get(code, str(code)) if code is not None else str(raw)
+            return _choice(raw, choices)
         case "num" | "decimal":
             return decimal(raw)
         case "date":
@@ -65,6 +64,20 @@ def read(column: Column, raw: Any, choices: Mapping[int, str]) -> Value:
             return str(raw)
         case _:
             return raw if isinstance(raw, bool | int | float | str) else str(raw)
+
+
+def _choice(raw: Any, choices: Mapping[int, str]) -> str:
+    """The name of a choice; one that is not listed stays what it is.
+
+    Digits may be a code or, where choices are called 1, 2, 3, a name: where these differ, nobody can tell.
+    """
+    code = number(raw)
+    if code is None:
+        return str(raw)
+    name = choices.get(code, str(code))
+    if isinstance(raw, str) and raw != name and raw in choices.values():
+        raise WrongValue("WRONG_TYPE")
+    return name
 
 
 def _ticked(raw: Any, choices: Mapping[int, str]) -> Value:

@@ -21,7 +21,7 @@ from connector.adapters.esales.remix.search import Searcher, number_is, text_is
 from connector.adapters.esales.remix.sheets import COMPANY, PERSON, Column, Sheet, Sheets
 from connector.adapters.esales.remix.values import item, read
 from connector.adapters.esales.speech import Unfit, emptied, not_probed, refused
-from connector.adapters.esales.words import EMPTY, WrongValue, number
+from connector.adapters.esales.words import EMPTY, WrongValue
 from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import Refused, text
 from connector.model import Value
@@ -148,13 +148,11 @@ class Writer:
         found = dict(values)
         for native, value in values.items():
             column = sheet.column(native)
-            if column is None or column.code != link or value is None or number(value) is not None:
+            if column is None or column.code != link or not isinstance(value, str) or not value:
                 continue
             companies = self._sheet(COMPANY)
             assert companies.key is not None  # noqa: S101  the one of 顧客 is known
-            answer = self._searcher.by_key(
-                COMPANY, companies.key, [text_is(_COMPANY_NAME, str(value))], [_COMPANY_NAME]
-            )
+            answer = self._searcher.by_key(COMPANY, companies.key, [text_is(_COMPANY_NAME, value)], [_COMPANY_NAME])
             same = [id_ for id_, row in answer.rows.items() if row[_COMPANY_NAME] == value]
             if len(same) != 1 or answer.hits != len(answer.rows):
                 raise Unfit("NO_COMPANY", f"{sheet.name}.{native}")
