@@ -112,16 +112,10 @@ class Rest(Adapter):
     def _changed(self, name: str, listing: Listing, scan: Scan, convert: Convert, cursor: str | None) -> Iterator[Page]:
         """The cursor is the time up to which everything was read; the last stretch before it is read again."""
         read_to = max(DAWN, datetime.fromisoformat(cursor)) if cursor else None
-        began: datetime | None = None
         for rows in scan.changed(read_to - self._config.overlap if read_to else None):
-            began = began or scan.began
-            stamps = [stamp for row in rows if (stamp := scan.stamp(row))]
-            if stamps:
-                # Never past the moment we began: around later times, records may still become visible.
-                read_to = max(read_to or DAWN, min(max(stamps), began))
+            if scan.reached > DAWN:
+                read_to = max(read_to or DAWN, scan.reached)
             yield records.page(name, listing, rows, read_to.isoformat() if read_to else "", convert)
-        if began is None:
-            yield Page([], cursor or "")
 
     def _again(self, stream: str, listing: Listing, scan: Scan, convert: Convert, cursor: str | None) -> Iterator[Page]:
         """The whole list when it is time for it; the cursor is when that was done, the first reading included."""

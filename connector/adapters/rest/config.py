@@ -201,7 +201,7 @@ class Config(HttpOptions):
     """How days are written."""
     number_ids: bool = False
     """Whether ids within a body are sent as numbers (`42`) instead of text (`"42"`)."""
-    overlap: Annotated[Duration, Field(le=timedelta(days=365))] = timedelta(minutes=10)
+    overlap: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=365))] = timedelta(minutes=10)
     """How late a record may become visible after its time of change, clocks that differ included."""
     rows: str = ""
     """`rows` of every list that does not say its own."""

@@ -18,6 +18,9 @@ DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+Mark = tuple[str | None, datetime | None]
+"""What tells one state of a row from another."""
+
 _DIGITS = 19
 
 
@@ -30,7 +33,11 @@ class Part:
 
 
 class Scan:
-    """One list. `where` names it in errors; `began` is the system's time at the first answer to the last question."""
+    """One list. `where` names it in errors.
+
+    While it is asked what changed, `began` is the system's time at the first answer, and `reached` that up to which
+    nothing is missing among the rows that were given.
+    """
 
     def __init__(self, api: Api, listing: Listing, times: Times, where: str) -> None:
         self._api = api
@@ -38,6 +45,7 @@ class Scan:
         self._times = times
         self._where = where
         self.began = DAWN
+        self.reached = DAWN
 
     @property
     def by_time(self) -> bool:
@@ -61,15 +69,23 @@ class Scan:
         :raises Unavailable: the list cannot be read; Mismatch, when it is not what was asked for
         """
         modified, paging = self._listing.modified, self._listing.paging
+        self.reached = DAWN
         if modified is None or not modified.sorted:
-            yield from self.divided(self._ordered(self.parts(since)))
+            for rows in [*self.divided(self._ordered(self.parts(since)))] or [[]]:
+                self._reach(max((stamp for row in rows if (stamp := self.stamp(row))), default=DAWN))
+                yield rows
         elif paging.by in ("page", "offset"):
             yield from self._by_steps(since)
         else:
             latest = _BEFORE_ALL
             for part in self.parts(since):
                 latest = self.in_order(part.rows, latest)
+                self._reach(latest)
                 yield part.rows
+
+    def _reach(self, stamp: datetime) -> None:
+        # Never past the moment we began: around later times, records may still become visible.
+        self.reached = max(self.reached, min(stamp, self.began))
 
     def divided(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         """Rows that were read at once, in such parts as the system gives."""
@@ -80,29 +96,43 @@ class Scan:
         """Each question begins a second before the time where the last answer ended.
 
         Counted on instead, a row that is changed meanwhile would move to the end and pull its successors over the
-        edge of a page that was read already.
+        edge of a page that was read already. Where there is no later second to ask from, we do count; and then ask
+        again, until no row turns up that stood there when we began. Only then what follows the first page is reached.
         """
-        seen: set[tuple[str | None, datetime | None]] = set()
-        first: datetime | None = None
+        seen: set[Mark] = set()
+        met: set[str | None] = {None}
+        began: datetime | None = None
         while True:
-            step, latest = None, _BEFORE_ALL
+            step, latest, counted, found = None, _BEFORE_ALL, 0, False
             for part in self.parts(since):
-                first = first or self.began
+                began = self.began = began or self.began
                 latest = self.in_order(part.rows, latest)
-                marked = [((self.id(row), self.stamp(row)), row) for row in part.rows]
-                yield [row for mark, row in marked if mark not in seen or None in mark]
-                if part.last:
-                    return
-                seen |= {mark for mark, _ in marked}
+                counted += bool(part.rows)
+                if counted == 1:
+                    self._reach(latest)
+                new = [(mark, row) for row in part.rows if (mark := self._mark(row)) not in seen or None in mark]
+                yield [row for _, row in new]
+                seen |= {mark for mark, _ in new}
+                found = found or any(id_ not in met and stamp and stamp <= began for (id_, stamp), _ in new)
+                met |= {id_ for (id_, _), _ in new}
                 # Not beyond the moment we began: stamps from the future may be anything.
-                edge = min(latest, first)
-                if edge > (since or DAWN) + _SECOND:
+                edge = min(latest, began)
+                if not part.last and edge > (since or DAWN) + _SECOND:
                     step = edge - _SECOND
                     break
+            if counted > 1 and found:
+                continue
+            told = self.reached
+            self._reach(latest)
             if step is None:
+                if self.reached > told:
+                    yield []
                 return
-            since = step
+            since, met = step, {None}
             seen = {(id_, stamp) for id_, stamp in seen if stamp and stamp >= since}
+
+    def _mark(self, row: Row) -> Mark:
+        return self.id(row), self.stamp(row)
 
     def _ordered(self, parts: Iterator[Part]) -> list[Row]:
         rows: dict[str, Row] = {}

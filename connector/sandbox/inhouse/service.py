@@ -157,13 +157,7 @@ class InHouse:
     # --- writes -------------------------------------------------------------------------------------------------------
 
     def _write(self, method: str, table: str, rest: list[str], request: Request) -> Response:
-        if request.mimetype != "application/json":
-            raise RefusalError(415, "JSON, please")
-        fields = json.loads(request.get_data())
-        if self.settings.wrap:
-            if not isinstance(fields, dict) or fields.keys() != {"record"}:
-                raise RefusalError(422, "record is missing")
-            fields = fields["record"]
+        fields = self._sent(request)
         patches = self.settings.writes == "patch"
         match method, rest:
             case "POST", [] if patches:
@@ -179,6 +173,21 @@ class InHouse:
                     return self._said(table, self.tables.add(table, {**fields, UNIQUE: key}), 201)
                 return self._put(table, found[0]["id"], {**fields, UNIQUE: key})
         raise RefusalError(405, "not so")
+
+    def _sent(self, request: Request) -> Row:
+        if request.mimetype != "application/json":
+            raise RefusalError(415, "JSON, please")
+        try:
+            fields: Any = json.loads(request.get_data())
+        except ValueError:
+            raise RefusalError(400, "that is not JSON") from None
+        if self.settings.wrap:
+            if not isinstance(fields, dict) or fields.keys() != {"record"}:
+                raise RefusalError(422, "record is missing")
+            fields = fields["record"]
+        if not isinstance(fields, dict):
+            raise RefusalError(422, "a block of fields, please")
+        return fields
 
     def _put(self, table: str, id_: int, fields: Row) -> Response:
         blank: Row = dict.fromkeys(FIELDS[table]) if self.settings.replaces else {}

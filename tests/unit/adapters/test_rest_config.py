@@ -107,6 +107,7 @@ def test_what_is_not_safe_or_makes_no_sense_is_told(lines: str, said: str) -> No
         ('owners:\n  "user:whole": {path: users, name: n}\n', "'user:whole' is no name for a kind of record"),
         ("touchpoints:\n  visit: {path: v, person: p, happened: at, kind: k, object: lead}\n", "visit: whose they are"),
         ("overlap: 2y\n", "overlap"),
+        ("overlap: 0s\n", "overlap"),
         ("alerts: {key: meta.key, title: t}\n", "meta.key stands in a block, and cannot be written"),
         ("alerts: {key: k, title: t, deal: t}\n", "t is to hold two things"),
         ("timeline: {key: k, title: t, values: {k: 1}}\n", "k is to hold two things"),

@@ -207,6 +207,69 @@ def test_rows_without_a_stamp_are_found_by_the_whole_reading(ready: Stage) -> No
     assert last.records == [Inventory("crm", "person", frozenset("123456"))]
 
 
+@pytest.mark.parametrize("paging", ["page", "offset"])
+@pytest.mark.parametrize("leaves", ["moves", "goes"])
+def test_of_many_rows_of_one_second_one_that_leaves_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch, paging: Any, leaves: str
+) -> None:
+    """There is no time between them to ask from: they are counted, and counted again."""
+    monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
+    with stage(Settings(paging=paging), paging={"by": paging}) as ready:
+        tables = ready.house.tables
+        people = [tables.add("people", {}) for _ in range(7)]
+        sound = ready.server._handle
+        left: list[int] = []
+
+        def busy(request: Request) -> Response:
+            found = sound(request)
+            first = request.args.get("page", "1") == "1" and request.args.get("offset", "0") == "0"
+            if first and "updated_since" in request.args and not left:
+                left.append(people[0])
+                ready.tick(seconds=10)
+                if leaves == "moves":
+                    tables.change("people", people[0], {"memo": "x"})
+                else:
+                    del tables.rows["people"][people[0]]
+            return found
+
+        ready.server._handle = busy
+        assert left == []
+        assert set(ids(pull(ready))) == {str(id_) for id_ in people}
+        assert left
+
+
+def test_a_cursor_does_not_pass_rows_that_are_counted_but_once(ready: Stage) -> None:
+    """Who is killed between the first counting and the second begins before both."""
+    began = ready.house.clock()
+    for _ in range(3):
+        ready.house.tables.add("people", {})
+    ready.tick(minutes=30)
+    later = ready.add_person()
+    ready.tick(minutes=30)
+    for page in ready.adapter().pull(PEOPLE, None):
+        if str(later) in ids([page]):
+            break
+    assert datetime.fromisoformat(page.cursor) < began + timedelta(minutes=1)
+    *_, last = pull(ready)
+    assert datetime.fromisoformat(last.cursor) > began + timedelta(minutes=29)
+
+
+def test_an_empty_list_that_is_not_sorted_gives_a_page(ready: Stage) -> None:
+    (page,) = pull(ready, modified=UNSORTED)
+    assert (page.read, page.cursor) == (0, "")
+    (page,) = pull(ready, modified=UNSORTED, cursor="2026-04-01T00:00:00+00:00")
+    assert (page.read, page.cursor) == (0, "2026-04-01T00:00:00+00:00")
+
+
+def test_stamps_that_are_new_with_every_answer_end(ready: Stage) -> None:
+    def told(asked: Request) -> Any:
+        at = (ready.house.clock() - timedelta(seconds=1, microseconds=-len(ready.server.exchanges))).isoformat()
+        return {"items": [{"id": n + 2 * int(asked.args["page"]), "updated_at": at} for n in (0, 1)], "total": 6}
+
+    answer(ready, told)
+    assert set(ids(pull(ready))) == set("234567")
+
+
 def test_an_order_that_breaks_between_pages_is_noticed(ready: Stage) -> None:
     stamps = ["2026-04-03", "2026-04-02", "2026-04-01"]
     pages = {str(n): [{"id": n, "updated_at": stamp}] for n, stamp in enumerate(stamps)}
