@@ -21,6 +21,8 @@ _OUR_KEY = 32
 _DAYS = frozenset({"DATE", "DATETIME"})
 _NUMBERS = frozenset({"NUMBER", "CALC"})
 _USERS = frozenset({"USER_SELECT", "CREATOR", "MODIFIER"})
+_NAMING = TEXTS | _NUMBERS | {"RECORD_NUMBER"}
+"""Types of field that can say who takes part in a deal."""
 _DEAL_TYPES = {
     "owner": _USERS,
     "amount": _NUMBERS,
@@ -173,6 +175,9 @@ class Checker:
             yield found.unusable(code)
         for word, types in _DEAL_TYPES.items():
             yield from found.typed(needs.deal.get(word), types)
+        field = found.form.find(needs.deal.get("people", ""))
+        if field is not None and field.type not in _NAMING:
+            yield found.wrong_type(field, _NAMING)
         field = found.form.find(state_field(needs) or "")
         if field is not None and field.type in (*CHOICES, "STATUS"):
             options = self._client.states(found.app) if field.type == "STATUS" else field.options

@@ -82,12 +82,16 @@ class Found:
         if field is None:
             yield self.unusable(code)
         elif field.type not in types:
-            listed = ", ".join(sorted(types))
-            yield self.error(
-                code,
-                text("is of type {type}", "種類が {type} です", type=field.type),
-                text("use one of: {types}", "次のいずれかの種類にしてください: {types}", types=listed),
-            )
+            yield self.wrong_type(field, types)
+
+    def wrong_type(self, field: FormField, types: frozenset[str]) -> Finding:
+        """A field that is of another type."""
+        listed = ", ".join(sorted(types))
+        return self.error(
+            field.code,
+            text("is of type {type}", "種類が {type} です", type=field.type),
+            text("use one of: {types}", "次のいずれかの種類にしてください: {types}", types=listed),
+        )
 
     def key(self, code: str, length: int) -> Iterator[Finding]:
         """That a record can be found by this field, and by nothing else that has the same value."""

@@ -19,6 +19,8 @@ from connector.ports import Needs
 
 _MOST_VALUES = 100
 """Values in one `in (...)`."""
+_SEARCHED = frozenset({"SINGLE_LINE_TEXT", "LINK", "NUMBER", "CALC", "RECORD_NUMBER"})
+"""Types of field in which kintone finds a record by several values at once."""
 _NUMBER = re.compile(r"(?:.+-)?([0-9]+)")
 """A record number, with the app's code in front where it has one."""
 _FIGURE = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -78,6 +80,14 @@ class Linker:
                 "{apps} has no field {by} outside of tables",
                 "{apps} に(テーブルの外の)フィールド {by} がありません",
                 apps=", ".join(lacking),
+                by=by,
+            )
+            raise self._broken(shape, what)
+        if unfit := [word for word, target in targets.items() if target and target.type not in _SEARCHED]:
+            what = text(
+                "values cannot be looked up in {by} of {apps}: it is no single-line text, link or number",
+                "{apps} の {by} は値で検索できません(文字列(1行)・リンク・数値ではありません)",
+                apps=", ".join(unfit),
                 by=by,
             )
             raise self._broken(shape, what)

@@ -117,7 +117,7 @@ class Reader:
         needs = self._needs.of(stream)
         form = self._client.form(stream)
         shape = Shape(self._client.name, stream, self._client.app(stream), form, needs, self._needs.timezone)
-        missing = shape.unreadable()
+        missing = [*shape.unreadable(), *([] if form.of_type("UPDATED_TIME") else ["更新日時 (UPDATED_TIME)"])]
         if missing:
             what = text(
                 "there is no field {names} that can be read",

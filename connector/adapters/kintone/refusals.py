@@ -269,7 +269,7 @@ _SAY: Mapping[str, tuple[str, str, str, str]] = {
     ),
 }  # fmt: skip
 
-WHOLE = frozenset({"CB_IJ01", "CB_IL02", "GAIA_IQ11", "GAIA_IQ27"})
+WHOLE = frozenset({"CB_IL02", "GAIA_IQ11", "GAIA_IQ27"})
 """Codes that are about a request as such, so that no single record of it can be to blame."""
 
 

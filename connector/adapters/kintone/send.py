@@ -176,6 +176,7 @@ class Sender:
             found = {
                 str(each[code]["value"]): f"{self._client.app(app).id}-{each['$id']['value']}"
                 for each in self._client.scan(app, among(code, [row.target for row in rows]), [code])
+                if code in each
             }
         except AdapterError as error:
             # Other records of the push are written: what is not known of these is asked again later.

@@ -141,6 +141,16 @@ def test_lookups_their_copies_and_their_tokens(ready: Stage) -> None:
     assert "people.商品: looks up app 5, which is not under apps" in token
 
 
+def test_who_takes_part_in_a_deal_stands_in_a_text_or_number_and_is_searched_in_one(ready: Stage) -> None:
+    ready.kintone.change_fields(ready.ids["deals"], add={"先方": {"type": "USER_SELECT"}})
+    (found,) = check(ready)
+    assert "deals.先方: is of type USER_SELECT" in found
+    ready.kintone.change_fields(ready.ids["deals"], add={"先方": TEXT})
+    ready.kintone.change_fields(ready.ids["people"], add={"メール": {"type": "MULTI_LINE_TEXT"}})
+    (found,) = check(ready)
+    assert "deals.先方: values cannot be looked up in メール of people" in found
+
+
 def test_a_formula_takes_nothing(ready: Stage) -> None:
     ready.kintone.change_fields(ready.ids["people"], add={"ma_memo": {**TEXT, "expression": "姓 & 名"}})
     (found,) = check(ready)

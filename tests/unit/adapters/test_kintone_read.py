@@ -287,6 +287,14 @@ def test_a_field_that_was_removed_between_two_runs_ends_this_stream_alone(ready:
     assert drain(adapter, "deals")
 
 
+def test_an_app_that_hides_when_records_changed_is_not_read(ready: Stage) -> None:
+    ready.add("people", 姓="佐藤")
+    body = json.dumps({"properties": PEOPLE})
+    ready.kintone.chaos.plan("status", method="GET", path="fields.json", status=200, body=body)
+    with pytest.raises(Mismatch, match="UPDATED_TIME"):
+        drain(ready.adapter(), "people")
+
+
 def test_a_field_that_vanishes_while_we_read_does_not_look_empty(ready: Stage) -> None:
     for number in range(3):
         ready.add("people", 姓="佐藤", 電話=f"03-{number}")

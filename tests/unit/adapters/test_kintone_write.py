@@ -227,6 +227,12 @@ def test_where_none_is_named_the_request_is_halved(ready: Stage) -> None:
     assert [ready.get(ref)["ma_score"] for ref in refs if ref is not refs[5]] == ["1"] * 7
 
 
+def test_json_that_is_refused_for_one_record_leaves_its_neighbours(ready: Stage) -> None:
+    refs = people(ready, 5)
+    changes = [set_fields(ref, ma_memo="\ud800" if place == 2 else "x") for place, ref in enumerate(refs)]
+    assert status(push(ready.adapter(), *changes)) == ["done", "done", "refused CB_IJ01", "done", "done"]
+
+
 def test_two_changes_of_one_record_go_one_after_the_other(ready: Stage) -> None:
     (ref,) = people(ready, 1)
     assert status(push(ready.adapter(), set_fields(ref, ma_score=1), set_fields(ref, ma_score=2))) == ["done", "done"]

@@ -124,25 +124,25 @@ def test_each_right_is_needed(
 
 
 @pytest.mark.parametrize("missing", ["view", "add", "edit"])
+def test_an_upsert_needs_three_rights(kintone: KintoneEmulator, caller: Caller, missing: str) -> None:
+    caller.token(kintone.add_token("1", *({"view", "add", "edit"} - {missing})))
+    assert caller.upsert("email", "a@x").refusal == (403, "GAIA_NO01")
+
+
 def test_rights_on_single_records(kintone: KintoneEmulator, caller: Caller) -> None:
     for name in ("佐藤", "鈴木"):
         caller.add(name=name)
     kintone.close("1", 2)
-    assert caller.put(2, name="x").refusal == (403, "GAIA_NO01")
+    assert caller.put(2, name="伊藤").refusal == (403, "GAIA_NO01")
     assert caller.get("records/acl/evaluate", ids=[1, 2]).refusal == (403, "GAIA_NO01")
     kintone.set_rights("1", "ito", "view", "edit")
     caller.login("ito", "pass")
-    assert caller.put(2, name="x").refusal == (403, "CB_NO02")
-    assert caller.put(1, name="x").status == 200
+    assert caller.put(2, name="伊藤").refusal == (403, "CB_NO02")
+    assert caller.put(1, name="伊藤").status == 200
     rights = caller.get("records/acl/evaluate", ids=[1, 2]).json["rights"]
     assert [(each["id"], each["record"]["editable"]) for each in rights] == [("1", True), ("2", False)]
     assert caller.get("records/acl/evaluate", ids=[1, 3]).refusal == (404, "GAIA_RE01")
     assert caller.get("records/acl/evaluate", ids=["x"]).refusal == (400, "CB_IJ01")
-
-
-def test_an_upsert_needs_three_rights(kintone: KintoneEmulator, caller: Caller, missing: str) -> None:
-    caller.token(kintone.add_token("1", *({"view", "add", "edit"} - {missing})))
-    assert caller.upsert("email", "a@x").refusal == (403, "GAIA_NO01")
 
 
 def test_oauth_tokens(kintone: KintoneEmulator, caller: Caller) -> None:
