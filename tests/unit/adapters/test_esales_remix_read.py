@@ -259,6 +259,58 @@ def test_that_an_answer_is_all_there_is_must_be_seen_once(ready: Stage) -> None:
     assert (first, len(ready.requests("search"))) == (3, 5)
 
 
+def test_a_quiet_sheet_costs_two_searches_and_no_description(ready: Stage) -> None:
+    ready.person()
+    ready.esm.add_deal(ready.company(), "生産管理")
+    ready.tick(timedelta(hours=2))
+    cursors = {stream: drain(ready.adapter(), stream)[-1].cursor for stream in ("customer", "person", "business")}
+    for _ in range(3):
+        ready.tick(timedelta(hours=1))
+        before = ready.esm.calls
+        adapter = ready.adapter()
+        for stream, cursor in list(cursors.items()):
+            (page,) = drain(adapter, stream, cursor)
+            assert page.records == []
+            cursors[stream] = page.cursor
+        assert ready.esm.calls - before == 6
+    late = ready.person()
+    assert [person.ref.id for person in of(Person, drain(ready.adapter(), "person", cursors["person"]))] == [late]
+    table = ready.esm._tables["person"]
+    table.put(int(late), {**table[int(late)], 934: None})
+    assert [person.ref.id for person in of(Person, drain(ready.adapter(), "person", cursors["person"]))] == [late]
+
+
+def test_a_quiet_sheet_is_described_anew_each_day_and_before_any_row_is_read(ready: Stage) -> None:
+    id_ = ready.person()
+    ready.tick(timedelta(hours=2))
+    adapter = ready.adapter()
+    http = adapter.http
+    assert http is not None
+    cursor = drain(adapter, "person")[-1].cursor
+    columns = ready.esm.sheets["person"].columns
+    columns[ready.codes[WHY]] = replace(columns[ready.codes[WHY]], name="別の名前")
+    drain(ready.adapter(), "person", cursor)
+    tomorrow = http.utcnow() + timedelta(days=1)
+    adapter = ready.adapter()
+    assert adapter.http is not None
+    adapter.http.utcnow = lambda: tomorrow
+    with pytest.raises(Mismatch):
+        drain(adapter, "person", cursor)
+    ready.esm.update("person", int(id_), {916: "変更"})
+    with pytest.raises(Mismatch):
+        drain(ready.adapter(), "person", cursor)
+
+
+def test_a_stamp_that_is_not_there_any_more_is_no_quiet(ready: Stage) -> None:
+    ready.company()
+    cursor = drain(ready.adapter(), "customer")[-1].cursor
+    columns = ready.esm.sheets["customer"].columns
+    (code,) = (key for key, column in columns.items() if column.name == "変更日")
+    del columns[code]
+    with pytest.raises(Mismatch):
+        drain(ready.adapter(), "customer", cursor)
+
+
 def test_a_first_row_whose_values_are_alike_proves_no_order() -> None:
     with stage(RemixSettings(rows="positional", positions="code")) as ready:
         customers = [ready.company(f"{n}社") for n in range(3)]

@@ -3,6 +3,9 @@
 A reading begins `overlap` before the moment of the reading before, by the server's clock. Records that were never
 changed may have no 変更日; they are asked for by their absence. Where no stamp is known, everything is read each time.
 Deletions are told nowhere, so every `sweep` the keys of all records are read.
+
+A sheet in which nothing has changed is not described anew on the same day: two searches for keys tell that it is quiet.
+As soon as there is a row to be read, its columns and choices are asked for, so that none is read by an old description.
 """
 
 from __future__ import annotations
@@ -33,26 +36,36 @@ _MOST = 2000
 _SHORTEST = timedelta(minutes=1)
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_MARGIN = timedelta(seconds=5)
+_DESCRIBED_FOR = timedelta(days=1)
+"""How long an earlier run's word is taken for which column of a sheet is which."""
 _UNREADABLE = text("holds a value that cannot be read", "読み取れない値があります")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a stream was read: records changed from `since` on are to be read; keys were last counted at `swept`."""
+    """How far a stream was read: records changed from `since` on are to be read; keys were last counted at `swept`.
+
+    `seen`: when the sheet was last described. `codes`: its key, and its columns for 変更日 and 登録日, by then.
+    """
 
     since: datetime | None = None
     swept: datetime | None = None
+    seen: datetime | None = None
+    codes: tuple[int, int, int | None] | None = None
 
     def dump(self) -> str:
         """As a cursor."""
-        return json.dumps([self.since and self.since.isoformat(), self.swept and self.swept.isoformat()])
+        times = [at and at.isoformat() for at in (self.since, self.swept, self.seen)]
+        return json.dumps([*times, self.codes])
 
     @classmethod
     def load(cls, cursor: str | None) -> Place:
         """From a cursor of `dump`."""
         if cursor is None:
             return cls()
-        return cls(*(datetime.fromisoformat(each) if each else None for each in json.loads(cursor)))
+        *times, codes = json.loads(cursor)
+        since, swept, seen = (datetime.fromisoformat(each) if each else None for each in times)
+        return cls(since, swept, seen, tuple(codes) if codes else None)
 
 
 class Reader:
@@ -81,7 +94,13 @@ class Reader:
     def pull(self, stream: str, cursor: str | None) -> Iterator[Page]:
         """See `Adapter.pull`."""
         place = Place.load(cursor)
+        if (heard := self._quiet(stream, place)) is not None:
+            yield Page([], replace(place, since=heard - self._config.overlap).dump())
+            return
         reading, key = self._reading(stream)
+        if reading.changed is not None:
+            seen = self._client.http.utcnow()
+            place = replace(place, seen=seen, codes=(key, reading.changed, reading.created))
         now = self._client.http.server_time
         if now is None or reading.changed is None:
             yield from self._paged(reading, self._collect(reading, key, []), place)
@@ -94,6 +113,28 @@ class Reader:
                     yield Page([], place.dump())
             place = replace(place, since=now - self._config.overlap)
         yield from self._last(reading, key, place, now)
+
+    def _quiet(self, stream: str, place: Place) -> datetime | None:
+        """The server's time when it said that nothing has changed; None: something has, or it is not known."""
+        http = self._client.http
+        if place.since is None or place.seen is None or place.codes is None:
+            return None
+        if not timedelta(0) <= http.utcnow() - place.seen < _DESCRIBED_FOR:
+            return None
+        key, changed, created = place.codes
+        asked_at = http.clock()
+        try:
+            if self._searcher.by_key(stream, key, [moment_in(changed, ">=", place.since)], [key]).hits:
+                return None
+            now = http.server_time
+            if now is None or (place.swept is not None and now - place.swept >= self._config.sweep):
+                return None
+            now -= timedelta(seconds=max(http.clock() - asked_at, 0))
+            if self._searcher.by_key(stream, key, _bare(changed, created, place.since), [key]).hits:
+                return None
+        except Mismatch:  # a column is not there any more
+            return None
+        return now
 
     # --- what to read -------------------------------------------------------------------------------------------------
 
@@ -167,10 +208,7 @@ class Reader:
     ) -> Iterator[tuple[datetime | None, Mapping[int, Row]]]:
         """Rows of one span of time after the other, with its end where more follow."""
         assert reading.changed is not None  # noqa: S101  the caller has looked
-        bare: list[Condition] = [nothing_in(reading.changed)]
-        if since is not None and reading.created is not None:
-            bare.append(moment_in(reading.created, ">=", since))
-        yield None, self._collect(reading, key, bare)
+        yield None, self._collect(reading, key, _bare(reading.changed, reading.created, since))
         waiting: list[tuple[datetime | None, datetime]] = [(since, until)]
         while waiting:
             begin, end = waiting.pop()
@@ -230,6 +268,12 @@ class Reader:
             elif place.swept is None:
                 place = replace(place, swept=now)  # everything has just been read
         yield Page(records, place.dump())
+
+
+def _bare(changed: int, created: int | None, since: datetime | None) -> list[Condition]:
+    """What records without 変更日 fulfil."""
+    new = [moment_in(created, ">=", since)] if since is not None and created is not None else []
+    return [nothing_in(changed), *new]
 
 
 _MAKERS: Mapping[str, Callable[[RowReading, int, Row], Record]] = {PERSON: person, COMPANY: company, DEAL: deal}
