@@ -220,8 +220,9 @@ def _chunks(rows: Iterator[Row | Bad], place: Place, tell: Telling, size: int) -
 
 
 def why(error: Exception) -> Text:
-    """What went wrong with a file, without its place."""
-    reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else type(error).__name__
+    """What went wrong with a file, without its place; SQLite's messages name no values."""
+    said = error.strerror if isinstance(error, OSError) else str(error) if isinstance(error, sqlite3.Error) else ""
+    reason = said or type(error).__name__
     return text("cannot be read or written: {why}", "読み書きできません: {why}", why=reason)
 
 

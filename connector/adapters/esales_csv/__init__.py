@@ -100,8 +100,7 @@ class EsalesCsv(Adapter):
             desk = Desk(self._config, self._spelling, state)
             receipts = [desk.carry_out(change) for change in changes]
         try:
-            with open_state(self._state_file) as state:
-                self._tray.lay_down(state)
+            self._tray.lay_down(lambda: open_state(self._state_file))
         except (OSError, sqlite3.Error) as error:
             raise Uncertain(intake.why(error), where=self._name) from error
         yield from receipts

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.adapters.csvfile import intake, reading
 from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
 from connector.adapters.esales_csv.config import DEAL, PERSON, Config, Deals, People
-from connector.adapters.esales_csv.state import State
+from connector.adapters.esales_csv.state import Memory, State
 from connector.adapters.esales_csv.telling import Asked, Teller, layout_of, wanted
 from connector.errors import text
 from connector.model import Inventory, Record
 from connector.ports import Needs, Reject
-
-Memory = Callable[[], AbstractContextManager[State]]
-"""Opens the state for one transaction."""
 
 
 class ExportReader:

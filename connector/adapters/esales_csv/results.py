@@ -16,9 +16,8 @@ from connector.adapters.csvfile import intake, reading
 from connector.adapters.csvfile.cells import fold
 from connector.adapters.csvfile.reading import Bad, Cells, Row
 from connector.adapters.esales_csv.config import NEW, PERSON, UPDATES, Config, Results
-from connector.adapters.esales_csv.exports import Memory
 from connector.adapters.esales_csv.refusals import code_of, refusal
-from connector.adapters.esales_csv.state import Known, State
+from connector.adapters.esales_csv.state import Known, Memory, State
 from connector.adapters.esales_csv.state import Row as Handed
 from connector.adapters.esales_csv.telling import Layout, Teller, needs_of
 from connector.model import Record

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -226,6 +226,10 @@ class State:
     def take(self, name: str) -> None:
         """Somebody has taken the file."""
         self._db.execute("UPDATE file SET taken = 1 WHERE name = ?", (name,))
+
+
+Memory = Callable[[], AbstractContextManager[State]]
+"""Opens the state for one transaction."""
 
 
 @contextmanager

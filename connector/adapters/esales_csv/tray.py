@@ -12,7 +12,7 @@ from pathlib import Path
 from connector.adapters.csvfile.printing import encoded, save
 from connector.adapters.esales_csv.config import NEW, PROBLEMS, UPDATES, Config
 from connector.adapters.esales_csv.spelling import LOST
-from connector.adapters.esales_csv.state import Row, State
+from connector.adapters.esales_csv.state import Memory, Row, State
 from connector.errors import text
 
 MAX_ROWS = 50_000
@@ -47,23 +47,27 @@ class Tray:
                     if older.taken and older.no < row.no and older.cells.keys() <= row.cells.keys():
                         state.drop(older)
 
-    def lay_down(self, state: State) -> None:
+    def lay_down(self, memory: Memory) -> None:
         """Put the rows that stand in no file yet into new ones, those with the same columns together.
+
+        Each file is noted before the next is written: one that cannot be written has no other written again.
 
         :raises OSError: when a file cannot be written; rows that are not noted as placed are written again
         """
         groups: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
-        for row in state.unplaced():
-            groups.setdefault((row.kind, _columns(row)), []).append(row)
+        with memory() as state:
+            for row in state.unplaced():
+                groups.setdefault((row.kind, _columns(row)), []).append(row)
         for kind in {PROBLEMS, *(kind for kind, _ in groups)}:
-            for half in (self._folder / kind).glob(".*.csv.tmp"):  # of a crash; nobody else writes now
+            for half in (self._folder / kind).glob(".*.csv.tmp"):  # of a crash
                 half.unlink()
         for (kind, columns), same in groups.items():
             for content, part in parts(columns, same, self._config.encoding):
-                name = self._name(state, kind)
-                save(self._folder / kind / name, content)
-                self._report(name, part)
-                state.place(part, name, kind)
+                with memory() as state:
+                    name = self._name(state, kind)
+                    save(self._folder / kind / name, content)
+                    self._report(name, part)
+                    state.place(part, name, kind)
 
     def _name(self, state: State, kind: str) -> str:
         """A name behind the last one, also when the clock was set back, or a crash kept the state from knowing it."""

@@ -126,6 +126,31 @@ def test_half_a_file_of_a_crash_is_cleared_away(office: Office, monkeypatch: pyt
     assert [path.suffix for path in (office.imports / "名刺").iterdir()] == [".csv"]
 
 
+def test_a_file_that_cannot_be_written_has_those_before_it_written_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(path: Path, content: bytes) -> None:
+        if "根拠".encode("cp932") in content:
+            raise OSError(28, "No space left on device")
+        save(path, content)
+
+    changes = office.set_fields("1001", MAスコア=1), office.set_fields("1002", MAスコア=1, MA根拠="資料請求")
+    monkeypatch.setattr(tray, "save", full_disk)
+    for _ in range(3):
+        with pytest.raises(Uncertain):
+            office.push(*changes)
+    assert len(office.waiting()) == 1
+    monkeypatch.undo()
+    office.push(*changes)
+    assert sorted(row["名刺コード"] for row in office.rows("名刺")) == ["1001", "1002"]
+
+
+def test_a_state_that_cannot_be_opened_is_told_as_what_it_is(office: Office) -> None:
+    (office.root / "state.db").write_bytes(b"not a database, whatever it says" * 100)
+    with pytest.raises(Unavailable, match="file is not a database"):
+        office.pull()
+
+
 def test_later_rows_come_behind_a_file_of_a_crash_though_the_clock_was_set_back(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
