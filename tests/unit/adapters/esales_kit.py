@@ -56,7 +56,7 @@ NEEDS = Needs(
         ),
     },
     alerts=True,
-    probed={"put": "partial", "clear": "yes"},
+    probed={"put": "partial", "clear": "yes", "clock": "ok"},
 )
 STAMPS = {
     "business": Stamps(changed="変更日", created="登録日"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -299,6 +300,18 @@ def test_a_test_record_with_names_and_flags_only_proves_nothing(ready: Stage, mo
     found = ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
     assert "put" not in found.known
     assert errors(found.findings)
+
+
+@pytest.mark.parametrize("minutes", [0, 540, -20])
+def test_stamps_that_do_not_go_with_the_clock_are_told(
+    ready: Stage, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    id_ = ready.person(_916="備考")
+    make = ready.esm._now
+    monkeypatch.setattr(ready.esm, "_now", lambda: make() + timedelta(minutes=minutes))
+    found = ready.adapter(unprobed(), test_record=tried_on(id_)).probe()
+    assert found.known["clock"] == ("off" if minutes else "ok")
+    assert any("clock" in str(finding.what) for finding in found.findings) is bool(minutes)
 
 
 @pytest.mark.parametrize("why", ["元の値", None])

@@ -88,6 +88,16 @@ def test_a_later_reading_asks_for_what_changed_since_with_an_offset(ready: Stage
     assert {person.ref.id for person in people} == {old, new}
 
 
+@pytest.mark.parametrize("clock", [{}, {"clock": "off"}])
+def test_until_the_clock_is_proven_a_reading_reaches_back_a_day(ready: Stage, clock: dict[str, str]) -> None:
+    unsure = replace(NEEDS, probed=clock)
+    cursor = drain(ready.adapter(unsure), "person")[-1].cursor
+    ready.tick(timedelta(hours=2))
+    with ready.esm.stamped(ready.esm.clock() - timedelta(hours=20)):
+        late = ready.person("時計 違い")
+    assert [p.ref.id for p in of(Person, drain(ready.adapter(unsure), "person", cursor))] == [late]
+
+
 def test_a_span_of_time_with_too_many_records_is_cut(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_MOST", 3)
     ids = []

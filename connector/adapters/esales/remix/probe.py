@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from connector.adapters.esales.options import Config, ProbeRecord
 from connector.adapters.esales.remix.client import Client
 from connector.adapters.esales.remix.read import STAMPS
 from connector.adapters.esales.remix.rows import Row
-from connector.adapters.esales.remix.search import Searcher, number_is
+from connector.adapters.esales.remix.search import Searcher, moment_in, number_is
 from connector.adapters.esales.remix.sheets import PERSON, Column, Sheet, Sheets
-from connector.adapters.esales.remix.values import item, read
+from connector.adapters.esales.remix.values import item, moment, read
 from connector.adapters.esales.speech import left_behind, not_put_back, proves_nothing
 from connector.adapters.esales.words import EMPTY, WrongValue
 from connector.errors import Refused, Unauthorized, Unavailable, Uncertain, text
@@ -19,6 +20,8 @@ from connector.ports import Finding, Needs, Probed
 
 MARK = "CONNECTOR-PROBE"
 """What stands in the test record's field for a moment."""
+_TOLERANCE = timedelta(minutes=5)
+"""How far the server's clock and a stamp it has just made may differ."""
 
 
 class Prober:
@@ -136,10 +139,35 @@ class Prober:
         else:
             known["put"] = "partial"
             yield Finding("info", text("a write leaves other fields alone", "書き込みは他の項目に影響しません"))
+        known["clock"] = "ok" if after is not None and self._keeps_time(sheet, record, after) else "off"
+        if known["clock"] == "off":
+            what = text(
+                "its stamps do not go with its clock: readings reach back a day",
+                "変更日とサーバー時計が合わないため、毎回1日分さかのぼって読み取ります",
+            )
+            yield Finding("warning", what, record.sheet)
         known["clear"] = "yes" if self._clears(sheet, record, column) else "no"
         if known["clear"] == "no":
             what = text("a field cannot be emptied", "項目を空にできません")
             yield Finding("warning", what, record.sheet, column.name)
+
+    def _keeps_time(self, sheet: Sheet, record: ProbeRecord, row: Row) -> bool:
+        """Whether a search by 変更日 finds what was written this moment, and none from a little later on."""
+        stamps = self._config.stamps.get(sheet.name) or STAMPS.get(sheet.name)
+        column = sheet.column(stamps.changed) if stamps is not None else None
+        now = self._client.http.server_time
+        if column is None or sheet.key is None or now is None:
+            return False
+        own = number_is(sheet.key, "=", int(record.id))
+        found = [
+            self._searcher.by_key(sheet.name, sheet.key, [own, moment_in(column.code, ">=", at)], [sheet.key]).rows
+            for at in (now - _TOLERANCE, now + _TOLERANCE)
+        ]
+        try:
+            stamp = moment(row[column.code])
+        except WrongValue:
+            return False
+        return [bool(each) for each in found] == [True, False] and stamp is not None and abs(stamp - now) < _TOLERANCE
 
     def _clears(self, sheet: Sheet, record: ProbeRecord, column: Column) -> bool:
         try:

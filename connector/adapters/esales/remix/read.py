@@ -1,7 +1,8 @@
 """Reading: by 変更日 where a sheet has one that is known, in spans of time that fit in memory, oldest first.
 
-A reading begins `overlap` before the moment of the reading before, by the server's clock. Records that were never
-changed may have no 変更日; they are asked for by their absence. Where no stamp is known, everything is read each time.
+A reading begins `overlap` before the moment of the reading before, by the server's clock; a day before it, while no
+probe has seen that the clock and the stamps go together. Records that were never changed may have no 変更日; they are
+asked for by their absence. Where no stamp is known, everything is read each time.
 Deletions are told nowhere, so every `sweep` the keys of all records are read.
 
 A sheet in which nothing has changed is not described anew on the same day: two searches for keys tell that it is quiet.
@@ -36,6 +37,8 @@ _MOST = 2000
 _SHORTEST = timedelta(minutes=1)
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK_MARGIN = timedelta(seconds=5)
+_UNSURE = timedelta(days=1)
+"""How far a reading reaches back while nobody has made sure that clock and stamps go together."""
 _DESCRIBED_FOR = timedelta(days=1)
 """How long an earlier run's word is taken for which column of a sheet is which."""
 _UNREADABLE = text("holds a value that cannot be read", "読み取れない値があります")
@@ -77,6 +80,8 @@ class Reader:
         self._searcher = searcher
         self._config = config
         self._needs = needs
+        sure = needs.probed.get("clock") == "ok"
+        self._overlap = config.overlap if sure else max(config.overlap, _UNSURE)
         self._portion = 100
         """Rows of a page: as many as the last answer had."""
 
@@ -95,7 +100,7 @@ class Reader:
         """See `Adapter.pull`."""
         place = Place.load(cursor)
         if (heard := self._quiet(stream, place)) is not None:
-            yield Page([], replace(place, since=heard - self._config.overlap).dump())
+            yield Page([], replace(place, since=heard - self._overlap).dump())
             return
         reading, key = self._reading(stream)
         if reading.changed is not None:
@@ -109,9 +114,9 @@ class Reader:
             for end, rows in self._spans(reading, key, place.since, until):
                 yield from self._paged(reading, rows, place)
                 if end is not None:  # a record may yet become visible with a stamp of the last minutes
-                    place = replace(place, since=min(end, now - self._config.overlap))
+                    place = replace(place, since=min(end, now - self._overlap))
                     yield Page([], place.dump())
-            place = replace(place, since=now - self._config.overlap)
+            place = replace(place, since=now - self._overlap)
         yield from self._last(reading, key, place, now)
 
     def _quiet(self, stream: str, place: Place) -> datetime | None:
