@@ -86,6 +86,12 @@ _CLOSED: Mapping[str, tuple[type[AdapterError], str, str, Text]] = {
         "同じアプリのAPIトークンが2つ送られました",
         text("give each app under apps its own token", "apps の各アプリにそれぞれのトークンを指定してください"),
     ),
+    "GAIA_AP15": (
+        Mismatch,
+        "the API token is that of another app",
+        "APIトークンが別のアプリのものです",
+        text("check the app's id and its token", "アプリの id と token の組み合わせを確認してください"),
+    ),
     "GAIA_NO01": (Mismatch, "the API token lacks a right", "APIトークンの権限が不足しています", _RIGHTS),
     "CB_NO02": (Mismatch, "no right to do this", "権限がありません", _RIGHTS),
     "GAIA_FU01": (Mismatch, "no right to edit a field", "フィールドの編集権限がありません", _RIGHTS),

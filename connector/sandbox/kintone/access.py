@@ -13,6 +13,10 @@ _GUEST_APP = (
     "ゲストスペース内のアプリを操作する場合は、ゲストスペースのIDを追加してください。",
     "To use an app in a guest space, add the ID of the guest space.",
 )
+_OTHER_APP = (
+    "APIトークンとアプリの組み合わせが正しくありません。",
+    "The combination of the API token and the app is not correct.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,13 @@ class Access:
         """Let a call into an app, at the path where it lives, and count it.
 
         Raises:
-            Refusal: the app lives elsewhere, or a right is missing.
+            Refusal: the app lives elsewhere, or a right is missing, or no token is one of it.
         """
         if call.place.guest is None and app.guest_space is not None:
             raise Refusal(400, "GAIA_IL23", _GUEST_APP)
         if call.place.guest != app.guest_space:
             raise Refusal(403, "CB_NO02", NO_PERMISSION)
+        if call.who.tokens is not None and app.id not in call.who.tokens:
+            raise Refusal(403, "GAIA_AP15", _OTHER_APP)
         call.who.need(app, *rights)
         self.domain.charge(app.id)

@@ -347,6 +347,14 @@ def test_an_app_that_is_not_there_leaves_the_others(ready: Stage) -> None:
     assert drain(adapter, "deals")
 
 
+def test_a_token_of_another_app_leaves_the_others(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KT_PEOPLE", ready.tokens["alerts"])
+    with pytest.raises(Mismatch, match="the API token is that of another app") as caught:
+        drain(ready.adapter(), "people")
+    assert caught.value.where == "kt/people"
+    drain(ready.adapter(), "deals", None)
+
+
 def test_a_token_that_is_not_valid_leaves_the_others(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KT_WRONG", "wrong")
     adapter = ready.adapter(apps=ready.apps(people={"token": Secret(env="KT_WRONG")}))
