@@ -104,7 +104,7 @@ class CsvFile(Adapter):
 
         def rows(raw: bytes) -> Iterator[Row | Bad]:
             found = reading.rows(raw, self._config.encoding, self._config.delimiter, _wanted(layout))
-            return self._in_order(found, layout)
+            return reading.in_order(found, layout, self._zone)
 
         def tell(chunk: Sequence[Row | Bad], skip: int, *, last: bool) -> intake.Told:
             with self._reachable(), self._book() as book:
@@ -163,17 +163,6 @@ class CsvFile(Adapter):
             for name in sorted(self._needs.lists):
                 records.append(Membership(self._name, name, frozenset(id_ for _, id_ in book.members(name))))
         return Page(records, place.cursor(), complete=stream == "lists")
-
-    def _in_order(self, rows: Iterator[Row | Bad], layout: File) -> Iterator[Row | Bad]:
-        """Rows by their time of change, where they tell it."""
-        if "modified" not in layout.columns:
-            return rows
-
-        def stamp(row: Row | Bad) -> datetime:
-            told = None if isinstance(row, Bad) else Cells(layout, row, self._zone).moment("modified")
-            return told or datetime.min.replace(tzinfo=UTC)
-
-        return iter(sorted(rows, key=stamp))
 
     # --- the rest -----------------------------------------------------------------------------------------------------
 

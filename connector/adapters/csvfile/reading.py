@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Protocol, TypeVar, get_args
 
 from connector.adapters.csvfile import cells
@@ -261,3 +261,15 @@ class Cells:
         bad = Bad(self.row.line, self.header(word) or word, what)
         if bad not in self.bad:
             self.bad.append(bad)
+
+
+def in_order(rows: Iterator[Row | Bad], layout: Layout, zone: tzinfo) -> Iterator[Row | Bad]:
+    """Rows by their time of change, where the layout gives it a column."""
+    if "modified" not in layout.columns:
+        return rows
+
+    def stamp(row: Row | Bad) -> datetime:
+        told = None if isinstance(row, Bad) else Cells(layout, row, zone).moment("modified")
+        return told or datetime.min.replace(tzinfo=UTC)
+
+    return iter(sorted(rows, key=stamp))

@@ -34,8 +34,7 @@ class ExportReader:
 
     def rows(self, raw: bytes) -> Iterator[Row | Bad]:
         """The rows of the file, by their time of change where they tell it."""
-        rows = self._as_they_stand(raw)
-        return rows if self._export.modified is None else iter(sorted(rows, key=self._stamp))
+        return reading.in_order(self._as_they_stand(raw), self._layout, self._needs.timezone)
 
     def holds_rows(self) -> bool:
         """Whether the file can be read, and has more than headers."""
@@ -47,10 +46,6 @@ class ExportReader:
 
     def _as_they_stand(self, raw: bytes) -> Iterator[Row | Bad]:
         return reading.rows(raw, self._config.encoding, ",", wanted(self._export, self._needs))
-
-    def _stamp(self, row: Row | Bad) -> datetime:
-        told = None if isinstance(row, Bad) else self._cells(row).moment("modified")
-        return told or datetime.min.replace(tzinfo=UTC)
 
     def tell(self, chunk: Sequence[Row | Bad], skip: int, *, last: bool) -> intake.Told:
         """The records of some rows; see `intake.Telling`."""
