@@ -15,8 +15,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from connector import adapters
 from connector.changes import Lane, RaiseAlert
+from connector.contain import contained
 from connector.crosscheck import Checks, needs_of
-from connector.errors import ConfigError, Problem, text
+from connector.errors import AdapterError, ConfigError, Problem, text
 from connector.model import DealState, Role
 from connector.ports import Adapter, Needs, ObjectNeeds
 from connector.rules.alert import AlertRule
@@ -311,7 +312,14 @@ class _Reader:
             clash = adapters.adapter_types()[cls.type].clash
             if clash is not None:
                 self.problems.append(block.marks["type"].problem(clash, severity="warning"))
-            options = self._parse(cls.Config, _without_type(block, cls.Config), mark)
+            try:
+                with contained(name):
+                    options = self._parse(cls.Config, _without_type(block, cls.Config), mark)
+                    if options is not None:
+                        cls.offers(options)  # asked for later: here it can be told
+            except AdapterError as error:
+                self.problems.append(mark.problem(error.what, error.fix))
+                continue
             if options is not None:
                 yield name, (cls, options)
 

@@ -429,6 +429,10 @@ class _Session(requests.Session):
             if not asks:
                 raise
             raise Unavailable(lost.what, where=lost.where, fix=lost.fix, code=lost.code) from None
+        except (requests.exceptions.InvalidHeader, UnicodeEncodeError):  # which quote the header
+            what = text("a credential holds what no header can", "認証情報に、ヘッダーで送れない文字があります")
+            fix = text("check the secret: one line, ASCII", "秘密情報を確認してください（1行、ASCII）")
+            raise Unauthorized(what, where=self._http.system, fix=fix) from None
         wait = self._asked_wait(response, asks=asks)
         if wait is not None:
             raise self._throttled(wait)
@@ -597,7 +601,7 @@ class Http:
             return None
         try:
             return response.json()
-        except ValueError:
+        except (ValueError, RecursionError):  # not JSON, or nested without end
             asks = method.upper() in _ASKING if repeatable is None else repeatable
             what = text("the answer is not JSON", "応答が JSON として読めません")
             raise (Unavailable if asks else Uncertain)(what, where=self.system) from None

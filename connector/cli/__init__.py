@@ -201,11 +201,13 @@ def probe(
 def inspect(system: OneSystem, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """List a system's objects, fields and choices as YAML to paste. 項目一覧を YAML で表示。"""
     from connector.cli.systems import show_objects
+    from connector.contain import contained
 
     console = Console(json=json)
     app = _open(config, only=system)
     try:
-        objects = app.adapters[system].inspect()
+        with contained(system):
+            objects = app.adapters[system].inspect()
     finally:
         app.close()
     show_objects(console, objects)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine
 
 from connector.config import Setup
+from connector.contain import contained
 from connector.errors import ConfigError, Interrupted, Problem, text
 from connector.model import Role
 from connector.ports import Adapter
@@ -120,7 +121,11 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
     with database.reading(store) as conn:
         probed = {name: runs.probed(conn, name, setup.place(name)) for name in names}
     needs = {name: replace(setup.needs(name), probed=probed[name]) for name in names}
-    made = {name: setup.systems[name][0](name, setup.systems[name][1], needs[name]) for name in names}
+    made = {}
+    for name in names:
+        cls, options = setup.systems[name]
+        with contained(name):
+            made[name] = cls(name, options, needs[name])
     return App(setup, store, made, clock)
 
 

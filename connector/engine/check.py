@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from connector.contain import contained
 from connector.engine.app import App
 from connector.errors import AdapterError
 from connector.ports import Finding, Quota
@@ -40,7 +41,8 @@ def _check(app: App, name: str) -> Checked:
     findings: Sequence[Finding] = ()
     error = None
     try:
-        findings = adapter.check()
+        with contained(name):
+            findings = adapter.check()
     except AdapterError as raised:
         error = raised
     calls = adapter.http.calls if adapter.http is not None else 0

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
+from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.report import Report
 from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, Throttled, Uncertain
@@ -174,7 +175,8 @@ class _System:
         receipts: list[Receipt] = []
         error: AdapterError | None = None
         try:
-            receipts.extend(self.adapter.push([wish.change for wish in batch]))
+            with contained(self.name, sent=True):
+                receipts.extend(self.adapter.push([wish.change for wish in batch]))
         except AdapterError as raised:
             error = raised
         with self.lease.writing() as conn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from connector.contain import contained
 from connector.engine.app import App
 from connector.errors import AdapterError
 from connector.ports import Probed
@@ -22,7 +23,8 @@ def probe(app: App, name: str) -> Probed:
     lease = app.lease()
     try:
         try:
-            found = app.adapters[name].probe()
+            with contained(name):
+                found = app.adapters[name].probe()
         except AdapterError as error:
             keep_evidence(app, lease, name, error)
             raise

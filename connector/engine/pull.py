@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.config import Setup
+from connector.contain import each_contained
 from connector.engine.app import App
 from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
@@ -123,7 +124,7 @@ def _pull_stream(
 ) -> None:
     with app.reading() as conn:
         position = runs.positions(conn, name).get(stream)
-    for page in adapter.pull(stream, position.value if position else None):
+    for page in each_contained(name, adapter.pull(stream, position.value if position else None)):
         if not force:
             _guard_empty(app, name, stream, page, position)
         with lease.writing() as conn:

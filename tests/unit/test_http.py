@@ -793,3 +793,19 @@ def test_many_threads_share_it(server: Server, system: System) -> None:
             thread.join()
         assert http.calls == 80
     assert len(system.seen) == 80
+
+
+@pytest.mark.parametrize("secret", ["kanaria\ncanary", "金糸雀"])
+def test_a_secret_that_no_header_can_carry_is_told_and_not_shown(server: Server, secret: str) -> None:
+    with client(server.url) as http, pytest.raises(Unauthorized) as caught:
+        http.request("GET", "/", headers={"X-Token": secret})
+
+    assert secret not in repr(caught.value) + str(caught.value)
+    assert caught.value.__cause__ is None
+    assert server.exchanges == []
+
+
+def test_an_answer_nested_without_end_is_no_json(server: Server, system: System) -> None:
+    system.answer = lambda _: Response("[" * 100_000, mimetype="application/json")
+    with client(server.url) as http, pytest.raises(Unavailable, match="not JSON"):
+        http.json("GET", "/")
