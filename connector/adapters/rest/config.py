@@ -201,6 +201,9 @@ class Config(HttpOptions):
     """How days are written."""
     number_ids: bool = False
     """Whether ids within a body are sent as numbers (`42`) instead of text (`"42"`)."""
+    unique_ids: bool = False
+    """Whether no two records of the system bear the same id, whatever list they are in. Several lists of people, of
+    deals or of companies need that: where each counts from 1, configure a system for each."""
     overlap: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=365))] = timedelta(minutes=10)
     """How late a record may become visible after its time of change, clocks that differ included."""
     rows: str = ""
@@ -243,6 +246,15 @@ class Config(HttpOptions):
         if twice is not None:
             what = text("two kinds of record are named {name!r}", "{name!r} という種類が2つあります", name=twice)
             raise SpecError(what, text("give each a name of its own", "それぞれに別の名前を付けてください"))
+        many = next((kind for kind in (self.people, self.deals, self.companies) if len(kind) > 1), None)
+        if many is not None and not self.unique_ids:
+            raise SpecError(
+                text("ids of {names} may meet", "{names} の ID が重なるおそれがあります", names=", ".join(many)),
+                text(
+                    "unique_ids: true if no two records bear the same id; else a system for each",
+                    "どのレコードも ID が異なるなら unique_ids: true、そうでなければ連携先を分けてください",
+                ),
+            )
         for name, touches in self.touchpoints.items():
             if touches.object not in self.people and (touches.object or len(self.people) > 1):
                 what = text("{name}: whose they are is not said", "{name}: 誰の接点か決められません", name=name)

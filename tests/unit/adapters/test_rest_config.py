@@ -129,7 +129,9 @@ def test_a_list_takes_no_id_in_its_path() -> None:
 def test_whose_touchpoints_they_are_is_said_where_several_are_possible() -> None:
     visits = "touchpoints:\n  visit: {path: v, person: p, happened: at, kind: k}\n"
     assert read(BASE + visits)[1] == []
-    assert read(BASE + "  lead: {path: leads}\n" + visits)[1] == [(1, "visit: whose they are is not said")]
+    two = BASE.replace("role: sfa", "role: sfa\nunique_ids: true") + "  lead: {path: leads}\n"
+    assert read(BASE + "  lead: {path: leads}\n")[1] == [(1, "ids of person, lead may meet")]
+    assert [told for _, told in read(two + visits)[1]] == ["visit: whose they are is not said"]
 
 
 @pytest.mark.parametrize("times", ["%H:%M", "%Y/%m", "%Y-%m-%d %I:%M", "%Y-%m-%dT%H:%M:%S%Z", "%Y %Y", "%d%", "5%"])
