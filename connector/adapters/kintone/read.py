@@ -8,7 +8,8 @@ Whether kintone orders the changes of a minute by seconds that it does not show 
 says nothing of what is still to come of a minute: the last minute of a full page is left to the next one, and a
 minute that fills a page is read by record number alone. The form is asked for once in a run, so that a field or an
 option that somebody took away ends the stream, instead of looking empty. People who are new since the reading before
-are looked up among the deals, which are not read again for their sake (`links`).
+are looked up among the deals, which are not read again for their sake (`links`). Where the configuration reads
+something else than before - another app, one more field - all is read anew.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from connector.adapters.kintone.client import Client, Row
 from connector.adapters.kintone.links import Linker, Links
@@ -39,27 +41,29 @@ class Place:
     `since`: records of this moment and later are read (None: all there are). `heard`: kintone's clock when this
     reading began. `last`, while pages are to come: the minute with which they begin, and the last record number where
     that minute is read by number (None: it is not). `swept`: kintone's clock when all record numbers were last known.
+    `mark`: what was read, and where; where that has changed since, the records are not those of the store.
     """
 
     since: datetime | None = None
     heard: datetime | None = None
     last: tuple[datetime, int | None] | None = None
     swept: datetime | None = None
+    mark: str = ""
 
     def dump(self) -> str:
         """As a cursor."""
         last = [stamp(self.last[0]), self.last[1]] if self.last else None
         times = [at and stamp(at) for at in (self.since, self.heard, self.swept)]
-        return json.dumps([*times, last])
+        return json.dumps([*times, last, self.mark])
 
     @classmethod
     def load(cls, cursor: str | None) -> Place:
-        """From a cursor of `dump`."""
+        """From a cursor of `dump`; one of an earlier version has no mark."""
         if cursor is None:
             return cls()
-        *times, last = json.loads(cursor)
-        since, heard, swept = (at and moment(at) for at in times)
-        return cls(since, heard, (moment(last[0]), last[1]) if last else None, swept)
+        since, heard, swept, last, *mark = json.loads(cursor)
+        since, heard, swept = (at and moment(at) for at in (since, heard, swept))
+        return cls(since, heard, (moment(last[0]), last[1]) if last else None, swept, *mark)
 
     @property
     def number(self) -> int | None:
@@ -90,8 +94,11 @@ class Reader:
         if stream == (*self.people, *self.deals)[0]:
             self._client.forget_forms()  # a run begins
         place, shape = Place.load(cursor), self.shape(stream)
-        whole = place.since is None and place.swept is None
         known = place.since or place.heard  # deals were perhaps read since then, and without those who came later
+        mark = self._mark(shape)
+        if place.mark != mark:  # a field that is not in the store would look empty, and be written to
+            place = Place(mark=mark)
+        whole = place.since is None and place.swept is None
         going = True
         while going:
             asked_at = self._client.http.clock()
@@ -129,6 +136,17 @@ class Reader:
         if code is not None and needs.states:
             self._states(shape, code)
         return shape
+
+    def _mark(self, shape: Shape) -> str:
+        """What makes a record of the app what it is to us, besides what the app holds."""
+        needs = shape.needs
+        people = [self._client.app(word).id for word in self.people] if needs.deal else []
+        parts = (
+            self._config.base_url, shape.app.id, shape.app.owner, repr(shape.app.summary), shape.columns, needs.key,
+            needs.words, needs.values, needs.deal, {state: sorted(said) for state, said in needs.states.items()},
+            needs.probabilities, needs.linked_by, people, str(shape.zone),
+        )  # fmt: skip
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def _states(self, shape: Shape, code: str) -> None:
         field = shape.form.find(code)
@@ -193,7 +211,7 @@ class Reader:
         """A first reading has seen every number there is, as a sweep does."""
         if place.heard is None:  # a server without a clock: begin where this reading began
             return replace(place, last=None)
-        return Place(place.heard - self._config.overlap, swept=place.heard if whole else place.swept)
+        return Place(place.heard - self._config.overlap, swept=place.heard if whole else place.swept, mark=place.mark)
 
     def _sweep(self, shape: Shape, place: Place) -> Page:
         found = (shape.ref(row).id for row in self._client.scan(shape.word, "", []))

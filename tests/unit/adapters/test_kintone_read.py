@@ -205,6 +205,45 @@ def test_the_next_reading_begins_before_this_one_by_the_overlap(ready: Stage) ->
     assert queries(ready)[-1] == '更新日時 >= "2026-04-01T02:21:00Z" order by 更新日時 asc, $id asc limit 500'
 
 
+def whole_again(ready: Stage, cursor: str, needs: Needs = NEEDS, **options: Any) -> bool:
+    drain(ready.adapter(needs, **options), "people", cursor)
+    return ">=" not in queries(ready)[-1]
+
+
+def test_what_is_read_for_the_first_time_is_read_of_all_records(ready: Stage) -> None:
+    ready.add("people", 姓="佐藤", 電話="03-0000-0000")
+    ready.later(timedelta(days=1))
+    cursor = drain(ready.adapter(), "people")[-1].cursor
+    assert not whole_again(ready, cursor)
+
+    def people(**changed: Any) -> Needs:
+        return replace(NEEDS, objects={**NEEDS.objects, "people": replace(OF_PEOPLE, **changed)})
+
+    assert whole_again(ready, cursor, people(read=OF_PEOPLE.read | {"名", "ma_last_alert"}))
+    assert whole_again(ready, cursor, people(values={}))
+    assert not whole_again(ready, cursor, people(lengths={"ma_why": 100}))
+    assert whole_again(ready, cursor, apps=ready.apps(people={"owner": None}))
+
+
+def test_another_app_is_read_from_its_beginning(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready.add_app("moved", PEOPLE)
+    monkeypatch.setenv("KT_PEOPLE", ready.tokens["moved"])
+    ready.add("moved", 姓="鈴木")
+    ready.later(timedelta(days=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KT_PEOPLE", ready.tokens["people"])
+        cursor = drain(ready.adapter(), "people")[-1].cursor
+    apps = ready.apps(people={"id": int(ready.ids["moved"])})
+    apps.pop("moved")
+    (person,) = of(Person, drain(ready.adapter(apps=apps), "people", cursor))
+    assert person.ref.id == f"{ready.ids['moved']}-1"
+
+
+def test_a_cursor_of_an_earlier_version_reads_all_anew(ready: Stage) -> None:
+    ready.add("people", 姓="佐藤")
+    assert whole_again(ready, '["2026-04-02T00:00:00Z", null, "2026-04-02T00:10:00Z", null]')
+
+
 def test_a_quiet_app_costs_its_form_and_one_query(ready: Stage) -> None:
     adapter = ready.adapter()
     cursors = {stream: drain(adapter, stream)[-1].cursor for stream in adapter.streams}
