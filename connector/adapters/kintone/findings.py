@@ -246,10 +246,11 @@ _TAKES: Mapping[ValueKind, frozenset[str]] = {
     "text": TEXTS | CHOICES | ENTITIES | {"SUBTABLE"},
     "lines": frozenset({"MULTI_LINE_TEXT", "SUBTABLE"}),
     "number": TEXTS | {"NUMBER"},
-    "moment": TEXTS | {"DATE", "DATETIME"},
+    "moment": TEXTS | {"DATETIME"},
     "yes": TEXTS | CHOICES,
 }
-"""The types of field that take any value of a kind. Choices take their options, which are compared elsewhere."""
+"""The types of field that take any value of a kind. Choices take their options, which are compared elsewhere. A day is
+never the moment that was written, and would be written again in each run."""
 _KINDS: Mapping[ValueKind, tuple[str, str]] = {
     "text": ("text", "文字列"),
     "lines": ("text of several lines", "複数行の文字列"),

@@ -191,8 +191,8 @@ _SAY: Mapping[str, tuple[str, str, str, str]] = {
     "GAIA_RE01": _GONE,
     "BAD_ID": (
         "this is no record of the app", "アプリのレコードではありません",
-        "was the app's id changed? read everything anew: connector reconcile",
-        "アプリの id を変更した場合は connector reconcile を実行してください",
+        "nothing to do if the app's id was changed: the new app is read and planned by itself",
+        "アプリの id を変更した場合、対応は不要です(新しいアプリを読み直し、計画し直します)",
     ),
     "NOT_EDITABLE": (
         "the user may not edit this record", "このレコードの編集権限がありません",

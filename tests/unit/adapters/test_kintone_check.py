@@ -79,6 +79,7 @@ def test_what_is_wrong_with_people(ready: Stage, changed: dict[str, Any], said: 
         ("number", "ma_band", "is of type DROP_DOWN, which does not take a number"),
         ("moment", "ma_score", "is of type NUMBER, which does not take a moment"),
         ("moment", "接点", "is of type SUBTABLE, which does not take a moment"),
+        ("moment", "期限", "is of type DATE, which does not take a moment"),
         ("lines", "ma_why", "does not take text of several lines → map a field of one of these types: MULTI_LINE_TEXT"),
         ("lines", "配信", "is of type CHECK_BOX, which does not take text of several lines"),
         ("yes", "ma_score", "is of type NUMBER, which does not take yes and no"),
@@ -89,7 +90,9 @@ def test_what_is_wrong_with_people(ready: Stage, changed: dict[str, Any], said: 
     ],
 )
 def test_kinds_of_value_and_types_of_field(ready: Stage, kind: ValueKind, code: str, said: str) -> None:
-    found = check(ready, of_people(kinds={**OF_PEOPLE.kinds, code: kind}))
+    ready.kintone.change_fields(ready.ids["people"], add={"期限": {"type": "DATE"}})
+    written = OF_PEOPLE.write | {code}
+    found = check(ready, of_people(kinds={**OF_PEOPLE.kinds, code: kind}, write=written))
     assert len(found) == bool(said)
     assert said in "".join(found)
 
