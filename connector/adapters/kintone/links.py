@@ -24,6 +24,8 @@ _SEARCHED = frozenset({"SINGLE_LINE_TEXT", "LINK", "NUMBER", "CALC", "RECORD_NUM
 _NUMBER = re.compile(r"(?:.+-)?([0-9]+)")
 """A record number, with the app's code in front where it has one."""
 _FIGURE = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_UNASKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""What a query may not be able to hold: one such value must not end the reading of an app."""
 
 Links = Mapping[str, tuple[str, ...]]
 """Ids of people by what a deal holds of them."""
@@ -144,6 +146,7 @@ class Linker:
 
     def _among(self, word: str, code: str, values: Sequence[str], column: str) -> Iterator[Row]:
         """The records of an app in which a field holds one of `values`: kintone refuses to look for text in numbers."""
+        values = [value for value in values if _UNASKABLE.search(value) is None]
         field = self._client.form(word).find(code)
         if field is not None and field.type in ("NUMBER", "CALC"):
             values = [value for value in values if _FIGURE.fullmatch(value)]

@@ -482,6 +482,26 @@ def test_hostile_text_finds_nobody(ready: Stage) -> None:
     assert of(Deal, drain(ready.adapter(), "deals"))[0].people == ()
 
 
+@pytest.mark.parametrize("odd", [r"\ud800", r"\u0000", r"\u000b"])
+def test_text_that_no_query_holds_finds_nobody_and_ends_nothing(ready: Stage, odd: str) -> None:
+    person = ready.add("people", メール="a@example.com")
+    for held in ("a@example.com", "b@example.com"):
+        ready.add("deals", 案件名="x", 先方=held)
+    adapter = ready.adapter()
+    columns = adapter._reader.shape("deals").columns
+    rows = [dict(row) for row in adapter._client.records("deals", "order by $id asc", columns)]
+    body = json.dumps({"records": rows}).replace("b@example.com", odd)
+    ready.kintone.chaos.plan("status", method="GET", path="/records.json", status=200, body=body)
+    first, second = of(Deal, drain(adapter, "deals"))
+    assert (first.people, second.people) == ((person.id,), ())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_is_missed_where_seconds_order_the_changes_of_a_minute(ready: Stage, seed: int) -> None:
+    ready.kintone.order_by_seconds()
+    test_nothing_is_missed_while_people_work(ready, seed)
+
+
 def test_without_a_link_the_value_is_a_record_number(ready: Stage) -> None:
     for value in ("3", "LEAD-4", "佐藤"):
         ready.add("deals", 先方=value)
