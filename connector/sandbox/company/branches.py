@@ -187,7 +187,7 @@ class Nagoya:
         for number, name in STAFF.items():
             self.remix.add_user(number, name)
         with self.remix.stamped(self.calendar.ago(700)):  # the first card of all, for whoever connects something
-            self.remix.add_person(self.remix.add_customer("接続テスト株式会社"), "テスト 太郎")
+            self.remix.add_person(self.remix.add_customer("接続テスト株式会社"), "テスト 太郎", {916: "接続確認用"})
 
     def person(self, who: Stranger, at: datetime, dice: random.Random) -> Mapping[Any, Any]:  # noqa: ARG002  as in Osaka
         """A name card at a customer of that name; gives the record."""

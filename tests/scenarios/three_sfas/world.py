@@ -123,7 +123,7 @@ def world(folder: Path) -> Iterator[World]:
     setting.set_up(org, smp)
     kintone.add_user("kishi", "岸 智也")
     apps, columns = kintone_apps.set_up(kintone), remix_tenant.set_up(remix)
-    remix.add_person(remix.add_customer("接続テスト株式会社"), "テスト 太郎")
+    remix.add_person(remix.add_customer("接続テスト株式会社"), "テスト 太郎", {916: "接続確認用"})
     with ExitStack() as stack:
         urls = {
             name: stack.enter_context(Server(each.handle, chaos=each.chaos)).url
