@@ -176,6 +176,12 @@ def test_stamps_alerts_and_employees_are_looked_at(ready: Stage) -> None:
     assert any("fallback_owner" in str(f.what) for f in warned)
 
 
+def test_employees_are_read_by_a_number(ready: Stage) -> None:
+    employees = Employees(id="社員名", name="社員名")
+    found = errors(ready.adapter(employees=employees).check())
+    assert [(f.object, f.field) for f in found] == [("employee", "社員名")]
+
+
 def test_a_sheet_that_may_not_be_seen_is_an_error_of_its_own(ready: Stage) -> None:
     ready.esm.chaos.plan("status", path="obj_name=business", status=403, body='{"code": 403}', times=9)
     found = errors(ready.adapter().check())

@@ -93,6 +93,10 @@ class Checker:
             for native in (options.id, options.name, options.email):
                 if native is not None and sheet.column(native) is None:
                     yield _missing(sheet, native)
+            key = sheet.column(str(options.id))
+            if key is not None and key.type not in ("num", ""):
+                what = text("社員 are read by a number: id must be one", "社員は数値のコードで読み取ります (id)")
+                yield _error(what, sheet.name, key.name)
 
     def _field(self, sheet: Sheet, native: str, needs: ObjectNeeds, *, written: bool) -> Iterator[Finding]:
         column = sheet.column(native)
