@@ -200,6 +200,8 @@ class Shape:
     def _users(self, row: Row, code: str | None) -> Iterator[Owner]:
         cell = self._cell(row, code) if code else None
         for each in cell if isinstance(cell, list) else [cell] if cell else []:
+            if not each["code"]:  # somebody who was deleted, maybe
+                continue
             if self.form.fields[str(code)].type not in ("ORGANIZATION_SELECT", "GROUP_SELECT"):
                 yield Owner(Ref(self.system, USER, str(each["code"])), str(each.get("name") or each["code"]))
 

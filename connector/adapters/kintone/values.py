@@ -58,8 +58,8 @@ def said(cell: Any) -> str | None:
     if isinstance(cell, str):
         return cell
     if isinstance(cell, list):
-        return ";".join(each if isinstance(each, str) else str(each["code"]) for each in cell)
-    return str(cell["code"])
+        return ";".join(each if isinstance(each, str) else str(each["code"] or "") for each in cell) or None
+    return str(cell["code"] or "") or None
 
 
 def moment(cell: str) -> datetime:

@@ -79,6 +79,18 @@ def test_a_person_in_our_words(ready: Stage) -> None:
     assert of(Owner, pages) == [Owner(Ref(SYSTEM, "user", "sato"), "佐藤 営業")]
 
 
+@pytest.mark.parametrize("code", [None, ""])
+def test_a_user_without_a_code_is_nobody(ready: Stage, code: str | None) -> None:
+    ready.add("people", 姓="佐藤", 担当者=["sato"])
+    adapter = ready.adapter(Needs({"people": replace(OF_PEOPLE, read=OF_PEOPLE.read | {"担当者"})}))
+    rows = [dict(row) for row in adapter._client.records("people", "", adapter._reader.shape("people").columns)]
+    body = json.dumps({"records": rows}).replace('"sato"', json.dumps(code))
+    ready.kintone.chaos.plan("status", method="GET", path="/records.json", status=200, body=body)
+    pages = drain(adapter, "people")
+    (person,) = of(Person, pages)
+    assert (person.owner_id, person.native["担当者"], of(Owner, pages)) == (None, None, [])
+
+
 def test_a_box_that_is_not_ticked_says_no(ready: Stage) -> None:
     ready.add("people", 姓="佐藤")
     assert of(Person, drain(ready.adapter(), "people"))[0].fields["opted_out"] is False
