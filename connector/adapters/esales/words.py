@@ -77,6 +77,13 @@ def named_states(needs: ObjectNeeds) -> set[str]:
     return {name for names in needs.states.values() for name in names}
 
 
+def same(one: Value, other: Value) -> bool:
+    """Whether a value that was read is the one that was written, however the system ends lines."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one.rstrip().splitlines() == other.rstrip().splitlines()
+    return one == other
+
+
 def decimal(raw: Any) -> int | float:
     """A number as it came, also as text.
 

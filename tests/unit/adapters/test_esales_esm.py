@@ -635,6 +635,20 @@ def test_an_alert_stands_on_the_card(ready: Stage) -> None:
     assert (ready.held(id_)[NOTICE], ready.held(id_)[NOTICE_KEY]) == ("停滞案件に動き", "a1")
 
 
+def test_text_of_several_lines_has_arrived_however_lines_end(ready: Stage) -> None:
+    id_ = ready.card()
+    handle = ready.esm.handle
+
+    def ending_lines_its_own_way(request: Request) -> Response:
+        response = handle(request)
+        if request.method == "GET":
+            response.set_data(response.get_data().replace(rb"\n", rb"\r\n"))
+        return response
+
+    ready.server._handle = ending_lines_its_own_way
+    assert push(ready.adapter(), set_fields(id_, {MEMO: "45点\n資料請求\n"}))[0].status == "done"
+
+
 def test_a_post_is_made_once_and_the_card_remembers_it(ready: Stage) -> None:
     id_ = ready.card()
     adapter = ready.adapter(alert=POST)

@@ -22,7 +22,7 @@ from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.records import STANDARD
 from connector.adapters.esales.options import AlertFields, AlertPost, AlertRows, Config
 from connector.adapters.esales.speech import Unfit, emptied, not_probed, refused
-from connector.adapters.esales.words import EMPTY, WrongValue
+from connector.adapters.esales.words import EMPTY, WrongValue, same
 from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError, Refused, Uncertain
 from connector.model import Ref, Value
@@ -161,7 +161,7 @@ class Writer:
         zone = self._client.zone
         try:
             return all(
-                read(self._reader.item(key), record.get(key), zone) == read(self._reader.item(key), value, zone)
+                same(read(self._reader.item(key), record.get(key), zone), read(self._reader.item(key), value, zone))
                 for key, value in body.items()
             )
         except WrongValue:

@@ -21,7 +21,7 @@ from connector.adapters.esales.remix.search import Searcher, number_is, text_is
 from connector.adapters.esales.remix.sheets import COMPANY, PERSON, Column, Sheet, Sheets
 from connector.adapters.esales.remix.values import item, read
 from connector.adapters.esales.speech import Unfit, emptied, not_probed, refused
-from connector.adapters.esales.words import EMPTY, WrongValue
+from connector.adapters.esales.words import EMPTY, WrongValue, same
 from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import Refused, text
 from connector.model import Value
@@ -248,7 +248,7 @@ class Writer:
         sent = item(column, value, choices, self._needs.timezone)
         wanted = next(held for member, held in sent.items() if member != "column_code")
         try:
-            return read(column, row[column.code], choices) == read(column, wanted, choices)
+            return same(read(column, row[column.code], choices), read(column, wanted, choices))
         except WrongValue:
             return False
 
