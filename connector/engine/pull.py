@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,7 @@ from connector.model import (
     Role,
     Touchpoint,
 )
-from connector.ports import Adapter, Page
+from connector.ports import Adapter, Needs, Page
 from connector.rules.brake import Guards
 from connector.rules.cleanse import corporate_domain
 from connector.rules.identify import (
@@ -97,6 +98,8 @@ def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bo
     adapter = app.adapters[name]
     if adapter.http is not None:
         report.expect_calls(name, 1)  # to sign in
+    with lease.writing() as conn:
+        read_anew(conn, app.setup, name)
     try:
         for at, stream in enumerate(adapter.streams):
             try:
@@ -111,6 +114,33 @@ def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bo
         _unread(app, lease, report, name, error)
     except Halted as halted:
         report.halt(halted.what)
+
+
+def read_anew(conn: Connection, setup: Setup, name: str) -> None:
+    """When a system is asked for more than before, or stands elsewhere, every record of it is read again.
+
+    A field that is mapped for the first time is not known of the records that were read before: it would look blank,
+    and be written over.
+    """
+    wanted, key = _wanted(setup.needs(name), setup.place(name)), f"read:{name}"
+    known = set(json.loads(runs.remembered(conn, key) or "[]"))
+    if known and not wanted <= known:
+        runs.forget_cursors(conn, name)
+        log.info("system_read_anew", system=name)
+    if wanted != known:
+        runs.remember(conn, key, json.dumps(sorted(wanted)))
+
+
+def _wanted(needs: Needs, place: str) -> set[str]:
+    """Everything that decides what a stored record of a system says, one line each."""
+    said = {place}
+    for name, of in needs.objects.items():
+        said |= {f"{name} reads {each}" for each in of.read} | {f"{name} key {of.key}"}
+        for part in (of.words, of.values, of.deal, of.states, of.probabilities, of.linked_by):
+            said |= {
+                f"{name} {word} {sorted(how) if isinstance(how, frozenset) else how}" for word, how in part.items()
+            }
+    return said
 
 
 def _unread(app: App, lease: Lease, report: Report, name: str, error: AdapterError) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from connector.ports import Reject
 from connector.store import tables as t
@@ -113,6 +113,11 @@ def positions(conn: Connection, system: str) -> dict[str, Position]:
         r.stream: Position(r.value, moment(r.moved_at), maybe_moment(r.read_at), r.last_count)
         for r in conn.execute(select(t.cursor).where(t.cursor.c.system == system))
     }
+
+
+def forget_cursors(conn: Connection, system: str) -> None:
+    """Let every stream of a system be read from the beginning."""
+    conn.execute(delete(t.cursor).where(t.cursor.c.system == system))
 
 
 def move_cursor(conn: Connection, system: str, stream: str, value: str, at: datetime, count: int | None) -> None:

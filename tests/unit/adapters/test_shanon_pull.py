@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import ConfigError, Unavailable
-from connector.model import Gone, Kind, Membership, Person, Ref, Touchpoint
+from connector.model import Gone, Inventory, Kind, Membership, Person, Ref, Touchpoint
 from connector.ports import Needs, ObjectNeeds
 from connector.sandbox.shanon import Choice
 from tests.unit.adapters.shanon_kit import (
@@ -295,13 +295,17 @@ def test_resuming_behind_any_page_loses_nothing(size: int, minutes: list[int], s
             for id_, at in zip(ids, stamps, strict=True):
                 smp.smp.add_enquete_answer(id_, survey, {1: "a"}, at)
         pages = drain(smp.adapter(page_size=size), stream)
-        wanted = Counter(record.ref for page in pages for record in page.records if not isinstance(record, Membership))
+        wanted = Counter(
+            record.ref for page in pages for record in page.records if not isinstance(record, Membership | Inventory)
+        )
         assert set(wanted.values()) == {1}
         assert len(wanted) == len(ids)
         for n, page in enumerate(pages):
-            before = {r.ref for p in pages[: n + 1] for r in p.records if not isinstance(r, Membership)}
+            before = {r.ref for p in pages[: n + 1] for r in p.records if not isinstance(r, Membership | Inventory)}
             after = drain(smp.adapter(page_size=size), stream, page.cursor)
-            assert before | {r.ref for p in after for r in p.records if not isinstance(r, Membership)} == set(wanted)
+            assert before | {
+                r.ref for p in after for r in p.records if not isinstance(r, Membership | Inventory)
+            } == set(wanted)
 
 
 def test_a_search_that_is_not_obeyed_is_noticed(smp: Stage) -> None:

@@ -41,6 +41,14 @@ def edit_config(world: World, old: str, new: str) -> None:
     world.restart()
 
 
+def edit_mapping(world: World, name: str, old: str, new: str) -> None:
+    path = world.folder / "mappings" / f"{name}.yaml"
+    content = path.read_text(encoding="utf-8")
+    assert old in content
+    path.write_text(content.replace(old, new, 1), encoding="utf-8")
+    world.restart()
+
+
 def test_a_hot_visitor_becomes_a_record_with_score_and_reasons(world: World) -> None:
     hot_visitor(world)
 
@@ -438,3 +446,27 @@ def test_odd_people_are_counted_and_stop_nothing(world: World) -> None:
     assert report.exit is Exit.DONE
     assert report.ledger["ma", "people"].used == 5
     assert len(world.sfa.people) == 1
+
+
+def test_a_field_mapped_for_the_first_time_is_read_of_everybody_before_anything_is_written(world: World) -> None:
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田", phone="03-0000-0001")
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田", phone="03-9999-9999")
+    world.run()
+
+    edit_mapping(world, "people", "title: {to: title, wins: once}", "phone: {to: phone, wins: sfa_unless_blank}")
+    world.ma.edit_person(visitor, company="アルファ")
+    report = world.run()
+
+    assert report.ledger["sfa", "people"].read == 1
+    assert world.sfa.people[contact.id].fields["phone"] == "03-9999-9999"
+
+
+def test_what_is_mapped_otherwise_or_no_more_is_not_read_again(world: World) -> None:
+    world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    world.run()
+    world.run()
+
+    edit_mapping(world, "people", "    title: {to: title, wins: once}\n", "")
+    edit_mapping(world, "people", "email: {to: email, wins: sfa_unless_blank}", "email: {to: email, wins: sfa}")
+
+    assert world.run().ledger["sfa", "people"].read == 0
