@@ -8,20 +8,21 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from connector import adapters
 from connector.changes import Lane, RaiseAlert
 from connector.contain import contained
 from connector.crosscheck import Checks, needs_of
 from connector.errors import AdapterError, ConfigError, Problem, text
-from connector.model import DealState, Role
-from connector.ports import Adapter, Needs, ObjectNeeds
+from connector.model import Role
+from connector.ports import Adapter, Needs
 from connector.rules.alert import AlertRule
 from connector.rules.brake import Guards
+from connector.rules.deals import DealMapping
 from connector.rules.fields import FlipFlop, PeopleMapping
 from connector.rules.identify import IdentityRules
 from connector.rules.nurture import NurtureRule
@@ -118,58 +119,6 @@ class Config(Spec):
     """How runs go."""
 
 
-DealWord = Literal[
-    "name", "state", "stage", "stage_since", "probability", "amount", "closes_on", "closed_at", "lost_reason",
-    "product", "owner", "company", "people",
-]  # fmt: skip
-
-
-class DealMapping(Spec):
-    """Which fields of an SFA hold our words about a deal."""
-
-    system: str = Field(alias="in")
-    """The SFA, by its name in `config.yaml`."""
-    object: str
-    """The kind of record."""
-    fields: dict[DealWord, str]
-    """Our words and the SFA's fields. Salesforce knows most of them by itself."""
-    states: dict[Word[DealState], Many[str]] = Field(default_factory=dict)
-    """What the field behind `state` (without one: `stage`) says of won and lost deals. With `open` in the list, any
-    other value is refused; without it, any other value is open."""
-    probabilities: dict[str, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    """Percentages of the choices in the field behind `probability`, where it holds no numbers."""
-    linked_by: dict[Literal["people", "company"], str] = Field(default_factory=dict)
-    """The field of the person's (company's) record to which the value behind `people` (`company`) refers, where it is
-    not the record's id (the company's name)."""
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        for option, word in (
-            ("probabilities", "probability"),
-            *((f"linked_by.{name}", name) for name in self.linked_by),
-        ):
-            if (option != "probabilities" or self.probabilities) and word not in self.fields:
-                raise SpecError(
-                    text("{option} says how {word} is spelt, but no field holds {word}",
-                         "{option} がありますが、fields に {word} がありません", option=option, word=word),
-                    text("add {word} under fields", "fields に {word} を追加してください", word=word),
-                )  # fmt: skip
-        if self.states and not {"state", "stage"} & self.fields.keys():
-            raise SpecError(
-                text(
-                    "states are given, but no field that holds them", "states がありますが、状態を表す項目がありません"
-                ),
-                text("add stage (or state) under fields", "fields に stage (または state) を追加してください"),
-            )
-        spelt = [value for values in self.states.values() for value in values]
-        twice = next((value for value in spelt if spelt.count(value) > 1), None)
-        if twice is not None:
-            raise SpecError(
-                text("{value!r} stands for two states", "{value!r} が2つの状態に使われています", value=twice)
-            )
-        return self
-
-
 @dataclass(frozen=True)
 class Setup:
     """Everything an administrator wrote, checked: systems by name with their typed options, and the rules."""
@@ -188,18 +137,7 @@ class Setup:
 
     def needs(self, system: str) -> Needs:
         """What the mappings ask of a system."""
-        deals = {
-            deal.object: ObjectNeeds(
-                read=frozenset(deal.fields.values()),
-                deal={str(word): to for word, to in deal.fields.items()},
-                states={state: frozenset(values) for state, values in deal.states.items()},
-                probabilities=deal.probabilities,
-                linked_by={str(word): to for word, to in deal.linked_by.items()},
-            )
-            for deal in self.deals
-            if deal.system == system
-        }
-        found = needs_of(system, self.roles[system], self.rules, self.identity, deals)
+        found = needs_of(system, self.roles[system], self.rules, self.identity, self.deals)
         return replace(found, timezone=self.config.timezone)
 
     @property

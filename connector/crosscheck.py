@@ -11,6 +11,7 @@ from connector.errors import Problem, Text, text
 from connector.model import PERSON_FIELD_KIND, PERSON_FIELDS, Role
 from connector.ports import Adapter, Needs, ObjectNeeds, ValueKind
 from connector.rules.alert import AlertRule
+from connector.rules.deals import DealMapping
 from connector.rules.fields import FieldRule, PeopleMapping, known_words
 from connector.rules.identify import IdentityRules
 from connector.rules.nurture import NurtureRule
@@ -277,8 +278,8 @@ def _add_in(systems: Sequence[str]) -> Text:
     return text("add in: with one of: {names}", "in: に次のいずれかを指定: {names}", names=names)
 
 
-def needs_of(system: str, role: Role, rules: Rules, identity: IdentityRules, deals: Mapping[str, ObjectNeeds]) -> Needs:
-    """What the mappings ask of a system that stands on this side. `deals`: what they ask of its objects of deals."""
+def needs_of(system: str, role: Role, rules: Rules, identity: IdentityRules, deals: Iterable[DealMapping]) -> Needs:
+    """What the mappings ask of a system that stands on this side."""
     objects: dict[str, ObjectNeeds] = {}
     timeline = False
     for mapping in (m for m in rules.people if m.system == system):
@@ -292,7 +293,7 @@ def needs_of(system: str, role: Role, rules: Rules, identity: IdentityRules, dea
         name = next((m.object[0] for m in rules.people if m.system == system), "*")
         old = objects.get(name, ObjectNeeds())
         objects[name] = replace(old, read=old.read | carried, write=old.write | carried)
-    objects |= deals
+    objects |= {deal.object: _of_deals(deal) for deal in deals if deal.system == system}
     lists = {rule.list for rule in rules.protect if rule.system == system}
     lists |= {name for rule in rules.nurture if rule.system == system for name in rule.names()}
     alerts = any(rule.system in (None, system) for rule in rules.alerts)
@@ -313,6 +314,16 @@ def _of_people(mapping: PeopleMapping, name: str, ids: set[str], role: Role, rul
         values={rule.to: rule.values for rule in own.values() if rule.values},
         kinds={rule.to: _kind(word, rule) for word, rule in written.items()},
         choices={rule.to: found for word, rule in written.items() if (found := _choices(word, rule, rules))},
+    )
+
+
+def _of_deals(deal: DealMapping) -> ObjectNeeds:
+    return ObjectNeeds(
+        read=frozenset(deal.fields.values()),
+        deal={str(word): to for word, to in deal.fields.items()},
+        states={state: frozenset(values) for state, values in deal.states.items()},
+        probabilities=deal.probabilities,
+        linked_by={str(word): to for word, to in deal.linked_by.items()},
     )
 
 
