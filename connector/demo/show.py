@@ -13,6 +13,7 @@ from connector.errors import text
 if TYPE_CHECKING:
     from connector.demo.story import Told
 
+SHOWN_OF_ALERT = ("件名", "担当者", "期限", "対応状況", "人物", "案件", "内容")
 SHOWN_OF_TASK = ("Subject", "Owner", "Who", "What", "ActivityDate", "Priority", "Status", "Description")
 
 
@@ -36,6 +37,7 @@ def data(told: Told) -> dict[str, Any]:
         "faded": [str(difference) for difference in told.account.faded],
         "unexplained": [str(difference) for difference in told.account.unexplained],
         "task": {name: told.task.get(name) for name in ("Id", "OwnerId", "WhoId", "WhatId", *SHOWN_OF_TASK)},
+        "alert": {name: told.alert.get(name) for name in ("ma_key", *SHOWN_OF_ALERT)},
         "scores": told.scores,
         "lists": told.lists,
         "why": _why_data(told.why) if told.why else None,
@@ -128,6 +130,10 @@ class Shown:
         self._console.out(self._say("The task on the stalled deal", "停滞案件に作成された ToDo"))
         for name in SHOWN_OF_TASK:
             self._console.out(f"  {name:<13}" + str(self._told.task.get(name, "")).replace("\n", "\n" + " " * 15))
+        self._console.out()
+        self._console.out(self._say("The alert in kintone", "kintone に届いたアラート"))
+        for name in SHOWN_OF_ALERT:
+            self._console.out(f"  {name}: " + str(self._told.alert.get(name, "")).replace("\n", "\n    "))
 
     def _scores(self) -> None:
         self._console.table(

@@ -41,6 +41,7 @@ class Told:
     account: Account = field(default_factory=Account)
     checks: list[Check] = field(default_factory=list)
     task: Mapping[str, Any] = field(default_factory=dict)
+    alert: Mapping[str, Any] = field(default_factory=dict)
     scores: list[Mapping[str, Any]] = field(default_factory=list)
     why: Why | None = None
     parked: Counter[str] = field(default_factory=Counter)
@@ -130,6 +131,7 @@ class Story:
         """What a rep sees now, and why."""
         cast = self.world.cast
         self.told.task = self.eyes.task_on(cast.stalled.deal)
+        self.told.alert = next(iter(self.eyes.app("alerts")[::-1]), {})
         self.told.scores = [
             {"name": who.name, "company": who.company, **self.eyes.score(who.records[-1])}
             for who in (cast.stalled, cast.called, cast.twin)

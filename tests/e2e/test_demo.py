@@ -50,10 +50,12 @@ def test_each_move_has_its_effect_and_only_that(tmp_path: Path) -> None:
     assert [effect["move"] for effect in told["effects"]] == MOVES
     assert set(told) == {
         *("ok", "seed", "seconds", "checks", "effects", "faded", "unexplained"),
-        *("task", "scores", "lists", "why", "parked", "runs", "calls"),
+        *("task", "alert", "scores", "lists", "why", "parked", "runs", "calls"),
     }
     assert list(told["runs"])[:3] == ["first", "second", "third"]
     assert (told["runs"]["third"]["planned"], told["runs"]["third"]["sent"]) == (0, 0)
+    assert told["alert"]["件名"] == "[MA] 停滞案件に動き: 株式会社碧海システムズ 三枝 亮"
+    assert told["alert"]["担当者"] == ["osaka.kishi"]
     assert told["task"]["Subject"].startswith("[MA] 停滞案件に動き")
     assert [who["band"] for who in told["scores"]][:2] == ["warm", "hot"]
     assert told["why"]["scores"][0]["points"] == told["scores"][0]["score"]
