@@ -209,8 +209,8 @@ def not_put_back(sheet: str, fields: Iterable[str]) -> Finding:
     )
 
 
-def proves_nothing(sheet: str) -> Finding:
-    """The test record holds nothing that a write could be seen to empty."""
+def proves_nothing(sheet: str, such: Text) -> Finding:
+    """The test record holds nothing that a write could be seen to empty; `such` would do."""
     return Finding(
         "error",
         text(
@@ -218,6 +218,5 @@ def proves_nothing(sheet: str) -> Finding:
             "テスト用レコードに、書き込みで消えうる他の文字列がありません",
         ),
         sheet,
-        fix=text("fill more of its fields, one that may be empty among them",
-                 "必須でない文字列項目を含め、いくつかの項目に値を入れてください"),
+        fix=such,
     )  # fmt: skip

@@ -14,23 +14,29 @@ _CARDS = (
 )
 
 
+_ITEMS: Sequence[tuple[str, str, Sequence[str]]] = (
+    ("MA人物ID", "text", ()),
+    ("MAスコア", "number", ()),
+    ("MAランク", "pulldown", ("ホット", "ウォーム")),
+    ("MAスコア根拠", "textarea", ()),
+    ("MA最終接点", "textarea", ()),
+    ("名刺メモ", "text", ()),
+)
+
+
 def set_up(esm: EsmEmulator) -> str:
-    """Fill a tenant that is as it came; gives an API token of a user who may do everything."""
-    for name, kind, choices in (
-        ("MA人物ID", "text", ()),
-        ("MAスコア", "number", ()),
-        ("MAランク", "pulldown", ("ホット", "ウォーム")),
-        ("MAスコア根拠", "textarea", ()),
-        ("MA最終接点", "textarea", ()),
-    ):
-        _add(esm, "businesscard", name, kind, choices)
+    """Fill a tenant that is as it came; gives an API token of a user who may do everything.
+
+    The first name card may be written to by whoever tries things out; lists 1 and 2 hold all cards and all deals.
+    """
+    keys = {name: esm.add_column("businesscard", name, kind, choices=how) for name, kind, how in _ITEMS}
     user = esm.add_user("connector", "連携 太郎", password="sandbox-password", system=True)  # noqa: S106  opens nothing
+    cards, deals = [], []
     for number, (company, name) in enumerate(_CARDS):
         customer = esm.add_customer(company)
-        esm.add_card(customer, name, {"email": f"card{number}@esm-example.co.jp"})
-        esm.add_deal(customer, f"{company} 更新")
+        typed = {"email": f"card{number}@esm-example.co.jp", keys["名刺メモ"]: "展示会で名刺交換"}
+        cards.append(esm.add_card(customer, name, typed))
+        deals.append(esm.add_deal(customer, f"{company} 更新"))
+    esm.add_list("businesscard", "MA対象名刺", cards)
+    esm.add_list("businessplan", "案件", deals)
     return esm.add_token(user)
-
-
-def _add(esm: EsmEmulator, sheet: str, name: str, kind: str, choices: Sequence[str]) -> None:
-    esm.add_column(sheet, name, kind, choices=choices)

@@ -76,7 +76,11 @@ class Prober:
         known["keys"] = str(len(before))
         others = self._others(before, key)
         if not any(self._reader.item(each).is_optional for each in others):
-            yield proves_nothing(options.sheet)
+            such = text(
+                "fill an item of your own (its key ends in type_...), or tell under fields which filled one is a MEMO",
+                "拡張項目（type_ で始まるキー）に値を入れるか、値のある項目が MEMO なら fields に指定してください",
+            )
+            yield proves_nothing(options.sheet, such)
             return
         try:
             try:

@@ -104,7 +104,11 @@ class Prober:
         others = {code for code, value in row.items() if value not in EMPTY} - {column.code, sheet.key}
         others -= {code for code, each in sheet.columns.items() if each.type == "date"}
         if not sheet.optional(others):
-            yield proves_nothing(record.sheet)
+            such = text(
+                "fill another text of it that may be empty, as 備考",
+                "備考など、必須でない別の文字列項目に値を入れてください",
+            )
+            yield proves_nothing(record.sheet, such)
             return
         try:
             try:
