@@ -143,7 +143,8 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
 
 
 def _shown(value: Value) -> str:
-    return "∅" if value is None or value == "" else str(value)
+    """A value on one line, so that a plan stays a list of changes."""
+    return "∅" if value is None or value == "" else " ⏎ ".join(str(value).splitlines())
 
 
 def show_plan(console: Console, shown: Shown, limit: int) -> None:
