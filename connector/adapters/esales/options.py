@@ -108,6 +108,12 @@ class Employees(Spec):
     """Mail address."""
 
 
+MARK = "CONNECTOR-PROBE"
+"""What stands in the test record's field for a moment."""
+TOLERANCE = timedelta(minutes=5)
+"""How far the server's clock and a stamp it has just made may differ."""
+
+
 class ProbeRecord(Spec):
     """A record made for tests, the only one that `connector probe` writes to."""
 

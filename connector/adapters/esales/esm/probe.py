@@ -11,16 +11,11 @@ from connector.adapters.esales.esm.find import Finder, Record
 from connector.adapters.esales.esm.items import LENGTHS, moment
 from connector.adapters.esales.esm.read import Reader
 from connector.adapters.esales.esm.write import sent_back
-from connector.adapters.esales.options import Config, ProbeRecord
+from connector.adapters.esales.options import MARK, TOLERANCE, Config, ProbeRecord
 from connector.adapters.esales.speech import left_behind, not_put_back, proves_nothing
 from connector.adapters.esales.words import WrongValue
 from connector.errors import AdapterError, Refused, Unauthorized, Unavailable, Uncertain, text
 from connector.ports import Finding, Needs, Probed
-
-MARK = "CONNECTOR-PROBE"
-"""What stands in the test record's field for a moment."""
-_TOLERANCE = timedelta(minutes=5)
-"""How far the server's clock and a stamp it has just made may differ."""
 
 
 class Prober:
@@ -106,7 +101,7 @@ class Prober:
         if after.get(key) != MARK:
             what = text("what was written is not there", "書き込んだ値を確認できません")
             yield Finding("error", what, options.sheet, key)
-        elif off is None or abs(off) > _TOLERANCE:
+        elif off is None or abs(off) > TOLERANCE:
             yield Finding(
                 "error",
                 text("the time zone is off: updates stay off", "タイムゾーンがずれているため、更新は停止したままです"),

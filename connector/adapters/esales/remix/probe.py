@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
-from connector.adapters.esales.options import Config, ProbeRecord
+from connector.adapters.esales.options import MARK, TOLERANCE, Config, ProbeRecord
 from connector.adapters.esales.remix.client import Client
 from connector.adapters.esales.remix.read import STAMPS
 from connector.adapters.esales.remix.rows import Row
@@ -17,11 +16,6 @@ from connector.adapters.esales.speech import left_behind, not_put_back, proves_n
 from connector.adapters.esales.words import EMPTY, WrongValue
 from connector.errors import Refused, Unauthorized, Unavailable, Uncertain, text
 from connector.ports import Finding, Needs, Probed
-
-MARK = "CONNECTOR-PROBE"
-"""What stands in the test record's field for a moment."""
-_TOLERANCE = timedelta(minutes=5)
-"""How far the server's clock and a stamp it has just made may differ."""
 
 
 class Prober:
@@ -165,13 +159,13 @@ class Prober:
         own = number_is(sheet.key, "=", int(record.id))
         found = [
             self._searcher.by_key(sheet.name, sheet.key, [own, moment_in(column.code, ">=", at)], [sheet.key]).rows
-            for at in (now - _TOLERANCE, now + _TOLERANCE)
+            for at in (now - TOLERANCE, now + TOLERANCE)
         ]
         try:
             stamp = moment(row[column.code])
         except WrongValue:
             return False
-        return [bool(each) for each in found] == [True, False] and stamp is not None and abs(stamp - now) < _TOLERANCE
+        return [bool(each) for each in found] == [True, False] and stamp is not None and abs(stamp - now) < TOLERANCE
 
     def _clears(self, sheet: Sheet, record: ProbeRecord, column: Column) -> bool:
         try:
