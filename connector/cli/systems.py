@@ -18,12 +18,21 @@ def show_finding(console: Console, finding: Finding, mark: Mark | None = None) -
     console.out(f"  {finding.severity}: {place}{finding.what.in_(console.language)}{fix}")
 
 
+def finding_data(finding: Finding) -> dict[str, str | None]:
+    """A finding as data."""
+    return {
+        "severity": finding.severity,
+        "object": finding.object,
+        "field": finding.field,
+        "what": str(finding.what),
+        "fix": str(finding.fix) if finding.fix else None,
+    }
+
+
 def show_probed(console: Console, system: str, found: Probed) -> None:
     """What a probe found, and what follows from it."""
     if console.json:
-        told = [
-            {"severity": f.severity, "object": f.object, "field": f.field, "what": str(f.what)} for f in found.findings
-        ]
+        told = [finding_data(finding) for finding in found.findings]
         console.data({"system": system, "known": dict(found.known), "findings": told})
         return
     if not found.known and not found.findings:

@@ -17,7 +17,7 @@ from connector.changes import (
     SetFields,
 )
 from connector.cli.say import Console
-from connector.cli.systems import show_finding
+from connector.cli.systems import finding_data, show_finding
 from connector.engine.check import Checked
 from connector.engine.preview import Shown
 from connector.engine.report import Report
@@ -38,15 +38,8 @@ def show_check(console: Console, results: Sequence[Checked]) -> None:
                     "quota": r.quota,
                     "calls": r.calls,
                     "findings": [
-                        {
-                            "severity": f.severity,
-                            "object": f.object,
-                            "field": f.field,
-                            "what": str(f.what),
-                            "fix": str(f.fix) if f.fix else None,
-                            "at": f"{m.file}:{m.line}:{m.column}" if m else None,
-                        }
-                        for f, m in r.findings
+                        finding_data(finding) | {"at": f"{mark.file}:{mark.line}:{mark.column}" if mark else None}
+                        for finding, mark in r.findings
                     ],
                 }
                 for r in results

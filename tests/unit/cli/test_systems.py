@@ -104,14 +104,24 @@ def test_a_system_that_is_not_there_is_told() -> None:
 
 
 def test_what_a_probe_finds_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    warned = Finding("warning", text("dates are off", "日付がずれています"), "person", "934")
+    warned = Finding(
+        "warning",
+        text("dates are off", "日付がずれています"),
+        "person",
+        "934",
+        text("set timezone", "設定してください"),
+    )
     monkeypatch.setattr(Memory, "probe", lambda self: Probed({"put": "partial"}, [warned]))
 
     shown = said("probe", "sfa")
 
     assert "put: partial" in shown
     assert "warning: person.934: dates are off" in shown
-    assert json.loads(said("probe", "sfa", "--json"))["known"] == {"put": "partial"}
+    told = json.loads(said("probe", "sfa", "--json"))
+    assert told["known"] == {"put": "partial"}
+    assert told["findings"] == [
+        {"severity": "warning", "object": "person", "field": "934", "what": "dates are off", "fix": "set timezone"}
+    ]
 
 
 def test_a_probe_that_finds_an_error_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
