@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,8 +22,9 @@ from connector.engine.check import Checked
 from connector.engine.preview import Shown
 from connector.engine.report import Report
 from connector.engine.status import Status
-from connector.engine.why import Why
+from connector.engine.why import Tie, Why
 from connector.model import Value
+from connector.rules.wording import GUARDS, IN_COMMON, NAMES
 
 
 def show_check(console: Console, results: Sequence[Checked]) -> None:
@@ -268,9 +269,7 @@ def _age(console: Console, now: datetime, at: datetime | None) -> str:
 def why_lines(console: Console, found: Why) -> list[str]:
     """One person explained, as lines."""
     say = console.say
-    lines = [f"{found.identity}  {found.company or ''}".rstrip(), say("records", "レコード")]
-    for person, tie in found.records:
-        lines.append(f"  {person.ref}" + (say("  same by {t}", "  一致: {t}", t=tie) if tie else ""))
+    lines = [*who_lines(console, found)]
     for score in found.scores:
         lines.append(
             say("score {n}: {p:g} {b}", "スコア {n}: {p:g} {b}", n=score.name, p=score.points, b=score.band).rstrip()
@@ -302,12 +301,78 @@ def why_lines(console: Console, found: Why) -> list[str]:
     return lines
 
 
+def who_lines(console: Console, found: Why) -> Iterator[str]:
+    """The records of a person, what joins them, and what was not enough to join others."""
+    say = console.say
+    company = f"  {found.company}" if found.company else ""
+    belongs = say(" (of {p})", "（親会社 {p}）", p=", ".join(found.parents)) if found.parents else ""
+    yield f"{found.identity}{company}{belongs}"
+    yield say("records: {n}", "レコード {n}件", n=len(found.records))
+    for person in found.records:
+        yield f"  {person.ref}  {_called(person.fields)}".rstrip()
+    for tie in found.who.ties:
+        yield f"  ├ {tie.edge.a} ─ {tie.edge.b}  {_told(console, tie)}"
+    if found.who.apart:
+        yield say("not joined", "統合しなかったもの")
+    for tie in found.who.apart[:_MOST]:
+        guard = GUARDS[tie.edge.guard].in_(console.language)
+        yield f"  ? {tie.edge.a} ─ {tie.edge.b}  {_called(tie.other)}  {_told(console, tie)}: {guard}"
+    if len(found.who.apart) > _MOST:
+        yield say("  … {n} more", "  … ほか{n}件", n=len(found.who.apart) - _MOST)
+    for decided in found.who.decisions:
+        when = f"{decided.at:%Y-%m-%d} {decided.by} {decided.reason}".rstrip()
+        yield (
+            say("decided: {a} ─ {b} {v}", "判断: {a} ─ {b} {v}", a=decided.a, b=decided.b, v=decided.verdict)
+            + f"  ({when})"
+        )
+    for event in found.who.events:
+        came = event.identity == found.identity
+        words = ("came from {o}", "{o} から") if came else ("went to {i}", "{i} へ")
+        moved = say(*words, o=event.other, i=event.identity)
+        yield f"  {event.at:%Y-%m-%d} {moved}: {', '.join(event.records)}"
+
+
+VERDICTS = {"same": ("same person", "同一人物"), "different": ("different people", "別人"), "later": ("later", "保留")}
+_MOST = 10
+"""So many pairs that were not joined are shown."""
+
+
+def _called(fields: Mapping[str, Value]) -> str:
+    name = fields.get("name") or " ".join(str(p) for p in (fields.get("family_name"), fields.get("given_name")) if p)
+    return "  ".join(str(part) for part in (name, fields.get("company"), fields.get("email")) if part)
+
+
+def _told(console: Console, tie: Tie) -> str:
+    language = console.language
+    common = IN_COMMON[tie.edge.evidence].in_(language) + (f" {' / '.join(tie.common)}" if tie.common else "")
+    strength = console.say("strength {n}", "強さ{n}", n=tie.edge.strength)
+    return f"{common}・{NAMES[tie.names].in_(language)}  {strength}"
+
+
+def _tie_data(tie: Tie) -> dict[str, Any]:
+    return {
+        "a": str(tie.edge.a), "b": str(tie.edge.b), "rule": tie.edge.rule, "strength": tie.edge.strength,
+        "evidence": tie.edge.evidence, "names": tie.names.name.lower(), "common": list(tie.common),
+    }  # fmt: skip
+
+
 def why_data(found: Why) -> dict[str, Any]:
     """One person explained, under stable English keys."""
     return {
         "person": found.identity,
         "company": found.company,
-        "records": [{"record": str(person.ref), "same_by": tie} for person, tie in found.records],
+        "parents": found.parents,
+        "records": [str(person.ref) for person in found.records],
+        "same_by": [_tie_data(tie) for tie in found.who.ties],
+        "not_joined": [
+            _tie_data(tie) | {"guard": tie.edge.guard, "other": tie.identity, "fields": dict(tie.other)}
+            for tie in found.who.apart
+        ],
+        "decisions": [
+            {"a": str(d.a), "b": str(d.b), "verdict": d.verdict, "by": d.by, "at": d.at, "reason": d.reason}
+            for d in found.who.decisions
+        ],
+        "events": list(found.who.events),
         "scores": [
             {
                 "name": s.name,

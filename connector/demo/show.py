@@ -55,7 +55,7 @@ def _why_data(found: Why) -> dict[str, Any]:
     return {
         "person": found.identity,
         "company": found.company,
-        "records": [str(person.ref) for person, _ in found.records],
+        "records": [str(person.ref) for person in found.records],
         "scores": [
             {
                 "name": score.name,
@@ -214,8 +214,10 @@ def _signed(members: set[int], sign: str) -> list[str]:
 
 def _why_lines(found: Why) -> Iterator[str]:
     yield f"{found.identity}  {found.company or ''}"
-    for person, tie in found.records:
-        yield f"{person.ref}  {tie}"
+    for person in found.records:
+        yield str(person.ref)
+    for tie in found.who.ties:
+        yield f"{tie.edge.a} ─ {tie.edge.b}  {tie.edge.rule} {tie.edge.strength}"
     for score in found.scores:
         for hit in score.hits:
             day = hit.last_at.astimezone(START.tzinfo).date()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from sqlalchemy import Connection
 from connector.config import Setup
 from connector.contain import each_contained
 from connector.engine.app import App
+from connector.engine.identify import company_filing, decide_around, filing, refile, settle_companies
 from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
 from connector.engine.storable import storable
@@ -30,23 +30,12 @@ from connector.model import (
     Membership,
     Owner,
     Person,
-    Ref,
     Role,
     Touchpoint,
 )
 from connector.ports import Adapter, Needs, Page
 from connector.rules.brake import Guards
-from connector.rules.cleanse import corporate_domain
-from connector.rules.identify import (
-    Key,
-    Keys,
-    assign_company,
-    company_id_of,
-    identify,
-    keep_ids,
-    keys_of,
-    new_id,
-)
+from connector.rules.identify import keys_of
 from connector.store import deals as deal_store
 from connector.store import people as people_store
 from connector.store import runs
@@ -71,27 +60,6 @@ def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None
             under_way = [pool.submit(_pull_system, app, name, lease, report, force=force) for name in names]
             for one in under_way:
                 one.result()
-    place_by_domain(app, lease)
-
-
-def place_by_domain(app: App, lease: Lease) -> None:
-    """People without a company go to the one that was learnt, since they were read, to own their mail domain."""
-    with app.reading() as conn:
-        size = str(deal_store.count_domains(conn))
-        if runs.remembered(conn, "domains") == size:
-            return
-    last = 0
-    while True:
-        with lease.writing() as conn:
-            filed = people_store.without_company(conn, last, REKEY)
-            if not filed:
-                runs.remember(conn, "domains", size)
-                return
-            keys = {one.no: keys_of(one.person, app.setup.identity) for one in filed}
-            known = deal_store.companies_at(conn, {k.domain for k in keys.values() if k.domain})
-            found = {no: company for no, own in keys.items() if (company := assign_company(own, known))}
-            people_store.set_companies(conn, found)
-            last = filed[-1].no
 
 
 def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bool) -> None:
@@ -197,28 +165,6 @@ def _empty(system: str, what: str, count: int) -> Halted:
     )
 
 
-REKEY = 1000
-"""Records that get new keys in one transaction when the rules of identity change."""
-
-
-def refile(app: App, lease: Lease) -> None:
-    """When the rules of identity changed since the last run, decide about everybody anew."""
-    rules = app.setup.identity.model_dump_json()
-    with app.reading() as conn:
-        if runs.remembered(conn, "identity") == rules:
-            return
-    last = 0
-    while True:
-        with lease.writing() as conn:
-            filed = people_store.all_filed(conn, last, REKEY)
-            if not filed:
-                runs.remember(conn, "identity", rules)
-                return
-            keys = {one.no: _keys_of(one, app.setup, ()).keys for one in filed}
-            _identify(conn, app.setup, people_store.rekey(conn, keys).concerned)
-            last = filed[-1].no
-
-
 def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards: Guards | None = None) -> Counts:
     """Store what a page says and re-decide the identities it touches; what became of its records.
 
@@ -231,7 +177,7 @@ def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards:
     if owners := by_type.pop(Owner, None):
         used += deal_store.put_owners(conn, owners)
     if companies := by_type.pop(Company, None):
-        used += deal_store.put_companies(conn, [_with_company(c, setup) for c in companies], at)
+        used += _companies(conn, setup, companies, at)
     if people := by_type.pop(Person, None):
         used += _people(conn, setup, people, at)
     if gone := by_type.pop(Gone, None):
@@ -249,38 +195,25 @@ def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards:
     return Counts(page.read, used, page.read - used - parked - ignored, parked, ignored)
 
 
-def _with_company(company: Company, setup: Setup) -> tuple[Company, str, str | None]:
-    """A company record with our id of it and its web domain."""
-    stand_in = Person(company.ref, {"company": company.name, "corporate_number": company.corporate_number})
-    keys = keys_of(stand_in, setup.identity)
-    # A name made of nothing but legal forms says nothing: such a record is a company by itself.
-    ours = company_id_of(keys.company, keys.corporate_number) or company_id_of(str(company.ref), None)
-    return company, str(ours), corporate_domain(company.website or "")
-
-
 def _people(conn: Connection, setup: Setup, people: Sequence[Person], at: datetime) -> int:
-    """Store person records with their keys and companies; how many of them are news."""
-    named = {p.company_id for p in people if p.company_id}
-    by_system = {system: deal_store.companies_of(conn, system, named) for system in {p.ref.system for p in people}}
-    keys = {p.ref: keys_of(p, setup.identity) for p in people}
-    known = deal_store.companies_at(conn, {k.company or k.domain or "" for k in keys.values()})
-    filings, domains = [], []
-    for person in people:
-        own = keys[person.ref]
-        company = by_system[person.ref.system].get(person.company_id or "") or assign_company(own, known)
-        if company and own.domain and own.company:
-            domains.append((own.domain, company))
-        filings.append(people_store.Filing(person, own.keys, company))
-    deal_store.put_domains(conn, domains)
-    changed = people_store.put_people(conn, filings, at)
-    _identify(conn, setup, changed.concerned)
+    """Store person records with their keys; how many of them are news."""
+    changed = people_store.put_people(conn, [filing(each, keys_of(each, setup.identity)) for each in people], at)
+    decide_around(conn, setup, changed, at)
     return len(changed.nos)
+
+
+def _companies(conn: Connection, setup: Setup, found: Sequence[Company], at: datetime) -> int:
+    used = deal_store.put_companies(conn, [company_filing(each, setup.identity) for each in found], at)
+    settle_companies(conn, used.spellings)
+    return used.changed
 
 
 def _gone(conn: Connection, setup: Setup, gone: Sequence[Gone], at: datetime) -> int:
     changed = people_store.put_gone(conn, gone, at)
-    _identify(conn, setup, changed.concerned)
-    return len(changed.nos) + deal_store.put_deals_gone(conn, gone) + deal_store.put_companies_gone(conn, gone)
+    decide_around(conn, setup, changed, at)
+    used = deal_store.put_companies_gone(conn, gone)
+    settle_companies(conn, used.spellings)
+    return len(changed.nos) + deal_store.put_deals_gone(conn, gone) + used.changed
 
 
 def _compared(conn: Connection, setup: Setup, inventory: Inventory, at: datetime, guards: Guards | None) -> int:
@@ -289,36 +222,3 @@ def _compared(conn: Connection, setup: Setup, inventory: Inventory, at: datetime
     found += deal_store.put_deals_back(conn, inventory)
     found += _gone(conn, setup, vanished(conn, inventory, at, guards), at)
     return min(found, 1)
-
-
-def _identify(conn: Connection, setup: Setup, nos: Iterable[int]) -> None:
-    """Re-decide who is who around these records; everybody else keeps what was decided."""
-    near = people_store.neighbourhood(conn, nos)
-    if not near:
-        return
-    groups = identify(keys_of_all(near, setup), setup.identity)
-    before = {f.person.ref: f.identity for f in near if f.identity}
-    named = {f.person.ref: f.person.key for f in near if f.person.key and not f.gone}
-    ids = keep_ids(groups, before, named, new_id, people_store.Taken(conn))
-    by_ref: dict[Ref, int] = {f.person.ref: f.no for f in near}
-    people_store.assign(conn, {by_ref[ref]: identity for ref, identity in ids.items()})
-
-
-def keys_of_all(near: Sequence[people_store.Filed], setup: Setup) -> list[Keys]:
-    """The identity keys of stored records.
-
-    One that is gone is tied to its successor and to nothing else. Where a record bears an identity's id as our key,
-    the identity's other records hold that key too: they stay together when somebody gets a new address.
-    """
-    borne = {filed.person.key for filed in near if filed.person.key and not filed.gone}
-    return [_keys_of(filed, setup, borne) for filed in near]
-
-
-def _keys_of(filed: people_store.Filed, setup: Setup, borne: Collection[str]) -> Keys:
-    if filed.gone:
-        ties = [filed.person.ref, *([filed.successor] if filed.successor else [])]
-        return Keys(filed.person.ref, tuple(Key("id", str(ref)) for ref in ties))
-    keys = keys_of(filed.person, setup.identity)
-    if filed.identity in borne:
-        return replace(keys, keys=(*keys.keys, Key("key", str(filed.identity))))
-    return keys

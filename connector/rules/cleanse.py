@@ -26,6 +26,8 @@ _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―⁃−˗─━", "-"))
 
 def fold(raw: str) -> str:
     """Text as it is compared: NFKC, nothing invisible, one kind of dash, single spaces."""
+    if raw.isascii() and raw.isprintable():
+        return " ".join(raw.split())
     # Invisible characters go first: what they kept apart may compose.
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", raw))
     return " ".join(text.translate(_DASHES).split())
@@ -99,15 +101,19 @@ _LONE_ROLES = words(
     """
     mail email e-mail help cs ec it hr pr ir web www site sale root sys noc jobs all everyone minna member master
     no-reply no_reply do-not-reply mailer-daemon bounce bounces test testing tester tesuto dummy sample example user
-    guest aaa abc xxx none null
+    guest aaa aaaa abc xxx xxxx none null hoge hogehoge fuga asdf qwerty nobody anonymous noname unknown undefined
     """
 )
 
 
+_PARTS = re.compile(r"[-_.]")
+
+
+@lru_cache(maxsize=16_384)
 def is_role_mailbox(local: str) -> bool:
     """Whether a local part names a role, a team or nobody: `info`, `sales2`, `info-tokyo`, `kansai.eigyo`, `test`."""
     name = local.lower().rstrip("0123456789").rstrip("-_.")
-    parts = re.split(r"[-_.]", name)
+    parts = _PARTS.split(name)
     return name in _LONE_ROLES or name in _ROLES or parts[0] in _ROLES or parts[-1] in _ROLES
 
 
@@ -121,8 +127,13 @@ _FREE_MAIL = words(
     passport.com windowslive.com icloud.com me.com mac.com aol.com aol.jp proton.me protonmail.com pm.me
     tutanota.com zoho.com gmx.com gmx.de gmx.net web.de mail.com mail.ru yandex.ru yandex.com fastmail.com hey.com
     qq.com 163.com 126.com sina.com sohu.com foxmail.com naver.com daum.net hanmail.net nate.com kakao.com
-    inbox.com hushmail.com mailinator.com comcast.net verizon.net att.net sbcglobal.net orange.fr free.fr t-online.de
-    excite.co.jp infoseek.jp goo.jp mail.goo.ne.jp livedoor.com auone.jp fc2.com
+    inbox.com hushmail.com comcast.net verizon.net att.net sbcglobal.net bellsouth.net cox.net btinternet.com
+    orange.fr free.fr wanadoo.fr laposte.net t-online.de freenet.de libero.it hinet.net yeah.net 139.com 189.cn
+    yahoo.it yahoo.es yahoo.ca yahoo.in yahoo.co.in yahoo.co.kr yahoo.com.tw yahoo.com.hk yahoo.com.au yahoo.com.br
+    hotmail.de hotmail.it hotmail.es outlook.fr outlook.de live.fr live.co.uk live.cn aliyun.com bk.ru list.ru ya.ru
+    tuta.com tuta.io zohomail.com zohomail.jp duck.com mozmail.com privaterelay.appleid.com
+    mailinator.com yopmail.com guerrillamail.com sharklasers.com 10minutemail.com temp-mail.org kuku.lu
+    excite.co.jp infoseek.jp goo.jp mail.goo.ne.jp livedoor.com auone.jp auone-net.jp fc2.com
     docomo.ne.jp mopera.net mopera.ne.jp ezweb.ne.jp au.com uqmobile.jp softbank.ne.jp i.softbank.jp vodafone.ne.jp
     jp-t.ne.jp jp-d.ne.jp jp-h.ne.jp jp-k.ne.jp jp-r.ne.jp jp-s.ne.jp jp-n.ne.jp jp-q.ne.jp jp-c.ne.jp
     disney.ne.jp willcom.com pdx.ne.jp wcm.ne.jp y-mobile.ne.jp ymobile.ne.jp ymobile1.ne.jp emnet.ne.jp emobile.ne.jp
@@ -136,13 +147,17 @@ _FREE_MAIL = words(
 )
 
 
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://")
+_AFTER_HOST = re.compile(r"[/?#:]")
+
+
 def domain_of(raw: str) -> str | None:
     """The host of a mail address or a website, in lower case, as DNS spells it."""
     text = fold(raw[:2000]).lower()
     if "@" in text and "//" not in text:
         address = email_key(text)
         return address.rpartition("@")[2] if address else None
-    return _host(re.split(r"[/?#:]", re.sub(r"^[a-z][a-z0-9+.-]*://", "", text), maxsplit=1)[0])
+    return _host(_AFTER_HOST.split(_SCHEME.sub("", text), maxsplit=1)[0])
 
 
 def is_free_mail(domain: str, extra: frozenset[str] = frozenset()) -> bool:
@@ -178,23 +193,76 @@ def _suffixes() -> PublicSuffixList:
 _LONG_MARK = str.maketrans("ー", "-")
 _PHONE_LABEL = re.compile(r"\(?(?:代表|代|直通|携帯|電話|tel)\)?[:.]?", re.IGNORECASE)
 _EXTENSION = re.compile(r"(?:内線|内|ext|#|;|,|x\s*\d).*", re.IGNORECASE)
+_LONGEST_EXTENSION = 8
+_REMARK = re.compile(r"(?<=\d)\D+$")
+_FLOAT = re.compile(r"([0-9]{9,12})\.0$")
 
 
 @lru_cache(maxsize=16_384)
 def phone_key(raw: str) -> str | None:
-    """A valid telephone number as E.164, Japanese unless it says otherwise; without extension and labels.
+    """A valid telephone number as E.164, Japanese unless it says otherwise; without extension, labels and remarks.
 
-    The leading 0 that a spreadsheet took away comes back.
+    What a spreadsheet took away comes back: the leading 0, and the plus before 81. Two numbers in one field are none.
     """
     text = fold(raw[:200]).translate(_LONG_MARK)
-    text = _EXTENSION.sub("", _PHONE_LABEL.sub("", text))
+    text = _PHONE_LABEL.sub("", _FLOAT.sub(r"\1", text))
+    extension = _EXTENSION.search(text)
+    if extension is not None:
+        if sum(letter.isdigit() for letter in extension[0]) > _LONGEST_EXTENSION:
+            return None
+        text = text[: extension.start()]
+    return _valid_number(_SEPARATORS.sub("", _REMARK.sub("", text)))
+
+
+# A zero in brackets says something: +81 (0)3.
+_SEPARATORS = re.compile(r"[ .\-]|[()](?!0\))(?<!\(0\))")
+
+
+@lru_cache(maxsize=65_536)
+def _valid_number(text: str) -> str | None:
+    """By its digits, which many ways to write it have in common: the check of a number takes long."""
     try:
         number = phonenumbers.parse(text, "JP")
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(number):
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    key: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    # 090-1111-1111 and the like is what people type who do not want to be called.
+    return None if len(set(key[-_LOCAL_DIGITS:])) == 1 else key
+
+
+_LOCAL_DIGITS = 8
+
+
+PhoneLine = Literal["mobile", "fixed", "ip", "service"]
+# What may be either is fixed: a mistake there joins two people. Everything else is a service: nobody's own number.
+_LINES: dict[int, PhoneLine] = {
+    phonenumbers.PhoneNumberType.MOBILE: "mobile",
+    phonenumbers.PhoneNumberType.FIXED_LINE: "fixed",
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed",
+    phonenumbers.PhoneNumberType.VOIP: "ip",
+}
+
+
+@lru_cache(maxsize=16_384)
+def phone_line(key: str) -> PhoneLine | None:
+    """The kind of line a key of `phone_key` belongs to; None for what is no such key.
+
+    Only a mobile line says something about a person. Numbers of machines (020), free calls and the like are services.
+    """
+    try:
+        number = phonenumbers.parse(key[:200])
+    except phonenumbers.NumberParseException:
+        return None
+    kind = phonenumbers.number_type(number)
+    return None if kind == phonenumbers.PhoneNumberType.UNKNOWN else _LINES.get(kind, "service")
+
+
+def mobile_key(raw: str) -> str | None:
+    """The `phone_key` of a mobile line, else None."""
+    key = phone_key(raw)
+    return key if key is not None and phone_line(key) == "mobile" else None
 
 
 def corporate_number(raw: str) -> str | None:

@@ -13,6 +13,11 @@ from connector.rules.cleanse import fold, words
 _LONGEST_NAME = 200
 """What is longer is a text, not a name."""
 
+# Typed beside a name, or in place of it. Only addresses with a dot in the host: `@cosme` is a company.
+_ADDRESS = re.compile(r"[a-z0-9._%+'-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+|(?:https?://|www\.)[!-~]*")
+_ERA = "明治|大正|昭和|平成|令和"
+_DIGITS = "0123456789"
+
 
 def _pairs(table: str) -> dict[str, str]:
     return {pair[0]: pair[1] for pair in table.split()}
@@ -49,9 +54,12 @@ _STRICT = str.maketrans(STRICT)
 _LOOSE = str.maketrans(LOOSE)
 
 
+_REPEATED = re.compile(r"(.)(々+)")
+
+
 def _unrepeat(text: str) -> str:
     """佐々木 as 佐佐木."""
-    return re.sub(r"(.)(々+)", lambda match: match[1] * (1 + len(match[2])), text)
+    return _REPEATED.sub(lambda match: match[1] * (1 + len(match[2])), text) if "々" in text else text
 
 
 # --- companies --------------------------------------------------------------------------------------------------------
@@ -63,10 +71,11 @@ _FORM_WORDS = words(
     一般社団法人 公益社団法人 社団法人 一般財団法人 公益財団法人 財団法人 特定非営利活動法人 npo法人
     医療法人社団 医療法人財団 社会医療法人 医療法人 社会福祉法人 学校法人 宗教法人
     独立行政法人 地方独立行政法人 国立研究開発法人 国立大学法人 公立大学法人
+    カブシキガイシヤ ユウゲンガイシヤ ゴウドウガイシヤ
     """
 )
 _FORMS = "|".join(sorted(_FORM_WORDS, key=len, reverse=True))  # longest first, as an alternation needs them
-_SHORT_FORMS = "株|有|合|同|資|名|相|財|社|医|学|福|独|宗|特非|一社|一財|公社|公財|カ|ユ|ド"
+_SHORT_FORMS = "株|有|合|同|資|名|相|財|社|医|学|福|独|宗|特非|npo|一社|一財|公社|公財|医社|社福|カ|ユ|ド"
 _BRACKETED_FORM = re.compile(rf"\((?:{_SHORT_FORMS})(?:\)|$)|^(?:{_SHORT_FORMS})\)")
 _LATIN_FORMS = (
     r"co|company|corp|corporation|inc|incorporated|ltd|limited|llc|llp|plc|gmbh|ag|s\.?a|b\.?v|pte|pty"
@@ -78,7 +87,9 @@ _PLACE_WORDS = words(
     北海道 青森 岩手 宮城 秋田 山形 福島 茨城 栃木 群馬 埼玉 千葉 東京 神奈川 新潟 富山 石川 福井 山梨 長野 岐阜 静岡
     愛知 三重 滋賀 京都 大阪 兵庫 奈良 和歌山 鳥取 島根 岡山 広島 山口 徳島 香川 愛媛 高知 福岡 佐賀 長崎 熊本 大分 宮崎
     鹿児島 沖縄 札幌 仙台 さいたま 横浜 川崎 相模原 浜松 名古屋 堺 神戸 北九州 関東 関西 中部 東北 九州 東海 北陸 四国
-    首都圏 東日本 西日本
+    首都圏 東日本 西日本 北関東 南関東 東関東 西関東 北東北 南東北 甲信越 北信越 信越 京浜 京葉 湘南 多摩 阪神 京阪
+    北大阪 南大阪 東大阪 中国 中四国 南九州 西九州 城東 城西 城南 城北 八王子 立川 町田 厚木 船橋 つくば 金沢 松本 沼津
+    豊田 姫路 高崎
     """
 )
 _PLACES = "|".join(_PLACE_WORDS)
@@ -90,29 +101,53 @@ _TAIL = re.compile(
     rf"|(?:{_FORMS})\S{{0,15}}(?:{_BRANCH})$"  # right behind the legal form
     rf"|(?:{_PLACES})(?:{_BRANCH})$"
     r"|(?<!日)本社$"  # but not the end of 日本社
+    r"|御中$|(?<=..)様$"
 )
 _SMALL_KANA = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
+# As keys: ダミー has lost its long mark.
 _NOT_A_COMPANY = words(
-    "なし 無し 不明 未入力 未定 未登録 個人 個人事業主 該当なし 無職 自営 自営業 フリーランス 学生 主婦 テスト"
-    " test aaa none null na unknown"
+    """
+    なし ナシ 無し 無 無い ありません 特になし とくになし 該当なし 該当無し 所属なし 無所属 会社なし 会社名なし
+    不明 未入力 未記入 未回答 未定 未登録 未設定 非公開 匿名 匿名希望 空欄 空白 同上 その他
+    会社名 企業名 法人名 貴社名 御社名 勤務先 勤務先名 勤務先なし 自社 弊社 当社 自宅
+    個人 個人事業主 個人事業 個人利用 個人名 個人宅 自営 自営業 フリーランス フリータ 会社員 公務員 アルバイト
+    無職 求職中 就活中 退職 退職済 退職済み 学生 大学生 高校生 主婦 専業主婦 主夫
+    テスト テスト会社 テスト企業 てすと サンプル サンプル会社 ダミ ダミ会社 ほげ ほげほげ ホゲ ホゲホゲ
+    test test会社 testcompany sample samplecompany dummy hoge hogehoge aaa aaaa xxx xxxx asdf qwerty
+    none null na unknown undefined individual freelance freelancer student
+    """
 )
+# Numbers of telephones, dates, 法人番号; a date in words; nothing but あ.
+_NO_COMPANY = re.compile(
+    r"(?:tel|fax|t)?[+\d]\d{5,}(?:代表?)?"
+    rf"|(?:(?:{_ERA})?(?:\d+|元)年)?\d+月\d+日[\d時分秒]*"
+    r"|[あア]+|[0&+]*"
+)
+
+
+_DASH_IN_KATAKANA = re.compile(r"(?<=[ァ-ヺ])-(?=[ァ-ヺ])")
+_ONE_IN_KATAKANA = re.compile(r"(?<=[ァ-ヺ])一(?=[ァ-ヺ])")
+_LAST_MARK = re.compile(r"ー+(?![ァ-ヺー])")
+_SIGNS = re.compile(r"[^\w&+]|_")
 
 
 @lru_cache(maxsize=16_384)
 def company_key(raw: str) -> str | None:
     """The core of a company's name: without legal form, branch, spaces and signs; old shapes of kanji folded.
 
-    Words of a group (ホールディングス, グループ), of a place or a trade stay: they tell companies apart.
+    Words of a group (ホールディングス, グループ), of a place or a trade stay: they tell companies apart. None for what
+    people type where there is no company: なし, 個人, テスト, a date, a telephone number, an address.
     """
     text = fold(raw[: 10 * _LONGEST_NAME]).lower()
     if len(text) > _LONGEST_NAME:
         return None
+    text = _ADDRESS.sub(" ", text)
     text = _unrepeat(_BRACKETED_FORM.sub(" ", text).translate(_STRICT)).translate(_SMALL_KANA)
-    text = re.sub(r"(?<=[ァ-ヺ])-(?=[ァ-ヺ])", "ー", text)
-    core = re.sub(r"[^\w&+]|_", "", _trim(text.strip()))
-    core = re.sub(r"(?<=[ァ-ヺ])一(?=[ァ-ヺ])", "ー", core)
-    core = _trim(re.sub(r"ー+(?![ァ-ヺー])", "", core))
-    return None if core in _NOT_A_COMPANY or not core.strip("0&+") else core
+    text = _DASH_IN_KATAKANA.sub("ー", text)
+    core = _SIGNS.sub("", _trim(text.strip()))
+    core = _ONE_IN_KATAKANA.sub("ー", core)
+    core = _trim(_LAST_MARK.sub("", core))
+    return None if core.rstrip(_DIGITS) in _NOT_A_COMPANY or _NO_COMPANY.fullmatch(core) else core
 
 
 def _trim(text: str) -> str:
@@ -126,19 +161,40 @@ def _trim(text: str) -> str:
 
 JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】")
-_HONORIFIC = re.compile(r"(?<=..)(?:様|殿|先生|氏)$")
+_HONORIFIC = re.compile(r"(?<=..)(?:様|殿|先生|氏|さん|さま)$")
 _TITLES = words("mr mrs ms miss dr prof")
+# Words, and Japanese names without spaces, as keys: katakana as hiragana.
 _NOBODY = words(
-    "なし 無し 不明 未入力 未定 未登録 名無し 匿名 担当 担当者 ご担当 ご担当者 御担当 御担当者 てすと"
-    " test aaa none null unknown na"
+    """
+    なし 無し 特になし 該当なし 不明 氏名不明 ふめい 未入力 未記入 未回答 未定 未登録 未設定 非公開 空欄 空白 同上
+    名無し 名なし 名前なし ななし 名無しさん 名無しの権兵衛 匿名 匿名希望 とくめい 氏名 姓名 名前 お名前
+    ご担当 御担当 担当者 各位 関係者各位 御中 窓口 事務局 総務部 総務課 経理部 経理課 人事部 人事課 営業部 購買部
+    管理者 しすてむ管理者 退職者 退職済 退職済み 削除済 削除済み 仮登録 げすと げすとゆーざー ゆーざー
+    てすと てすとてすと てすと太郎 てすとたろう てすと花子 てすとはなこ てすと次郎 てすと一郎 てすと担当 てすとゆーざー
+    さんぷる さんぷる太郎 さんぷる花子 だみー だみーだみー ほげ ほげほげ ほげ太郎 ほげふが あ ああ あいう
+    あいうえお 〇 〇〇
+    test tests tester testing testuser testtest dummy sample user guest aaa none null unknown na undefined anonymous
+    noname nobody hoge hogehoge fuga piyo asdf asdfasdf asdfgh qwerty abc abcd xx xxx
+    """
 )
+# Digits with the words of dates and times; the same in Latin letters; one letter three times or more; `N/A`; a role;
+# signs that count as letters. Not in kanji: 四月一日 is a family name.
+_NO_NAME = re.compile(
+    rf"(?:{_ERA})?[\d年月日時分秒]*\d[\d年月日時分秒]*"
+    r"|(?:(?:tel|fax|[mtshr])?\d+(?:t\d+|z)?(?: |$))+(?:tel|fax)?"
+    r"|([a-zぁ-ゖ])(?: ?\1){2,}|a n|.*担当者?(?:各位)?|[ー〇]*"
+)
+
+
+_NO_LETTERS = re.compile(r"[\W_]")
 
 
 def name_key(family: str = "", given: str = "", full: str = "") -> str | None:
     """A person's name for comparing, from its two parts where both are known, else from the whole.
 
     Japanese: one word, katakana as hiragana, variants of kanji folded (`STRICT` and `LOOSE`). Other scripts: the words
-    in alphabetical order, without accents, so that `YAMADA Taro` equals `Taro Yamada`.
+    in alphabetical order, without accents, so that `YAMADA Taro` equals `Taro Yamada`. None for what nobody is called:
+    なし, ご担当者様, テスト, あああ, a date, a telephone number, an address.
     """
     return _name_key(f"{family} {given}" if family.strip() and given.strip() else full or family or given)
 
@@ -148,11 +204,16 @@ def _name_key(raw: str) -> str | None:
     text = fold(raw[: 10 * _LONGEST_NAME]).lower()
     if len(text) > _LONGEST_NAME:
         return None
-    text = _BRACKETS.sub(" ", text)
-    japanese = _japanese(re.sub(r"[\W_]", "", text))
+    text = _ADDRESS.sub(" ", _BRACKETS.sub(" ", text))
+    japanese = _japanese(_NO_LETTERS.sub("", text))
     # An honorific alone does not make a name Japanese: Smith様.
     key = japanese if JAPANESE.search(japanese) else _western(JAPANESE.sub(" ", text))
-    return None if key in _NOBODY or not key.strip("0 ") else key
+    return None if _is_nobody(key) else key
+
+
+def _is_nobody(key: str) -> bool:
+    words_of_it = (word.strip(_DIGITS) for word in key.split())
+    return all(not word or word in _NOBODY for word in words_of_it) or _NO_NAME.fullmatch(key) is not None
 
 
 def _japanese(name: str) -> str:
@@ -164,5 +225,5 @@ def _japanese(name: str) -> str:
 
 def _western(text: str) -> str:
     plain = "".join(c for c in unicodedata.normalize("NFD", text.replace("'", "")) if not unicodedata.combining(c))
-    parts = sorted(re.sub(r"[\W_]", " ", plain).split())
+    parts = sorted(_NO_LETTERS.sub(" ", plain).split())
     return " ".join([part for part in parts if part not in _TITLES] or parts)

@@ -112,6 +112,8 @@ class View:
         states = {deal.state for deal in self.deals(reach)}
         if DealState.WON in states:
             found.add("customer")
+        if DealState.OPEN in states:
+            found.add("in_deal")
         if DealState.LOST in states:
             found.add("past_lost")
         if self.sfa_people:

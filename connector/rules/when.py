@@ -90,14 +90,14 @@ class TouchpointIs(Spec):
         )
 
 
-Standing = Literal["customer", "past_lost", "known", "opted_out"]
+Standing = Literal["customer", "in_deal", "past_lost", "known", "opted_out"]
 
 
 class PersonIs(Spec):
     """Conditions on the person. Several words mean: any of them."""
 
     standing: Many[Standing] = Field(alias="is")
-    """`customer` (a won deal), `past_lost` (a lost deal), `known` (has an SFA record), `opted_out`."""
+    """`customer` (a won deal), `in_deal` (an open one), `past_lost`, `known` (has an SFA record), `opted_out`."""
 
 
 class ScoreIs(Compare):

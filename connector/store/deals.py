@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, func, select, update
+from sqlalchemy import Connection, Table, and_, select, update
 
 from connector.model import (
     Company,
@@ -19,6 +19,7 @@ from connector.model import (
     Owner,
     Ref,
 )
+from connector.store import spellings
 from connector.store import tables as t
 from connector.store.codec import (
     dump_values,
@@ -27,31 +28,45 @@ from connector.store.codec import (
     maybe_moment,
     micros,
 )
-from connector.store.marks import chunks, mark_companies, mark_deals, mark_people, upsert
+from connector.store.marks import chunks, mark_deals, mark_people, upsert
+from connector.store.spellings import Triple
 
 
-def put_companies(conn: Connection, companies: Sequence[tuple[Company, str, str | None]], at: datetime) -> int:
-    """Store company records, each with our company id and its mail domain; how many differ.
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How many company records differ, and the spellings that are used more or less than before."""
 
-    People and deals that name the record follow it to another company id.
+    changed: int
+    spellings: frozenset[int] = frozenset()
+
+
+def put_companies(conn: Connection, companies: Sequence[tuple[Company, str, Triple | None]], at: datetime) -> Used:
+    """Store company records, each with the company that it is when nothing speaks against it, and its spelling.
+
+    People and deals that name a record follow it to another company.
     """
-    latest = {company.ref: (company, ours, domain) for company, ours, domain in companies}
+    latest = {company.ref: (company, ours, spelling) for company, ours, spelling in companies}
+    spelt = spellings.ensure(conn, (spelling for _, _, spelling in latest.values() if spelling))
     changed = 0
-    for ref, (company, ours, domain) in latest.items():
-        digest = fingerprint(company.name, ours, company.owner_id, company.website, company.parent_id)
-        old = conn.execute(
-            select(t.company.c.hash, t.company.c.company).where(
-                t.company.c.system == ref.system, t.company.c.id == ref.id
-            )
-        ).one_or_none()
+    used: set[int] = set()
+    for ref, (company, ours, spelling) in latest.items():
+        no = spelt[spelling] if spelling else None
+        digest = fingerprint(company.name, ours, no, company.owner_id, company.website, company.parent_id)
+        columns = (t.company.c.hash, t.company.c.company, t.company.c.spelling)
+        here = (t.company.c.system == ref.system, t.company.c.id == ref.id)
+        old = conn.execute(select(*columns).where(*here)).one_or_none()
         if old is not None and old.hash == digest:
             continue
         changed += 1
+        used |= spellings.use(conn, [old.spelling if old else None], [no], spellings.ACCOUNT)
+        # What the others with this spelling are taken for may be another company than it seems by itself.
+        company_now = spellings.company_of(conn, no) or ours
         row = {
             "system": ref.system,
             "object": ref.object,
             "id": ref.id,
-            "company": ours,
+            "company": company_now,
+            "spelling": no,
             "name": company.name,
             "owner_id": company.owner_id,
             "data": dump_values({"corporate_number": company.corporate_number, "parent_id": company.parent_id}),
@@ -60,26 +75,9 @@ def put_companies(conn: Connection, companies: Sequence[tuple[Company, str, str 
             "gone_at": None,
         }
         upsert(conn, t.company, [row], [name for name in row if name not in ("system", "id")])
-        if domain:
-            put_domains(conn, [(domain, ours)])
-        if old is None or old.company != ours:
-            if old is not None:
-                mark_companies(conn, [old.company])  # those who stay behind
-            _move_company(conn, ref, ours)
-    return changed
-
-
-def _move_company(conn: Connection, ref: Ref, ours: str) -> None:
-    for table in (t.person, t.deal):
-        conn.execute(
-            update(table).where(table.c.system == ref.system, table.c.company_id == ref.id).values(company=ours)
-        )
-    mark_companies(conn, [ours])
-
-
-def put_domains(conn: Connection, pairs: Iterable[tuple[str, str]]) -> None:
-    """Remember which mail domains were seen with which companies."""
-    upsert(conn, t.company_domain, [{"domain": d, "company": c} for d, c in sorted(set(pairs))], [])
+        if old is None or old.company != company_now:
+            spellings.move(conn, ref.system, ref.id, old.company if old else None, company_now)
+    return Used(changed, frozenset(used))
 
 
 def companies_of(conn: Connection, system: str, ids: Iterable[str]) -> dict[str, str]:
@@ -91,20 +89,6 @@ def companies_of(conn: Connection, system: str, ids: Iterable[str]) -> dict[str,
         )
         found.update((row.id, row.company) for row in rows if row.company)
     return found
-
-
-def companies_at(conn: Connection, domains: Iterable[str]) -> dict[str, set[str]]:
-    """Our ids of the companies that were seen with these mail domains."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for some in chunks(sorted(set(domains))):
-        for row in conn.execute(select(t.company_domain).where(t.company_domain.c.domain.in_(some))):
-            found[row.domain].add(row.company)
-    return found
-
-
-def count_domains(conn: Connection) -> int:
-    """How many pairs of a mail domain and a company are known; they only ever grow."""
-    return conn.scalar(select(func.count()).select_from(t.company_domain)) or 0
 
 
 def put_owners(conn: Connection, owners: Sequence[Owner]) -> int:
@@ -242,9 +226,10 @@ def put_deals_back(conn: Connection, inventory: Inventory) -> int:
     return len(back)
 
 
-def put_companies_gone(conn: Connection, gone: Sequence[Gone]) -> int:
+def put_companies_gone(conn: Connection, gone: Sequence[Gone]) -> Used:
     """Mark company records as deleted or merged; how many were still there."""
     changed = 0
+    used: set[int] = set()
     for g in gone:
         here = and_(
             t.company.c.system == g.ref.system,
@@ -252,8 +237,11 @@ def put_companies_gone(conn: Connection, gone: Sequence[Gone]) -> int:
             t.company.c.id == g.ref.id,
             t.company.c.gone_at.is_(None),
         )
-        changed += conn.execute(update(t.company).where(here).values(gone_at=micros(g.at), hash="")).rowcount
-    return changed
+        for row in conn.execute(select(t.company.c.spelling).where(here)).all():
+            used |= spellings.use(conn, [row.spelling], [], spellings.ACCOUNT)
+            conn.execute(update(t.company).where(here).values(gone_at=micros(g.at), hash="", spelling=None))
+            changed += 1
+    return Used(changed, frozenset(used))
 
 
 def put_deal_people(conn: Connection, parts: Sequence[DealPerson]) -> int:

@@ -245,6 +245,21 @@ def company_names(conn: Connection, companies: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def parent_companies(conn: Connection, company: str) -> tuple[str, ...]:
+    """Names of the companies that one of ours belongs to, nearest first, as far as company records tell."""
+    names: dict[str, None] = {}
+    c = t.company.c
+    wanted = [(row.system, row.data) for row in conn.execute(select(c.system, c.data).where(c.company == company))]
+    while wanted:
+        system, data = wanted.pop(0)
+        parent = orjson.loads(data).get("parent_id")
+        row = conn.execute(select(c.name, c.data).where(c.system == system, c.id == str(parent))).one_or_none()
+        if parent and row and row.name not in names:
+            names[row.name] = None
+            wanted.append((system, row.data))
+    return tuple(names)
+
+
 def save_outcomes(conn: Connection, outcomes: Sequence[Outcome], nos: Sequence[int], as_of: datetime) -> None:
     """Remember scores, and when each identity has to be looked at again; clears "has new facts"."""
     for some in chunks(nos):

@@ -7,13 +7,13 @@ concerned as due, and tells how many differed. All of them run in the caller's t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from connector.model import (
     Gone,
@@ -23,6 +23,7 @@ from connector.model import (
     Value,
     Written,
 )
+from connector.store import spellings
 from connector.store import tables as t
 from connector.store.codec import (
     dump_values,
@@ -35,27 +36,37 @@ from connector.store.codec import (
     pack,
     unpack,
 )
+from connector.store.identities import assign
 from connector.store.marks import chunks, mark_people
+from connector.store.spellings import Triple
+
+MOST_HOLDERS = 200
+"""A key that more records hold says nothing of who is who, and leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """A person record with what the rules made of it: its identity keys (kind, value) and our id of its company."""
+    """A person record with what the rules made of it: its identity keys (kind, value) and how it spells its company."""
 
     person: Person
     keys: Sequence[tuple[str, str]]
-    company: str | None = None
+    spelling: Triple | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A stored person record, its row number and the identity it belongs to now; `gone`: it is no more."""
+    """A stored person record, its row number and the identity it belongs to now; `gone`: it is no more.
+
+    `firm`: more than a name at a company, or our own key, ties it to the identity.
+    """
 
     no: int
     person: Person
     identity_no: int | None
     identity: str | None
+    firm: bool
     company: str | None
+    spelling: int | None
     known: bool
     gone: bool
     successor: Ref | None
@@ -123,35 +134,42 @@ def ensure_people(conn: Connection, refs: Iterable[Ref], at: datetime) -> dict[R
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Row numbers of records that are new or differ, and of those that shared a key with them until now."""
+    """Row numbers of records that are new or differ.
+
+    `near`: those that share or shared a key with them; `spellings`: of companies, used more or less than before.
+    """
 
     nos: Sequence[int]
-    left: frozenset[int] = frozenset()
+    near: frozenset[int] = frozenset()
+    spellings: frozenset[int] = frozenset()
 
     @property
     def concerned(self) -> set[int]:
         """All whose identity has to be decided anew."""
-        return {*self.nos, *self.left}
+        return {*self.nos, *self.near}
 
 
 def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Changed:
     """Store person records; which of them are new or differ."""
     latest = {filing.person.ref: filing for filing in filings}
     nos = ensure_people(conn, latest, at)
-    stored: dict[int, tuple[str, bool, str | None]] = {}
+    spelt = spellings.ensure(conn, (f.spelling for f in latest.values() if f.spelling))
+    stored: dict[int, tuple[str, bool, int | None]] = {}
     for some in chunks(sorted(nos.values())):
-        columns = (t.person.c.no, t.person.c.hash, t.person.c.gone_at, t.person.c.company)
+        columns = (t.person.c.no, t.person.c.hash, t.person.c.gone_at, t.person.c.spelling)
         for row in conn.execute(select(*columns).where(t.person.c.no.in_(some))):
-            stored[row.no] = (row.hash, row.gone_at is not None, row.company)
+            stored[row.no] = (row.hash, row.gone_at is not None, row.spelling)
     rows = []
     for ref, filing in latest.items():
         digest = person_hash(filing.person)
-        if stored[nos[ref]] != (digest, False, filing.company):
-            rows.append(_person_row(nos[ref], filing, digest, at))
+        spelling = spelt[filing.spelling] if filing.spelling else None
+        if stored[nos[ref]] != (digest, False, spelling):
+            rows.append(_person_row(nos[ref], filing, spelling, digest, at))
     if not rows:
         return Changed(())
     changed = [row["no_"] for row in rows]
-    left = _sharing(conn, changed)
+    near = sharing(conn, changed)
+    used = spellings.use(conn, (stored[no][2] for no in changed), (row["spelling"] for row in rows))
     conn.execute(
         update(t.person)
         .where(t.person.c.no == bindparam("no_"))
@@ -161,36 +179,61 @@ def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Cha
     by_no = {nos[ref]: filing.keys for ref, filing in latest.items()}
     _put_keys(conn, {no: by_no[no] for no in changed})
     mark_people(conn, changed)
-    return Changed(changed, left)
+    return Changed(changed, frozenset(near | sharing(conn, changed)), frozenset(used))
 
 
-def rekey(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> Changed:
-    """Give stored records other keys (the rules of identity changed)."""
-    left = _sharing(conn, sorted(keys))
-    _put_keys(conn, keys)
-    return Changed(sorted(keys), left)
-
-
-def _sharing(conn: Connection, nos: Sequence[int]) -> frozenset[int]:
-    """The records that share a key with these, these included where they have keys."""
-    found: set[int] = set()
-    mine, other = t.person_key.alias("mine"), t.person_key.alias("other")
+def refile(conn: Connection, filings: Mapping[int, Filing]) -> Changed:
+    """Give stored records (by number) other keys and spellings (the rules of identity changed)."""
+    nos = sorted(filings)
+    near = sharing(conn, nos)
+    spelt = spellings.ensure(conn, (f.spelling for f in filings.values() if f.spelling))
+    rows = [{"no_": no, "spelling_": spelt[f.spelling] if f.spelling else None} for no, f in filings.items()]
+    before: list[int | None] = []
     for some in chunks(nos):
-        # The keys first, each once: a mailbox of thousands would else be joined with itself.
-        keys = select(mine.c.kind, mine.c.value).where(mine.c.person.in_(some)).distinct().subquery()
-        join = other.join(keys, and_(keys.c.kind == other.c.kind, keys.c.value == other.c.value))
-        found.update(conn.scalars(select(other.c.person).select_from(join)))
-    return frozenset(found)
+        before += conn.scalars(select(t.person.c.spelling).where(t.person.c.no.in_(some)))
+    used = spellings.use(conn, before, (row["spelling_"] for row in rows))
+    conn.execute(
+        update(t.person).where(t.person.c.no == bindparam("no_")).values(spelling=bindparam("spelling_")), rows
+    )
+    _put_keys(conn, {no: filing.keys for no, filing in filings.items()})
+    return Changed(nos, frozenset(near | sharing(conn, nos)), frozenset(used))
 
 
-def _person_row(no: int, filing: Filing, digest: str, at: datetime) -> dict[str, Any]:
+def sharing(conn: Connection, nos: Sequence[int]) -> set[int]:
+    """The records that share a key with these, unless too many do; these included where they have keys."""
+    keys: dict[str, set[str]] = defaultdict(set)
+    for some in chunks(nos):
+        for row in conn.execute(
+            select(t.person_key.c.kind, t.person_key.c.value).where(t.person_key.c.person.in_(some))
+        ):
+            keys[row.kind].add(row.value)
+    return holders(conn, keys)[0]
+
+
+def holders(conn: Connection, keys: Mapping[Any, Collection[str]]) -> tuple[set[int], set[tuple[str, str]]]:
+    """The records that hold one of some keys (values by kind), and the keys that too many hold; those lead nowhere."""
+    found: set[int] = set()
+    crowded: set[tuple[str, str]] = set()
+    c = t.person_key.c
+    for kind, values in keys.items():
+        for some in chunks(sorted(values)):
+            here = (c.kind == kind, c.value.in_(some))
+            many = select(c.value).where(*here).group_by(c.value).having(func.count() > MOST_HOLDERS)
+            too_many = set(conn.scalars(many))
+            crowded |= {(kind, value) for value in too_many}
+            wanted = [value for value in some if value not in too_many]
+            found.update(conn.scalars(select(c.person).where(c.kind == kind, c.value.in_(wanted))))
+    return found, crowded
+
+
+def _person_row(no: int, filing: Filing, spelling: int | None, digest: str, at: datetime) -> dict[str, Any]:
     person = filing.person
     return {
         "no_": no,
         "fields": dump_values(person.fields),
         "native": dump_values(person.native),
         "external_key": person.key,
-        "company": filing.company,
+        "spelling": spelling,
         "company_id": person.company_id,
         "owner_id": person.owner_id,
         "created_at": maybe_micros(person.created_at),
@@ -218,18 +261,20 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
     """
     latest = {g.ref: g for g in gone}
     nos = person_nos(conn, latest)
-    left = _sharing(conn, sorted(nos.values()))
+    near = sharing(conn, sorted(nos.values()))
     changed = []
+    unused: list[int | None] = []
     for ref, no in nos.items():
         successor = latest[ref].successor
         tie = f"{successor.object}/{successor.id}" if successor else None
-        row = conn.execute(select(t.person.c.gone_at, t.person.c.successor).where(t.person.c.no == no)).one()
+        columns = (t.person.c.gone_at, t.person.c.successor, t.person.c.spelling)
+        row = conn.execute(select(*columns).where(t.person.c.no == no)).one()
         if row.gone_at is not None and row.successor == tie:
             continue
         conn.execute(
             update(t.person)
             .where(t.person.c.no == no)
-            .values(gone_at=micros(latest[ref].at), successor=tie, hash="", seen_at=micros(at))
+            .values(gone_at=micros(latest[ref].at), successor=tie, hash="", spelling=None, seen_at=micros(at))
         )
         keys = [("id", str(ref))]
         if successor:
@@ -237,8 +282,9 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
             keys.append(("id", str(successor)))
         _put_keys(conn, {no: keys})
         changed.append(no)
+        unused.append(row.spelling)
     mark_people(conn, changed)
-    return Changed(changed, left if changed else frozenset())
+    return Changed(changed, frozenset(near if changed else ()), frozenset(spellings.use(conn, unused, ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,36 +333,13 @@ def put_created(conn: Connection, ref: Ref, values: Mapping[str, Value], identit
         .where(t.person.c.no == no, t.person.c.known.is_(False))
         .values(native=dump_values(values), external_key=identity, created_at=micros(at), known=True)
     )
-    assign(conn, {no: identity})
+    assign(conn, {no: identity}, at)
 
 
 def _written(last: Written | None, value: Value, at: datetime) -> Written:
     """The same value again within a day means that somebody changed it back."""
     again = last is not None and last.value == value and at - last.at < timedelta(days=1)
     return Written(value, at, last.times + 1 if last and again else 1)
-
-
-def neighbourhood(conn: Connection, nos: Iterable[int]) -> list[Filed]:
-    """All person records that share a key with these, directly or through others, these included.
-
-    A record that bears the id of an identity as our key belongs to its neighbourhood, and the other way round.
-    """
-    seen: set[int] = set()
-    frontier = set(nos)
-    while frontier:
-        seen |= frontier
-        reached = set(_sharing(conn, sorted(frontier)))
-        # Records of one identity belong together even where the key between them has just gone.
-        for some in chunks(sorted(frontier)):
-            of = select(t.person.c.identity).where(t.person.c.no.in_(some), t.person.c.identity.is_not(None))
-            reached.update(conn.scalars(select(t.person.c.no).where(t.person.c.identity.in_(of))))
-            named = select(t.identity.c.id).where(t.identity.c.no.in_(of))
-            reached.update(conn.scalars(select(t.person.c.no).where(t.person.c.external_key.in_(named))))
-            bears = select(t.person.c.external_key).where(t.person.c.no.in_(some), t.person.c.external_key.is_not(None))
-            meant = select(t.identity.c.no).where(t.identity.c.id.in_(bears))
-            reached.update(conn.scalars(select(t.person.c.no).where(t.person.c.identity.in_(meant))))
-        frontier = reached - seen
-    return load_filed(conn, t.person.c.no, sorted(seen))
 
 
 def load_filed(conn: Connection, column: ColumnElement[Any], values: Sequence[int]) -> list[Filed]:
@@ -343,7 +366,9 @@ def _filed(row: Any) -> Filed:
         _person(row),
         row.identity,
         row.identity_id,
+        row.firm,
         row.company,
+        row.spelling,
         row.known,
         row.gone_at is not None,
         Ref(row.system, tie[0], tie[1]) if tie else None,
@@ -364,83 +389,7 @@ def _person(row: Any) -> Person:
     )
 
 
-def assign(conn: Connection, identities: Mapping[int, str]) -> None:
-    """Make each person row (by number) a record of the identity with the given id.
-
-    An identity that loses its last record is kept as a pointer to where it went, and its alerts count there.
-    """
-    before: dict[int, str | None] = {}
-    for some in chunks(sorted(identities)):
-        rows = conn.execute(
-            select(t.person.c.no, t.identity.c.id)
-            .join(t.identity, t.identity.c.no == t.person.c.identity, isouter=True)
-            .where(t.person.c.no.in_(some))
-        )
-        before.update((row.no, row.id) for row in rows)
-    moved = {no: new for no, new in identities.items() if before.get(no) != new}
-    if not moved:
-        return
-    wanted = sorted(set(moved.values()))
-    known: dict[str, int] = {}
-    for attempt in ("find", "make"):
-        for ids in chunks(wanted):
-            rows = conn.execute(select(t.identity.c.id, t.identity.c.no).where(t.identity.c.id.in_(ids)))
-            known.update((row.id, row.no) for row in rows)
-        missing = [new for new in wanted if new not in known]
-        if attempt == "find" and missing:
-            conn.execute(insert(t.identity), [{"id": new, "due_at": 0} for new in missing])
-    conn.execute(
-        update(t.person).where(t.person.c.no == bindparam("no_")).values(identity=bindparam("identity_")),
-        [{"no_": no, "identity_": known[new]} for no, new in moved.items()],
-    )
-    for ids in chunks(wanted):
-        conn.execute(update(t.identity).where(t.identity.c.id.in_(ids)).values(due_at=0, merged_into=None))
-    heirs = {old: new for no, new in moved.items() if (old := before.get(no))}
-    _bury(conn, heirs)
-
-
-def _bury(conn: Connection, heirs: Mapping[str, str]) -> None:
-    for old, new in heirs.items():
-        no = conn.scalar(select(t.identity.c.no).where(t.identity.c.id == old))
-        left = conn.scalar(select(func.count()).select_from(t.person).where(t.person.c.identity == no))
-        if left:
-            conn.execute(update(t.identity).where(t.identity.c.no == no).values(due_at=0))
-            continue
-        conn.execute(update(t.identity).where(t.identity.c.no == no).values(due_at=None, merged_into=new))
-        conn.execute(delete(t.score).where(t.score.c.identity == no))
-        subject = case((t.outbox.c.subject == f"person:{old}", f"person:{new}"), else_=t.outbox.c.subject)
-        conn.execute(update(t.outbox).where(t.outbox.c.identity == old).values(identity=new, subject=subject))
-
-
-class Taken:
-    """The ids that identities have or had: `in` asks the store."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
-
-    def __contains__(self, identity: object) -> bool:
-        return self._conn.scalar(select(t.identity.c.no).where(t.identity.c.id == identity)) is not None
-
-
 def all_filed(conn: Connection, after: int, size: int) -> list[Filed]:
     """The next stored records behind row number `after`."""
     nos = conn.scalars(select(t.person.c.no).where(t.person.c.no > after).order_by(t.person.c.no).limit(size))
     return sorted(load_filed(conn, t.person.c.no, list(nos)), key=lambda filed: filed.no)
-
-
-def without_company(conn: Connection, after: int, size: int) -> list[Filed]:
-    """The next living records of people whose company is not known."""
-    p = t.person.c
-    here = (p.company.is_(None), p.company_id.is_(None), p.known, p.gone_at.is_(None), p.no > after)
-    nos = conn.scalars(select(p.no).where(*here).order_by(p.no).limit(size))
-    return sorted(load_filed(conn, p.no, list(nos)), key=lambda filed: filed.no)
-
-
-def set_companies(conn: Connection, companies: Mapping[int, str]) -> None:
-    """These records (by number) belong to these companies."""
-    if companies:
-        rows = [{"no_": no, "company_": company} for no, company in companies.items()]
-        conn.execute(
-            update(t.person).where(t.person.c.no == bindparam("no_")).values(company=bindparam("company_")), rows
-        )
-        mark_people(conn, companies)

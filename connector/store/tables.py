@@ -56,8 +56,10 @@ person = Table(
     Column("object", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("identity", BigInteger, ForeignKey("identity.no"), index=True),
-    Column("company", Text, comment="our id of the company this record speaks of"),
+    Column("firm", Boolean, nullable=False, server_default=false(), comment="tied to its identity by more than a name"),
+    Column("company", Text, index=True, comment="our id of the company this record speaks of"),
     Column("company_id", Text, comment="the system's own id of it"),
+    Column("spelling", BigInteger, index=True, comment="what it says of its company"),
     Column("fields", Text, nullable=False, server_default="{}"),
     Column("native", Text, nullable=False, server_default="{}"),
     Column("written", Text, nullable=False, server_default="{}", comment="what we last wrote into each field"),
@@ -91,6 +93,7 @@ company = Table(
     Column("object", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("company", Text, index=True),
+    Column("spelling", BigInteger, index=True),
     Column("name", Text, nullable=False),
     Column("owner_id", Text),
     Column("data", Text, nullable=False, server_default="{}"),
@@ -100,12 +103,53 @@ company = Table(
     PrimaryKeyConstraint("system", "id"),
 )
 
-company_domain = Table(
-    "company_domain",
+spelling = Table(
+    "spelling",
     metadata,
+    Column("no", Serial, primary_key=True),
+    Column("core", Text, nullable=False, comment="of the name; empty where nothing is said"),
+    Column("number", Text, nullable=False, comment="法人番号"),
     Column("domain", Text, nullable=False),
-    Column("company", Text, nullable=False),
-    PrimaryKeyConstraint("domain", "company"),
+    Column("used", Integer, nullable=False, server_default=text("0"), comment="by so many records"),
+    Column("company", Text, comment="our id of the company it means"),
+    UniqueConstraint("core", "number", "domain"),
+    Index("ix_spelling_domain", "domain"),
+)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("a", BigInteger, ForeignKey("person.no"), nullable=False),
+    Column("b", BigInteger, ForeignKey("person.no"), nullable=False, index=True),
+    Column("rule", Text, nullable=False),
+    Column("evidence", Text, nullable=False, comment="the kind of key that both have"),
+    Column("strength", Integer, nullable=False),
+    Column("guard", Text, nullable=False, comment="why it was not joined"),
+    PrimaryKeyConstraint("a", "b"),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("a", BigInteger, ForeignKey("person.no"), nullable=False),
+    Column("b", BigInteger, ForeignKey("person.no"), nullable=False, index=True),
+    Column("verdict", Text, nullable=False, comment="same different later"),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("asked", Text, nullable=False, server_default="", comment="rule and guard"),
+    Column("at", Time, nullable=False),
+    PrimaryKeyConstraint("a", "b"),
+)
+
+identity_event = Table(
+    "identity_event",
+    metadata,
+    Column("no", Serial, primary_key=True),
+    Column("kind", Text, nullable=False, comment="merged split"),
+    Column("identity", Text, nullable=False, index=True),
+    Column("other", Text, nullable=False, index=True, comment="the identity that the records came from"),
+    Column("records", Text, nullable=False),
+    Column("at", Time, nullable=False),
 )
 
 owner = Table(

@@ -16,7 +16,9 @@ from connector.rules.cleanse import (
     fold,
     is_free_mail,
     is_role_mailbox,
+    mobile_key,
     phone_key,
+    phone_line,
     postal_code,
     split_prefecture,
 )
@@ -32,7 +34,8 @@ def rest_of_address(raw: str) -> str:
 
 
 KEYS: list[Callable[[str], str | None]] = [
-    fold, email_key, domain_of, corporate_domain, phone_key, corporate_number, postal_code, company_key, whole_name,
+    fold, email_key, domain_of, corporate_domain, phone_key, mobile_key, corporate_number, postal_code, company_key,
+    whole_name,
 ]  # fmt: skip
 
 
@@ -105,6 +108,8 @@ def test_plus_tags_are_kept_where_the_rules_say_so() -> None:
         ("keiri_01", True),
         ("no-reply", True),
         ("test", True),
+        ("hoge", True),
+        ("nobody", True),
         ("taro.yamada", False),
         ("yamada", False),
         ("mail.taro", False),
@@ -146,6 +151,10 @@ def test_domain_of(raw: str, domain: str | None) -> None:
         ("taro@gmail.com", None),
         ("taro@xx.ocn.ne.jp", None),
         ("taro@t.vodafone.ne.jp", None),
+        ("taro@yahoo.com.tw", None),
+        ("x1y2@privaterelay.appleid.com", None),
+        ("taro@appleid.com", "appleid.com"),
+        ("taro@yopmail.com", None),
     ],
 )
 def test_corporate_domain(raw: str, domain: str | None) -> None:
@@ -172,10 +181,30 @@ def test_free_mail_may_be_extended() -> None:
         ("+81 (0)3 1234 5678", "+81312345678"),
         ("312345678", "+81312345678"),
         ("9012345678", "+819012345678"),
+        ("9012345678.0", "+819012345678"),
+        ("819012345678", "+819012345678"),
+        ("81312345678", "+81312345678"),
+        ("821012345678", None),  # Korean, most likely, and certainly not Japanese
         ("090-1234-5678", "+819012345678"),
+        ("０９０ー１２３４ー５６７８", "+819012345678"),
+        ("090-1234-5678（携帯）", "+819012345678"),
+        ("携帯：090-1234-5678", "+819012345678"),
+        ("+81-90-1234-5678", "+819012345678"),
+        ("+81(0)90-1234-5678", "+819012345678"),
+        ("(03)1234-5678(代表)", "+81312345678"),
+        ("03-1234-5678（大代表）", "+81312345678"),
+        ("03-1234-5678（内線：123）", "+81312345678"),
+        ("03-1234-5678 担当 山田", "+81312345678"),
         ("0120-123-456", "+81120123456"),
         ("+1 212 555 2368", "+12125552368"),
         ("03-1234-5678 / 090-1234-5678", None),
+        ("090 1234 5678 / 03-1234-5678", None),
+        ("03-1234-5678、090-1234-5678", None),
+        ("03-1234-5678, 090-1234-5678", None),
+        ("03-1234-5678 内線 12 携帯 090-1234-5678", None),
+        ("TEL:03-1234-5678 FAX:03-1234-5679", None),
+        ("2024/04/01", None),
+        ("2024-04-01 10:00", None),
         ("12-3456", None),
         ("110", None),
         ("0000000000", None),
@@ -185,6 +214,50 @@ def test_free_mail_may_be_extended() -> None:
 )
 def test_phone_key(raw: str, key: str | None) -> None:
     assert phone_key(raw) == key
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("+817012345678", "mobile"),
+        ("+818012345678", "mobile"),
+        ("+819012345678", "mobile"),
+        ("+815012345678", "ip"),
+        ("+81312345678", "fixed"),
+        ("+81120123456", "service"),
+        ("+818001234567", "service"),
+        ("+81570123456", "service"),
+        ("+81990123456", "service"),
+        ("+812012345678", "service"),
+        ("+12125552368", "fixed"),  # may be mobile as well
+        ("+18005551234", "service"),
+        ("+442079460958", "fixed"),
+        ("+447911123456", "mobile"),
+        ("+821012345678", "mobile"),
+        ("+81123", None),
+        ("090-1234-5678", None),
+        ("なし", None),
+        ("", None),
+    ],
+)
+def test_phone_line(key: str, line: str | None) -> None:
+    assert phone_line(key) == line
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        ("090-1234-5678", "+819012345678"),
+        ("携帯：070-1234-5678", "+817012345678"),
+        ("03-1234-5678", None),
+        ("050-1234-5678", None),
+        ("020-1234-5678", None),
+        ("0120-123-456", None),
+        ("なし", None),
+    ],
+)
+def test_mobile_key(raw: str, key: str | None) -> None:
+    assert mobile_key(raw) == key
 
 
 @pytest.mark.parametrize(
@@ -241,6 +314,13 @@ def test_split_prefecture(raw: str, parts: tuple[str | None, str]) -> None:
         ("ｱｵﾊﾞ(ｶ", "カ）アオバ"),
         ("有限会社アオバ", "㈲アオバ"),
         ("一般社団法人青葉会", "(一社)青葉会"),
+        ("医療法人社団青葉会", "(医社)青葉会"),
+        ("NPO法人青葉", "（ＮＰＯ）青葉"),
+        ("カブシキガイシャ アオバ", "ｱｵﾊﾞ ｶﾌﾞｼｷｶﾞｲｼｬ"),
+        ("青葉製作所御中", "青葉製作所"),
+        ("㈱青葉製作所 様", "青葉製作所"),
+        ("㈱青葉製作所 https://aoba.co.jp/", "青葉製作所"),
+        ("青葉製作所 info@aoba.co.jp", "青葉製作所"),
         ("Aoba Co., Ltd.", "AOBA"),
         ("Aoba K.K.", "aoba inc"),
         ("㈱青葉製作所 東京支店", "青葉製作所"),
@@ -282,6 +362,48 @@ def test_what_is_no_company(raw: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "raw",
+    [
+        "2024/04/01",
+        "2024/4/1",
+        "20240401",
+        "2024年4月1日",
+        "令和６年４月１日",
+        "2024年4月1日 10:00",
+        "03-1234-5678",
+        "０３（１２３４）５６７８",
+        "TEL:03-1234-5678(代)",
+        "+81-90-1234-5678",
+        "7000012050002",
+        "T7000012050002",
+        "taro@a.co.jp",
+        "<taro@a.co.jp>",
+        "https://www.a.co.jp/company",
+        "www.a.co.jp",
+    ],
+)
+def test_dates_numbers_and_addresses_are_no_companies(raw: str) -> None:
+    assert company_key(raw) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "未記入", "未設定", "非公開", "匿名希望", "同上", "N/A", "その他", "会社名", "勤務先なし", "弊社",
+        "個人利用", "専業主婦", "フリーランス", "フリーター", "テスト", "テスト1", "テスト株式会社", "テスト会社",
+        "ダミー", "ダミー会社", "サンプル", "ほげ", "hoge", "あ", "ああああ", "アアア", "xxx", "test01", "unknown",
+    ],
+)  # fmt: skip
+def test_what_is_typed_where_there_is_no_company(raw: str) -> None:
+    assert company_key(raw) is None
+
+
+@pytest.mark.parametrize("raw", ["109", "3M", "77銀行", "@cosme", "Amazon.com", "一月堂", "24/7", "アアル"])
+def test_companies_that_only_look_like_nothing(raw: str) -> None:
+    assert company_key(raw) is not None
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         (("山田", "太郎", ""), ("", "", "山田　太郎")),
@@ -299,6 +421,8 @@ def test_what_is_no_company(raw: str) -> None:
         (("", "", "ジョン・スミス"), ("", "", "ジョンスミス")),
         (("", "", "山田（旧姓佐藤）花子"), ("山田", "花子", "")),
         (("", "太郎", "山田太郎"), ("山田", "太郎", "")),
+        (("", "", "山田 太郎 <taro@a.co.jp>"), ("山田", "太郎", "")),
+        (("", "", "山田太郎taro@a.co.jp"), ("山田", "太郎", "")),
     ],
 )
 def test_spellings_of_one_name(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
@@ -308,6 +432,62 @@ def test_spellings_of_one_name(one: tuple[str, str, str], other: tuple[str, str,
 @pytest.mark.parametrize("raw", ["", "　", "-", "なし", "ご担当者様", "テスト", "0", "山" * 201])
 def test_what_is_no_name(raw: str) -> None:
     assert whole_name(raw) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "2024/04/01",
+        "2024-4-1",
+        "20240401",
+        "2024-04-01T09:00:00+09:00",
+        "2024-04-01T00:00:00.000Z",
+        "2024年4月1日",
+        "２０２４年４月１日（月） １０：００",
+        "4月1日",
+        "令和6年4月1日",
+        "R6.4.1",
+        "45383",
+        "090-1234-5678",
+        "０９０（１２３４）５６７８",
+        "TEL 090-1234-5678",
+        "TEL:03-1234-5678",
+        "+81 90 1234 5678",
+        "taro@a.co.jp",
+        "ｔａｒｏ＠ａ．ｃｏ．ｊｐ",
+        "<taro@a.co.jp>",
+        "https://a.co.jp/?q=1",
+        "www.a.co.jp",
+    ],
+)
+def test_nobody_is_called_a_date_a_number_or_an_address(raw: str) -> None:
+    assert whole_name(raw) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "あ", "ああ", "あああ", "アアアア", "あ あ あ", "あいうえお", "aaa", "aaa aaa", "xxx", "zzzz", "N/A",
+        "none none", "テスト テスト", "テスト1", "test", "Test User", "test01", "test 1", "テスト太郎",
+        "テスト・ユーザー", "ダミー", "サンプル", "hoge", "hoge hoge", "ホゲホゲ", "asdf", "未記入", "匿名希望",
+        "名無しさん", "氏名", "お名前", "同上", "総務ご担当者様", "経理担当", "ご担当者各位", "総務部", "退職者",
+        "〇〇", "ー", "1111",
+    ],
+)  # fmt: skip
+def test_what_is_typed_where_no_name_is_given(raw: str) -> None:
+    assert whole_name(raw) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "山田太郎", "四月一日", "八月一日 一", "一二三", "日月", "三月", "明治", "大正", "のの", "林林林", "李",
+        "Foo Bar", "John III", "Lisa Guest", "Hoge Peter", "Null Jan", "An Na", "Bob", "月岡", "年男", "テストーニ",
+        "担当山田", "May",
+    ],
+)  # fmt: skip
+def test_names_that_only_look_like_nothing(raw: str) -> None:
+    assert whole_name(raw) is not None
 
 
 def test_a_name_that_ends_like_an_honorific_stays_whole() -> None:
@@ -327,8 +507,9 @@ def test_tables_of_kanji_need_one_pass_only() -> None:
 PIECES = st.sampled_from(
     """
     株式会社 (株) ㈱ 有限会社 支店 本社 東京 城南 ー - 一 ・ 々 ア ャ ヤマダ 日 様 殿 Co., Ltd. K.K. & @ .jp a@b.jp
-    <a@b.jp> +tag mailto: gmail.com 03 1234 5678 内線 (代) 〒100-0001 T ﾞ İ ß Σ ς ſ À mr
-    """.split()  # noqa: SIM905  easier to read than forty strings
+    <a@b.jp> +tag mailto: gmail.com 03 1234 5678 内線 (代) 〒100-0001 T ﾞ İ ß Σ ς ſ À mr 御中 カブシキガイシャ
+    https:// www. / 2024 4 年 月 1 令和 R6 Z tel 担当 テスト なし あ test n a
+    """.split()  # noqa: SIM905  easier to read than sixty strings
 )
 HIDDEN = st.sampled_from([" ", "\u3000", "\t", "\u200b", "\u3099", "\ufe00", "\ud800", "\x00", "\U000e0100"])
 TEXTS = st.one_of(

@@ -1,0 +1,541 @@
+"""Which records are one person: edges of evidence, strongest first, and guards that hold back what would be a guess.
+
+The result does not depend on the order of the records, and the work is local: records are joined through keys, so a
+change can only reach records that share a key with what changed, directly or through others. `reidentify` resolves
+just those, and gives what `identify` gives for everything. A shared key joins nobody and leads nowhere.
+
+What the rules are, what each of them was measured to be worth, and why a guard is there: docs/identity.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, pairwise
+from typing import Literal, NamedTuple
+
+from rapidfuzz.distance import OSA
+
+from connector.model import Ref
+from connector.rules.compare import Level, Name, compare, contradict, most_different
+from connector.rules.identify import IdentityRules, Joining, Key, Keys, Kind
+from connector.rules.romaji import romanised
+
+Guard = Literal[
+    "", "name", "mail", "company", "department", "phone", "reading", "ambiguous", "size", "decided", "nameless", "off"
+]  # fmt: skip
+"""Why an edge does not join.
+
+`name`: the names contradict; `mail`: two personal addresses at one organisation, so namesakes; `company`: two
+companies; `department`: the departments differ; `phone`: the mobile numbers do; `reading`: the same reading in other
+kanji; `ambiguous`: more than one person could be meant; `size`: too many records for one person; `decided`: somebody
+said they are different; `nameless`: only one has a name; `off`: the rules leave it to a person.
+"""
+
+Verdict = Literal["same", "different"]
+
+MOST_HOLDERS = 200
+"""A key that more records hold says nothing: it is counted, and joins nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Why two records are one person, or (with a guard) might be. Holds no values: it may be shown and stored."""
+
+    a: Ref
+    b: Ref
+    rule: str
+    strength: int
+    evidence: Kind
+    guard: Guard = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The records judged to be one person, in canonical order.
+
+    `edges` are a spanning tree of them; `withheld` are those to other groups' records that a guard held back; `firm`
+    are the records that more than a name and a company, or our own key, ties to another.
+    """
+
+    records: tuple[Ref, ...]
+    edges: tuple[Edge, ...] = ()
+    withheld: tuple[Edge, ...] = ()
+    firm: frozenset[Ref] = frozenset()
+
+
+Decisions = Mapping[tuple[Ref, Ref], Verdict]
+"""What somebody decided about pairs of records; each pair in canonical order."""
+
+NONE: Decisions = {}
+
+
+def order(ref: Ref) -> tuple[str, str, str]:
+    """The canonical order of records."""
+    return ref.system, ref.object, ref.id
+
+
+class _Rule(NamedTuple):
+    """What an edge of a rule needs: names on this level between all records it brings together, and what else."""
+
+    names: Level
+    mail: bool = False
+    """Two personal addresses at one organisation hold it back."""
+    limited: bool = True
+    """Nobody gets more records than allowed by it."""
+
+
+_RULES: Mapping[str, _Rule] = {
+    "E0": _Rule(Level.CONFLICT, limited=False),
+    "named": _Rule(Level.CONFLICT),
+    "our_key": _Rule(Level.FAMILY),
+    "E1": _Rule(Level.FAMILY),
+    "E2": _Rule(Level.UNKNOWN, mail=True),
+    "E3": _Rule(Level.UNKNOWN),
+    "E4": _Rule(Level.FAMILY, mail=True),
+    "E5": _Rule(Level.FAMILY, mail=True),
+}
+_TIES: Mapping[Kind, tuple[str, int]] = {"same": ("E0", 1000), "id": ("named", 120), "key": ("our_key", 110)}
+_MAILBOX = 80
+_FEW = 6
+_AT_COMPANY: Mapping[str, int] = {"n": 60, "c": 55, "d": 50}
+_AT_PHONE = 45
+
+
+def identify(
+    records: Iterable[Keys], rules: IdentityRules, decisions: Decisions = NONE, dead: Collection[Key] = ()
+) -> tuple[Group, ...]:
+    """The groups that `records` fall into, in canonical order. The order of the records does not matter.
+
+    `dead` are keys that more than `MOST_HOLDERS` records hold, where not all of these are given. Time is linear in the
+    number of keys, but for the sorting.
+    """
+    return _Resolution(records, rules, decisions, dead).groups()
+
+
+def shared(held: Collection[Keys], rules: IdentityRules) -> bool:
+    """Whether an address that these records hold (all of them) is a mailbox that several people use."""
+    return len(held) > rules.max_records or most_different(_names_of(held)) > rules.shared_when_names
+
+
+def switchboard(held: Collection[Keys], rules: IdentityRules) -> bool:
+    """Whether a mobile number that these records hold (all of them) is a firm's or a family's."""
+    return len(held) > rules.max_records or most_different(_names_of(held)) > rules.switchboard_when_names
+
+
+def _names_of(held: Iterable[Keys]) -> list[Name]:
+    return list(dict.fromkeys(record.name for record in held if record.name))
+
+
+def connects(key: Key, held: Collection[Keys], rules: IdentityRules) -> bool:
+    """Whether a key says anything about the records that hold it (`held`: all of them, if not too many)."""
+    if not 1 < len(held) <= MOST_HOLDERS:
+        return False
+    if key.kind == "email":
+        return not shared(held, rules)
+    return not switchboard(held, rules) if key.kind == "mobile" else True
+
+
+class _Edge(NamedTuple):
+    """An edge between two records by their numbers; sorts strongest first, then canonically."""
+
+    weakness: int
+    a: int
+    b: int
+    rule: str
+    kind: Kind
+
+
+@dataclass(slots=True)
+class _Cluster:
+    """What the guards ask of a set of records. A record alone needs none: it is made when two are joined."""
+
+    members: list[int]
+    names: set[Name]
+    locals: dict[str, set[str]] = field(default_factory=dict)
+    """Local parts of the personal addresses at each organisation."""
+    apart: set[int] = field(default_factory=set)
+    """Records that somebody said are different from a member."""
+
+
+class _Resolution:
+    """One resolving, with records by their place in the canonical order."""
+
+    def __init__(
+        self, records: Iterable[Keys], rules: IdentityRules, decisions: Decisions, dead: Collection[Key]
+    ) -> None:
+        by_ref = {record.ref: record for record in records}
+        self.rules = rules
+        self.records = [by_ref[ref] for ref in sorted(by_ref, key=order)]
+        self.dead = frozenset(dead)
+        place = {record.ref: number for number, record in enumerate(self.records)} if decisions else {}
+        known = [(place[a], place[b], v) for (a, b), v in decisions.items() if a in place and b in place]
+        self.apart: dict[int, set[int]] = defaultdict(set)
+        for a, b, verdict in known:
+            if verdict == "different":
+                self.apart[a].add(b)
+                self.apart[b].add(a)
+        self.joined_by_hand = [_Edge(-1000, min(a, b), max(a, b), "E0", "same") for a, b, v in known if v == "same"]
+        self.parent = list(range(len(self.records)))
+        self.clusters: dict[int, _Cluster] = {}
+        self.crowded: set[str] = set()
+        """Addresses that were learnt to be shared."""
+        self.kept: dict[int, list[Edge]] = defaultdict(list)
+        self.agreed: list[_Edge] = []
+        """Edges between records of one person, those that others made needless too."""
+        self.firm = bytearray(len(self.records))
+        self.withheld: list[tuple[_Edge, Guard]] = []
+
+    def groups(self) -> tuple[Group, ...]:
+        """Join, then list what came of it."""
+        edges = [*self.joined_by_hand, *self._ties(), *self._mailboxes(), *self._named_mailboxes(), *self._mobiles()]
+        edges.sort()
+        for edge in edges:
+            self._join(edge)
+        self._namesakes()
+        return self._listed()
+
+    # --- keys and their holders ---------------------------------------------------------------------------------------
+
+    def _holders(self, kind: Kind) -> Iterator[tuple[str, list[int]]]:
+        """Each key of a kind that several records hold, in canonical order, without those that say nothing."""
+        first: dict[str, int] = {}
+        more: dict[str, list[int]] = {}
+        for number, record in enumerate(self.records):
+            for value in record.of(kind):
+                other = first.setdefault(value, number)
+                if other != number:
+                    more.setdefault(value, [other]).append(number)
+        for value in sorted(more):
+            if len(more[value]) <= MOST_HOLDERS and (not self.dead or Key(kind, value) not in self.dead):
+                yield value, more[value]
+        if kind == "email":
+            self.crowded |= {value for value, held in more.items() if len(held) > MOST_HOLDERS}
+            self.crowded |= {key.value for key in self.dead if key.kind == "email"}
+
+    def _ties(self) -> Iterator[_Edge]:
+        for kind, (rule, strength) in _TIES.items():
+            for _, held in self._holders(kind):
+                yield from (_Edge(-strength, held[0], other, rule, kind) for other in held[1:])
+                if kind == "key":  # the first may be the one whose name contradicts
+                    yield from (_Edge(-strength, a, b, rule, kind) for a, b in pairwise(held[1:]))
+
+    def _mailboxes(self) -> Iterator[_Edge]:
+        for address, held in self._holders("email"):
+            if shared([self.records[n] for n in held], self.rules):
+                self.crowded.add(address)
+            else:
+                yield from self._between_names(held, "E1", "email", _by_mail)
+
+    def _named_mailboxes(self) -> Iterator[_Edge]:
+        for value, held in self._holders("mailbox_name"):
+            address, _, name = value.partition("\t")
+            role = self.records[held[0]].role
+            if name and not role and address not in self.crowded:
+                continue  # a personal address has said more already
+            if name or len(held) <= self.rules.max_records:
+                yield from (_Edge(-_MAILBOX, held[0], other, "E2", "mailbox_name") for other in held[1:])
+
+    def _mobiles(self) -> Iterator[_Edge]:
+        for _, held in self._holders("mobile"):
+            if not switchboard([self.records[n] for n in held], self.rules):
+                yield from self._between_names(held, "E3", "mobile", _by_mobile)
+
+    def _between_names(
+        self, held: Sequence[int], rule: str, kind: Kind, strength: Callable[[Level], int]
+    ) -> Iterator[_Edge]:
+        """Edges among the holders of a key as their names allow; what does not join is withheld.
+
+        Holders of one name are a star; between names, each pair. Where names contradict, whose a record without a
+        comparable name is would be a guess.
+        """
+        by_name: dict[Name, list[int]] = defaultdict(list)
+        nameless = []
+        for number in held:
+            if name := self.records[number].name:
+                by_name[name].append(number)
+            else:
+                nameless.append(number)
+        for same in by_name.values():
+            yield from (_Edge(-strength(Level.SAME), same[0], other, rule, kind) for other in same[1:])
+        split = contradict(by_name)
+        for one, other_name in combinations(by_name, 2):
+            level = compare(one, other_name)
+            a, b = sorted((by_name[one][0], by_name[other_name][0]))
+            edge = _Edge(-strength(level), a, b, rule, kind)
+            if strength(level) and not (split and level is Level.UNKNOWN):
+                yield edge
+            else:
+                self._withhold(edge, "ambiguous" if level is Level.UNKNOWN else "name")
+        with_them = [same[0] for same in by_name.values()][:1] + nameless
+        for other in with_them[1:]:
+            a, b = sorted((with_them[0], other))
+            edge = _Edge(-strength(Level.UNKNOWN), a, b, rule, kind)
+            if strength(Level.UNKNOWN) and not split:
+                yield edge
+            else:
+                self._withhold(edge, "nameless")
+
+    # --- joining ------------------------------------------------------------------------------------------------------
+
+    def _root(self, number: int) -> int:
+        while (above := self.parent[number]) != number:
+            self.parent[number] = self.parent[above]
+            number = above
+        return number
+
+    def _cluster(self, root: int) -> _Cluster:
+        return self.clusters.get(root) or self._alone(root)
+
+    def _alone(self, number: int) -> _Cluster:
+        record = self.records[number]
+        cluster = _Cluster([number], {record.name} if record.name else set(), {}, self.apart.get(number, set()))
+        if record.domain and record.mailbox and not record.role and record.mailbox not in self.crowded:
+            cluster.locals[record.domain] = {record.mailbox.rpartition("@")[0]}
+        return cluster
+
+    def _join(self, edge: _Edge) -> None:
+        a, b = self._root(edge.a), self._root(edge.b)
+        one, other = self._cluster(a), self._cluster(b)
+        if a != b and (guard := self._guard(edge.rule, one, other)):
+            self._withhold(edge, guard)
+            return
+        if edge.rule in _FIRM:
+            self.firm[edge.a] = self.firm[edge.b] = 1
+        self.agreed.append(edge)
+        if a == b:
+            return
+        if len(one.members) < len(other.members):
+            a, b, one, other = b, a, other, one
+        self.parent[b] = a
+        merged = _Cluster(
+            one.members + other.members, one.names | other.names, dict(one.locals), one.apart | other.apart
+        )
+        for domain, local in other.locals.items():
+            merged.locals[domain] = merged.locals.get(domain, set()) | local
+        self.clusters[a] = merged
+        self.clusters.pop(b, None)
+        self.kept[a] += [*self.kept.pop(b, ()), self._told(edge)]
+
+    def _guard(self, rule: str, one: _Cluster, other: _Cluster) -> Guard:
+        needs = _RULES[rule]
+        if one.apart and not one.apart.isdisjoint(other.members):
+            return "decided"
+        if needs.names and any(compare(x, y) < needs.names for x in one.names for y in other.names):
+            return "name"
+        if needs.mail and _other_addresses(one, other):
+            return "mail"
+        if needs.limited and len(one.members) + len(other.members) > self.rules.max_records:
+            return "size"
+        return "" if rule not in _SWITCHES or _SWITCHES[rule] in self.rules.join_by else "off"
+
+    def _withhold(self, edge: _Edge, guard: Guard) -> None:
+        self.withheld.append((edge, guard))
+
+    def _told(self, edge: _Edge, guard: Guard = "") -> Edge:
+        return Edge(self.records[edge.a].ref, self.records[edge.b].ref, edge.rule, -edge.weakness, edge.kind, guard)
+
+    # --- the same name at the same company ----------------------------------------------------------------------------
+
+    def _namesakes(self) -> None:
+        """E4, E5: the same whole name at a company, or with a number, where nobody else can be meant."""
+        by_strength: dict[int, list[list[int]]] = defaultdict(list)
+        for value, held in self._holders("name_company"):
+            by_strength[_AT_COMPANY[value[0]]].append(held)
+        by_strength[_AT_PHONE] = [held for _, held in self._holders("name_phone")]
+        for strength in sorted(by_strength, reverse=True):
+            for held in by_strength[strength]:
+                first: dict[int, int] = {}
+                for number in held:
+                    first.setdefault(self._root(number), number)
+                if len(first) > 1:
+                    self._namesakes_at(list(first.values()), strength)
+
+    def _namesakes_at(self, held: Sequence[int], strength: int) -> None:
+        """`held`: one record of each cluster."""
+        # A name that many bear is hopeless: then it is enough to tell that there are others.
+        pairs = combinations(held, 2) if len(held) <= _FEW else ((held[0], other) for other in held[1:])
+        told = {(a, b): self._doubt(a, b, strength) for a, b in pairs}
+        doubtful = any(told.values())
+        for (a, b), doubt in told.items():
+            edge = _Edge(-strength, a, b, *(("E5", "name_phone") if strength == _AT_PHONE else ("E4", "name_company")))
+            if doubtful:
+                self._withhold(edge, doubt or "ambiguous")
+            else:
+                self._join(edge)
+
+    def _doubt(self, a: int, b: int, strength: int) -> Guard:
+        """Why two records with the same name at the same organisation may be two people."""
+        one, other = self.records[a], self.records[b]
+        ours, theirs = self._cluster(self._root(a)), self._cluster(self._root(b))
+        if compare(one.name, other.name) is Level.READING:
+            return "reading"
+        if one.corporate_number and other.corporate_number and one.corporate_number != other.corporate_number:
+            return "company"
+        if strength == _AT_COMPANY["d"] and _elsewhere(one.company, other.company):
+            return "company"
+        if one.mobile and other.mobile and one.phones.isdisjoint(other.phones):
+            return "phone"
+        if _numbered(ours, theirs) or _numbered(theirs, ours):
+            return "ambiguous"
+        departments = one.department and other.department and one.department != other.department
+        if departments and self.rules.departments == "review":
+            return "department"
+        return self._guard("E5" if strength == _AT_PHONE else "E4", ours, theirs)
+
+    # --- the outcome --------------------------------------------------------------------------------------------------
+
+    def _tell_better(self) -> None:
+        """Our own key says only what was decided before: where something else ties the same records, that is told."""
+        by_key = {root for root, edges in self.kept.items() if any(edge.rule == "our_key" for edge in edges)}
+        agreed: dict[int, list[_Edge]] = defaultdict(list)
+        for edge in self.agreed if by_key else ():
+            if (root := self._root(edge.a)) in by_key:
+                agreed[root].append(edge)
+        for root, edges in agreed.items():
+            self.kept[root] = [self._told(edge) for edge in _spanning(sorted(edges, key=_our_key_last))]
+
+    def _listed(self) -> tuple[Group, ...]:
+        review: dict[int, dict[tuple[int, int], Edge]] = defaultdict(dict)
+        for edge, guard in sorted(self.withheld):
+            a, b = self._root(edge.a), self._root(edge.b)
+            if a != b:
+                pair = (min(a, b), max(a, b))
+                told = review[a].get(pair) or self._told(edge, guard)
+                review[a][pair] = review[b][pair] = told
+        self._tell_better()
+        groups: dict[int, list[int]] = defaultdict(list)
+        for number in range(len(self.records)):
+            groups[self._root(number)].append(number)
+        return tuple(
+            Group(
+                tuple(self.records[n].ref for n in members),
+                tuple(self.kept.get(root, ())),
+                tuple(review[root].values()) if root in review else (),
+                frozenset(self.records[n].ref for n in members if self.firm[n]) if len(members) > 1 else frozenset(),
+            )
+            for root, members in groups.items()
+        )
+
+
+_NUMBERED = re.compile("[a-z][a-z._-]*[2-9]")
+_SWITCHES: Mapping[str, Joining] = {
+    "E1": "email", "E2": "shared_mailbox", "E3": "mobile", "E4": "name_and_company", "E5": "name_and_phone",
+}  # fmt: skip
+_FIRM = frozenset(("E0", "named", "E1"))
+
+
+def _our_key_last(edge: _Edge) -> tuple[bool, _Edge]:
+    return edge.rule == "our_key", edge
+
+
+def _spanning(edges: Iterable[_Edge]) -> Iterator[_Edge]:
+    """Those of the edges that connect what was not connected."""
+    part: dict[int, set[int]] = {}
+    for edge in edges:
+        one, other = (part.setdefault(number, {number}) for number in (edge.a, edge.b))
+        if one is not other:
+            one |= other
+            part.update(dict.fromkeys(other, one))
+            yield edge
+
+
+def _elsewhere(one: str | None, other: str | None) -> bool:
+    """Whether two names are of two companies; an English one beside a Japanese one says nothing."""
+    return bool(one and other) and one != other and str(one).isascii() == str(other).isascii()
+
+
+def _by_mail(level: Level) -> int:
+    if level >= Level.VARIANT:
+        return 100
+    return 0 if level is Level.CONFLICT else 90 if level <= Level.UNKNOWN else 92
+
+
+def _by_mobile(level: Level) -> int:
+    return 85 if level >= Level.READING else 70 if level is Level.PARTIAL else 0
+
+
+def _other_addresses(one: _Cluster, other: _Cluster) -> bool:
+    """Whether both have personal addresses at one organisation, and not one that was mistyped."""
+    return any(
+        not any(_mistyped(x, y) for x in ours for y in other.locals[domain])
+        for domain, ours in one.locals.items()
+        if domain in other.locals
+    )
+
+
+def _numbered(one: _Cluster, other: _Cluster) -> bool:
+    """Whether one has an address such as `taro.yamada2@`, which tells of a namesake, and the other has none there."""
+    return any(
+        domain not in other.locals and all(_NUMBERED.fullmatch(local) for local in locals_)
+        for domain, locals_ in one.locals.items()
+    )
+
+
+def _mistyped(one: str, other: str) -> bool:
+    """The same local part, but for a typing error.
+
+    A digit more, or another way to romanise the name (`ohno`, `ono`), is how firms tell namesakes apart.
+    """
+    if one == other:
+        return True
+    if min(len(one), len(other)) < 5 or OSA.distance(one, other, score_cutoff=1) > 1:
+        return False
+    return _digits(one) == _digits(other) and romanised(_letters(one)) != romanised(_letters(other))
+
+
+def _digits(local: str) -> list[str]:
+    return [c for c in local if c.isdigit()]
+
+
+def _letters(local: str) -> str:
+    return "".join(c for c in local if c.isalpha())
+
+
+# --- after a change ---------------------------------------------------------------------------------------------------
+
+
+def reidentify(
+    seeds: Iterable[Keys],
+    holders: Callable[[Collection[Key]], tuple[Iterable[Keys], Collection[Key]]],
+    rules: IdentityRules,
+    decisions: Callable[[Collection[Ref]], Decisions] = lambda _: NONE,
+) -> tuple[Group, ...]:
+    """The groups around some records, as `identify` would give them for all records.
+
+    `seeds` must be all records that are new, changed, or share a key with what such a record is or was. `holders`
+    gives every record that holds one of some keys, and which of the keys too many hold; `decisions` what was decided
+    about pairs of some records.
+    """
+    core = {record.ref: record for record in seeds}
+    known = dict(core)
+    keys: dict[Ref, tuple[Key, ...]] = {}
+    asked: set[Key] = set()
+    dead: set[Key] = set()
+    fresh = list(core.values())
+    while wanted := {key for record in fresh for key in _keys_of(record, keys)} - asked:
+        asked |= wanted
+        found, crowded = holders(wanted)
+        dead |= set(crowded)
+        held: dict[Key, list[Keys]] = defaultdict(list)
+        for record in {record.ref: record for record in found}.values():
+            known[record.ref] = record
+            for key in _keys_of(record, keys):
+                if key in wanted:
+                    held[key].append(record)
+        fresh = []
+        for key, some in held.items():
+            if key not in dead and connects(key, some, rules):
+                fresh += [record for record in some if record.ref not in core]
+                core.update((record.ref, record) for record in some)
+    groups = identify(known.values(), rules, decisions(known), dead)
+    return tuple(group for group in groups if group.records[0] in core)
+
+
+def _keys_of(record: Keys, known: dict[Ref, tuple[Key, ...]]) -> tuple[Key, ...]:
+    keys = known.get(record.ref)
+    if keys is None:
+        keys = known[record.ref] = record.keys
+    return keys
