@@ -354,6 +354,118 @@ def why(
 
 
 @cli.command()
+def identify(
+    file: Annotated[Path, typer.Argument(help="CSV with headers, UTF-8 or CP932 / 見出し付き CSV")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="IDENTITIES.csv", help="Ids of people and companies / ID の出力先")
+    ],
+    review: Annotated[
+        Path | None, typer.Option("--review", metavar="PAIRS.csv", help="Pairs to look at / 要確認の組の出力先")
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", metavar="identity.yaml", help="As in mappings/ / 名寄せの設定")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="HEADER=COLUMN", help="What a header means; repeat for more / 見出しの意味"),
+    ] = None,
+    out_encoding: Annotated[
+        str, typer.Option("--out-encoding", help="utf-8 | utf-8-sig | cp932: of what is written / 出力の文字コード")
+    ] = "utf-8",
+    json: AsJson = False,
+) -> None:
+    """Find out who is who in one list; no configuration, nothing is remembered. 名簿1つを名寄せ（設定不要）。"""
+    from connector.cli.identity import show_identified
+    from connector.engine.identify_file import identify_file, rules_at
+
+    console = Console(json=json)
+    _choice(out_encoding, "--out-encoding", ("utf-8", "utf-8-sig", "cp932"))
+    _log()
+    with console.working(text("finding out who is who", "名寄せ")) as watch:
+        report = identify_file(
+            file, out, review=review, rules=rules_at(rules) if rules else None, mapping=columns or (),
+            encoding=out_encoding, language=console.language, watch=lambda step: watch(step.in_(console.language)),
+        )  # fmt: skip
+    show_identified(console, report, out, review)
+
+
+@cli.command()
+def review(
+    config: ConfigPath = CONFIG,
+    limit: Annotated[int, typer.Option(help="Most pairs shown or asked; 0: all / 件数、0 で全件")] = 20,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="PAIRS.csv", help="Write the pairs, to be filled in / CSV に出力")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--from", metavar="PAIRS.csv", help="Take the answers of such a file / CSV から読込")
+    ] = None,
+    same: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="RECORD RECORD", help="Are one person / 同一人物とする")
+    ] = None,
+    different: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="RECORD RECORD", help="Are two people / 別人とする")
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RECORD", help="Is not the rest of its person; repeat for more / 同一人物から切り離す"),
+    ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="First look for more pairs by probability / 確率モデルで候補を追加")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Kept with the decision / 判断の理由")] = "",
+    by: Annotated[str, typer.Option(envvar="USER", help="Who decides / 判断者")] = "",
+    json: AsJson = False,
+) -> None:
+    """Doubtful pairs: same person, different, or later. 同一人物か迷う組を確認・判断。"""
+    from connector.cli.review import Reviewing
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        reviewing = Reviewing(app, console, by, reason, limit)
+        if suggest:
+            reviewing.suggest()
+        if answers is not None or same or different or split:
+            reviewing.take(answers, same, different, split or ())
+        elif csv is not None:
+            reviewing.write(csv)
+        else:
+            reviewing.ask(interactive=sys.stdin.isatty() and not json)
+    finally:
+        app.close()
+
+
+identity = typer.Typer(help="Who is who: how good it is. 名寄せの精度。", no_args_is_help=True)
+cli.add_typer(identity, name="identity")
+
+
+@identity.command()
+def audit(
+    config: ConfigPath = CONFIG,
+    sample: Annotated[int, typer.Option(help="So many joined pairs / 抽出する組数")] = 200,
+    out: Annotated[Path, typer.Option("--out", "-o", help="To be filled in / 記入用の出力先")] = Path("audit.csv"),
+    score: Annotated[
+        Path | None, typer.Option("--score", metavar="AUDIT.csv", help="A file that was filled in / 記入済みのファイル")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the sample / 抽出の乱数の種")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Pairs that were joined, for a person to check; and how good each rule was. 名寄せ結果の抜き取り確認。"""
+    from connector.cli.review import audit as audit_sample
+    from connector.cli.review import show_audit
+
+    console = Console(json=json)
+    if score is not None:
+        show_audit(console, score)
+        return
+    app = _open(config)
+    try:
+        audit_sample(app, console, sample, seed, out)
+    finally:
+        app.close()
+
+
+@cli.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write / 作成先")] = Path(),
     systems: Annotated[str, typer.Option(help=" | ".join(TEMPLATES))] = "shanon+salesforce",

@@ -1,0 +1,201 @@
+"""Doubtful pairs on the command line: shown, asked, filled in, taken; and what an audit says."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from connector.cli import cli
+from connector.cli.say import Console
+from connector.engine import suggest
+from connector.engine.review import questions
+from connector.store.people import all_filed
+from tests.machine.world import World
+
+DAISUKE = {"name": "鈴木 大輔", "company": "海鳴電子"}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("CONNECTOR_LANG", "en")
+    made = World(tmp_path / "w")
+    made.sfa.add_person(email="suzuki@uminari-example.co.jp", department="=cmd()", **DAISUKE)
+    made.ma.add_person(email="suzuki.d@uminari-example.co.jp", **DAISUKE)
+    made.run()
+    yield made
+    made.close()
+
+
+def review(world: World, *words: str, typed: str | None = None) -> str:
+    done = CliRunner().invoke(cli, ["review", "-c", str(world.folder / "config.yaml"), *words], input=typed)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def people(world: World) -> int:
+    with world.app.reading() as conn:
+        return len({one.identity for one in all_filed(conn, 0, 100)})
+
+
+def refs(world: World) -> tuple[str, str]:
+    (a,), (b,) = world.ma.people.values(), world.sfa.people.values()
+    return str(a.ref), str(b.ref)
+
+
+def test_a_pair_is_shown_side_by_side_with_what_a_yes_would_change(world: World) -> None:
+    said = review(world)
+
+    assert "the same name at the same company; but two personal addresses at one organisation" in said
+    for shown in (*refs(world), "suzuki@uminari", "suzuki.d@uminari", "a yes would change", "1 pairs wait"):
+        assert shown in said
+    assert people(world) == 2, "showing decides nothing"
+
+
+def test_it_speaks_japanese(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTOR_LANG", "ja")
+
+    assert "同じ会社の同じ氏名。ただし同じ組織に個人アドレスが2つあります" in review(world)
+
+
+def test_answers_are_typed_where_somebody_sits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    typed = iter(["what?", "s"])
+    monkeypatch.setattr("builtins.input", lambda _: next(typed))
+    from connector.cli.review import Reviewing
+
+    Reviewing(world.app, Console(), "山本", "", 20).ask(interactive=True)
+
+    assert people(world) == 1
+    assert "nothing to review" in review(world)
+
+
+@pytest.mark.parametrize(("words", "count", "left"), [("q", 2, 1), ("d", 2, 0), ("later", 2, 0), ("same", 1, 0)])
+def test_what_is_typed_counts(world: World, monkeypatch: pytest.MonkeyPatch, words: str, count: int, left: int) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: words)
+    from connector.cli.review import Reviewing
+
+    Reviewing(world.app, Console(), "山本", "", 20).ask(interactive=True)
+
+    assert people(world) == count
+    assert len(questions(world.app)) == left
+    world.pass_time(timedelta(days=31))
+    assert len(questions(world.app)) == (count == 2 and words != "d")
+
+
+def test_pairs_are_filled_in_in_a_spreadsheet(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "pairs.csv"
+    review(world, "--csv", str(file))
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
+    assert [(row["record_a"], row["record_b"]) for row in rows] == [refs(world)]
+    assert rows[0]["department_b"] == "'=cmd()", "no spreadsheet runs it"
+
+    rows[0] |= {"decision": "同一", "reason": "電話で確認"}
+    with file.open("w", encoding="cp932", newline="") as stream:  # as Excel saves it
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    said = review(world, "--from", str(file), "--by", "山本")
+
+    assert "1 decisions taken" in said
+    assert people(world) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"decision": "maybe"}, "pairs.csv:2: 'maybe' is no decision"),
+        ({"decision": "same", "record_a": "nobody"}, "'nobody' is not a record"),
+        ({"decision": "same", "record_a": "ma/person/999"}, "not known: ma/person/999"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told_and_nothing_is_taken(
+    world: World, tmp_path: Path, change: dict[str, str], message: str
+) -> None:
+    file = tmp_path / "pairs.csv"
+    review(world, "--csv", str(file))
+    rows = [row | change for row in csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())]
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+    done = CliRunner().invoke(cli, ["review", "-c", str(world.folder / "config.yaml"), "--from", str(file)])
+
+    assert message in str(done.exception)
+    assert people(world) == 2
+
+
+def test_same_different_and_split_by_record(world: World) -> None:
+    a, b = refs(world)
+
+    assert "the next run corrects the systems" in review(world, "--same", a, b)
+    assert people(world) == 1
+    review(world, "--split", a)
+    assert people(world) == 2
+    assert json.loads(review(world, "--json")) == [], "what was split is not asked again"
+    review(world, "--different", a, b, "--reason", "two desks")
+    assert people(world) == 2
+
+
+def test_pairs_as_data(world: World) -> None:
+    (pair,) = json.loads(review(world, "--json"))
+
+    assert (pair["rule"], pair["guard"], pair["evidence"]) == ("E4", "mail", "name_company")
+    assert (pair["a"]["record"], pair["b"]["record"]) == refs(world)
+
+
+def test_without_the_extra_suggesting_says_what_to_install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> Any:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(suggest, "import_module", absent)
+    done = CliRunner().invoke(cli, ["review", "-c", str(world.folder / "config.yaml"), "--suggest"])
+
+    assert "ma-sfa-connector[match]" in str(done.exception)
+
+
+def test_an_audit_is_written_and_judged(world: World, tmp_path: Path) -> None:
+    for number in range(4):
+        for system in (world.ma, world.sfa):
+            system.add_person(email=f"p{number}@aozora-example.co.jp", name=f"{'甲乙丙丁'[number]}野 一")
+    world.run()
+    file = tmp_path / "audit.csv"
+
+    done = CliRunner().invoke(
+        cli, ["identity", "audit", "-c", str(world.folder / "config.yaml"), "--sample", "3", "--out", str(file)]
+    )
+
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
+    assert [row["rule"] for row in rows] == ["E1 100"] * 3
+    for row, decision in zip(rows, ("same", "same", "different"), strict=True):
+        row["decision"] = decision
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    done = CliRunner().invoke(cli, ["identity", "audit", "--score", str(file), "--json"])
+    assert done.exit_code == 0, done.output
+    judged = json.loads(done.output)["E1 100"]
+    assert (judged["checked"], judged["right"]) == (3, 2)
+    assert 0.2 < judged["at_least"] < 2 / 3
+
+
+def test_why_tells_what_joins_and_what_did_not(world: World) -> None:
+    a, _ = refs(world)
+    world.ma.add_person(email="Suzuki.D＠mail.uminari-example.co.jp", name="鈴木　大輔", company="海鳴電子㈱")
+    world.run()
+
+    done = CliRunner().invoke(cli, ["why", a, "-c", str(world.folder / "config.yaml")])
+
+    assert done.exit_code == 0, done.output
+    assert "the same personal mail address suzuki.d@uminari-example.co.jp / Suzuki.D＠mail" in done.output
+    assert "not joined" in done.output
+    assert "two personal addresses at one organisation" in done.output
