@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 
-from benchmarks import deliver, engine, ingest, memory, score
+from benchmarks import deliver, engine, identity, ingest, memory, score
 from benchmarks.measure import Benchmark, Failed, Line, Size, table
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "engine": engine.lines,
     "memory": memory.lines,
     "deliver": deliver.lines,
+    "identity": identity.lines,
 }
 
 

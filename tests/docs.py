@@ -213,10 +213,19 @@ def commands() -> str:
     """Every command with what it takes."""
     group: Any = typer.main.get_command(cli)
     parts = [f"Options of every command, to be written before its name:\n\n{_parameters(group)}"]
-    for name, command in group.commands.items():
+    for name, command in all_commands(group):
         words = ["connector", name, *(_argument(p) for p in command.params if _is_argument(p)), "[OPTIONS]"]
         parts.append(f"### {name}\n\n{command.help}\n\n```\n{' '.join(words)}\n```\n\n{_parameters(command)}")
     return "\n".join(parts)
+
+
+def all_commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Commands by what is typed, those of groups too."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from all_commands(command, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", command
 
 
 def _is_argument(parameter: Any) -> bool:

@@ -29,6 +29,8 @@ PAGES = docs.pages()
 TRANSLATED = (
     "README",
     "docs/quickstart",
+    "docs/identity",
+    "docs/how-to/clean-a-list",
     "docs/how-to/first-day-with-spreadsheets",
     "docs/how-to/cron",
     "docs/how-to/container",
@@ -116,8 +118,7 @@ def test_every_topic_word_and_kind_is_told() -> None:
 
 def test_every_command_is_told() -> None:
     page = (DOCS / "commands.md").read_text(encoding="utf-8")
-    group: object = typer.main.get_command(cli)
-    for name in getattr(group, "commands", {}):
+    for name, _ in docs.all_commands(typer.main.get_command(cli)):
         assert f"### {name}\n" in page
 
 
