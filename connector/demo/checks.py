@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from connector.demo.world import World
 from connector.engine.report import Exit, Report
 from connector.errors import Text, text
 from connector.sandbox.company.calendar import JST
+from connector.store.people import all_filed
 
 WARM = 20
 """Points from which the shipped mappings make a lead."""
@@ -44,6 +45,7 @@ def after_first_run(world: World, eyes: Eyes, before: Picture, report: Report) -
     done = report.exit in (Exit.DONE, Exit.PARKED)
     yield Check("first_run_done", done, text("the first run went through", "1回目の実行が完了"))
     yield Check("people_linked", _linked(world, eyes), text("people linked under one id", "人物を1つのIDで紐づけ"))
+    yield _told_apart(world)
     once = text("warm people became leads, nobody twice", "スコアの高い人をリード化、重複なし")
     yield Check("leads_created", _leads_made_once(eyes, before), once)
     full = text("nurture lists hold the lost, no one else", "ナーチャリングリストは失注者のみ・漏れなし")
@@ -99,6 +101,34 @@ def _linked(world: World, eyes: Eyes) -> bool:
     in_kintone = eyes.record(Place("kintone/people", branches.shared.kintone))["ma_key"]
     keys += [eyes.record(Place("esales/person", str(branches.machinist.esales))).get("MA人物ID"), in_kintone]
     return in_salesforce == in_kintone and all(keys) and len(keys) == len(set(keys))
+
+
+ONE = 0.98
+"""So many of those with several records must be known as one person; the rest have no address in one of them."""
+
+
+def _told_apart(world: World) -> Check:
+    """Nobody is mistaken for somebody else, and nearly all who stand in several places are one person."""
+    with world.app() as app, app.reading() as conn:
+        identity = {(one.person.ref.system, one.person.ref.id): one.identity for one in all_filed(conn, 0, 1_000_000)}
+    found = [
+        (
+            {identity["shanon", str(no)] for no in visitors} | {identity["salesforce", id_] for id_ in records},
+            len(visitors) + len(records),
+        )
+        for visitors, records in world.cast.extras
+    ]
+    several = [ids for ids, count in found if count > 1]
+    one = sum(len(ids) == 1 for ids in several)
+    whose = Counter(each for ids, _ in found for each in ids)
+    ok = max(whose.values()) == 1 and one >= ONE * len(several)
+    said = text(
+        "who is who: nobody mistaken for another, {one} of {all} with several records known as one",
+        "名寄せ: 別人の混同なし、複数レコードの{all}人中{one}人を1人と認識",
+        one=one,
+        all=len(several),
+    )
+    return Check("told_apart", ok, said)
 
 
 def _leads_made_once(eyes: Eyes, before: Picture) -> bool:

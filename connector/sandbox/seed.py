@@ -43,7 +43,7 @@ def seed(org: SalesforceEmulator, smp: ShanonEmulator, now: datetime, seed: int)
             for visitor in human.visitors[:1]:
                 smp.add_member(newsletter, visitor)
         casting = Casting(org, smp, staff, calendar, dice, go)
-        cast = casting.cast(campaigns.coming, campaigns.past[0][0], newsletter)
+        cast = casting.cast(campaigns.coming, campaigns.past[0][0], newsletter, humans)
         go(calendar.ago(40))
         org.deactivate_user(staff.left)
     return cast

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from connector.sandbox.company.calendar import Calendar, Go
 from connector.sandbox.company.firms import Firm
+from connector.sandbox.company.people import Human
 from connector.sandbox.company.sales import LOST, WON, close_deal, open_deal
 from connector.sandbox.company.setting import SITE, Staff
 from connector.sandbox.salesforce import SalesforceEmulator
@@ -54,6 +55,8 @@ class Cast:
     """The campaign people register for now."""
     newsletter: int
     """The list of those who get the newsletter."""
+    extras: tuple[tuple[tuple[int, ...], tuple[str, ...]], ...]
+    """Everybody else: the visitors and records of each."""
 
     def characters(self) -> tuple[Character, ...]:
         """Everybody."""
@@ -74,7 +77,7 @@ class Casting:
     dice: random.Random
     go: Go
 
-    def cast(self, webinar: int, past_webinar: int, newsletter: int) -> Cast:
+    def cast(self, webinar: int, past_webinar: int, newsletter: int, extras: Sequence[Human]) -> Cast:
         """Everybody, in the state in which the story begins."""
         return Cast(
             stalled=self._stalled(past_webinar),
@@ -88,6 +91,7 @@ class Casting:
             inside_sales=self.staff.inside[0],
             webinar=webinar,
             newsletter=newsletter,
+            extras=tuple((tuple(human.visitors), tuple(human.records)) for human in extras),
         )
 
     def _stalled(self, past_webinar: int) -> Character:

@@ -21,7 +21,7 @@ _ADDRESSES = ("{g}.{f}", "{f}.{g}", "{i}-{f}", "{f}", "{f}_{g}")
 
 @dataclass(slots=True)
 class Human:
-    """One human being. `record` is the Contact or Lead, `visitors` the leads in SMP."""
+    """One human being. `records` are the Contact and the Lead, `visitors` the leads in SMP."""
 
     name: Name
     firm: Firm | None
@@ -29,8 +29,13 @@ class Human:
     since: datetime
     zeal: float
     visitors: list[int] = field(default_factory=list)
-    record: str = ""
+    records: list[str] = field(default_factory=list)
     bounces: bool = False
+
+    @property
+    def record(self) -> str:
+        """The one that sales works with; "" for a stranger."""
+        return self.records[0] if self.records else ""
 
 
 def some_people(count: int, firms: Sequence[Firm], calendar: Calendar, dice: random.Random) -> list[Human]:
@@ -154,7 +159,7 @@ def add_contact(org: SalesforceEmulator, human: Human, firm: Firm, go: Go, dice:
     """A contact at a firm that sales knows."""
     go(human.since)
     made = _sales_fields(human, dice) | {"AccountId": firm.account, "OwnerId": firm.owner}
-    human.record = org.create("Contact", made, user_id=firm.owner)
+    human.records.append(org.create("Contact", made, user_id=firm.owner))
     firm.contacts.append(human.record)
 
 
@@ -164,8 +169,7 @@ def add_lead(org: SalesforceEmulator, human: Human, staff: Staff, go: Go, dice: 
     owner = org.queue_id if dice.random() < 0.2 else dice.choice(staff.inside)
     company = human.firm.as_typed(dice) if human.firm else "個人"
     made = _sales_fields(human, dice) | {"Company": company, "OwnerId": owner, "LeadSource": "Web"}
-    record = org.create("Lead", made)
-    human.record = human.record or record
+    human.records.append(org.create("Lead", made))
 
 
 def _sales_fields(human: Human, dice: random.Random) -> dict[str, object]:
