@@ -40,8 +40,6 @@ ENCODINGS: tuple[Encoding, ...] = ("utf-8", "cp932")
 LONGEST = 500
 """A cell with more characters is none of a name, an address or a number."""
 
-_MOST_LINES = 200
-"""A cell goes over some lines; over so many, its quotation mark was never closed."""
 _FEW_COMMAS = 4
 """So many stand in a line of prose."""
 _SAMPLE = 10_000
@@ -320,8 +318,6 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if len(self.taken) == _MOST_LINES:
-            raise csv.Error
         line = self._again.popleft() if self._again else next(self._file)
         self.taken.append(line)
         return line
@@ -335,8 +331,8 @@ class _Lines:
 def _records(file: Iterator[str], width: int | None = None) -> Iterator[tuple[int, list[str] | None]]:
     """The records, each with the line on which it begins; None where quotation marks do not match.
 
-    What such a mark swallowed is read again, from the next line on. That it swallowed something also shows in a later
-    line of the record that is as good as a whole row of `width` cells.
+    What such a mark swallowed (some 130,000 letters at most, as csv reads) is read again, from the next line on. That
+    it swallowed something also shows in a later line of the record that is as good as a whole row of `width` cells.
     """
     lines = _Lines(file)
     reader = csv.reader(lines, strict=True)

@@ -566,18 +566,23 @@ def _pairs_alike(connection: Any, column: str) -> int:
 def _learnt(model: Mapping[str, Any]) -> bool:
     """Whether it was learnt how one person's records differ, and sameness speaks for one person and the rest against.
 
-    Few have a mobile number: what is assumed of it by default does.
+    Nothing is learnt of what no record says; few have a mobile number, and what is assumed by default of it does.
     """
     for comparison in model["comparisons"]:
-        _, same, *_, other = comparison["comparison_levels"]
-        if "m_probability" not in other:
-            if comparison["output_column_name"] != "mobile":
+        _, *levels = comparison["comparison_levels"]
+        if any("u_probability" in level for level in levels):
+            learnt = any("m_probability" in level for level in levels)
+            if not learnt and comparison["output_column_name"] != "mobile":
                 return False
-        elif other["m_probability"] >= other["u_probability"]:
-            return False
-        if "m_probability" in same and "u_probability" in same and same["m_probability"] <= same["u_probability"]:
-            return False
+            if _speaks(levels[0], for_one=False) or _speaks(levels[-1], for_one=True):
+                return False
     return True
+
+
+def _speaks(level: Mapping[str, Any], *, for_one: bool) -> bool:
+    """Whether a level is known to be commoner (or rarer) among one person's records than among strangers'."""
+    one, strangers = level.get("m_probability"), level.get("u_probability")
+    return one is not None and strangers is not None and (one > strangers if for_one else one < strangers)
 
 
 def _told(records: Sequence[Keys], row: Mapping[str, Any]) -> Suggestion:

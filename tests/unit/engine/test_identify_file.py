@@ -152,7 +152,7 @@ def test_what_is_told_goes_before_what_is_known(desk: Desk) -> None:
 
 
 def test_of_several_columns_the_first_that_is_filled_counts(desk: Desk) -> None:
-    rows = [("1", "", "taro@alpha-shoji.co.jp"), ("2", "taro@alpha-shoji.co.jp", "other@alpha-shoji.co.jp")]
+    rows = [("1", "　", "taro@alpha-shoji.co.jp"), ("2", "taro@alpha-shoji.co.jp", "other@alpha-shoji.co.jp")]
     assert desk.people(text_of(rows, ("ID", "メール", "E-mail"))) == [["1", "2"]]
 
 
@@ -161,6 +161,14 @@ def test_a_list_without_headers_shows_nobody(desk: Desk) -> None:
         with pytest.raises(ConfigError) as raised:
             desk.identify(text_of([HANAKO], TARO), *mapping)
         assert not any(cell in raised.value.in_("ja") + str(raised.value) for cell in TARO if len(cell) > 1)
+
+
+def test_only_the_first_column_of_ids_counts(desk: Desk) -> None:
+    assert desk.people(text_of([("", "7", "山田"), (" 8 ", "7", "山田")], ("ID", "レコード番号", "氏名"))) == [
+        ["2"],
+        ["8"],
+    ]
+    assert desk.report.layout.ignored == ("レコード番号",)
 
 
 def test_every_mistake_in_a_mapping_is_told_at_once(desk: Desk) -> None:
@@ -296,18 +304,18 @@ def test_the_order_of_the_rows_does_not_matter(tmp_path_factory: pytest.TempPath
 
 MAIL = "taro.yamada@alpha-shoji.co.jp"
 BAD: dict[str, tuple[bytes, str, str]] = {
-    "undecodable bytes": (f"9,山田,,{MAIL},".encode() + b"\xff\xfe", "bytes", "mobile"),
-    "half a letter": ("9,山".encode() + b"\xe7\x94" + f",,{MAIL},".encode(), "bytes", "name"),
-    "a half surrogate": (b"9,\xed\xa0\x80,," + MAIL.encode() + b",", "bytes", "name"),
-    "NUL": (f"9,山\0田,,{MAIL},".encode(), "control", "name"),
-    "a control character": (f"9,\x1b[31m山田,,{MAIL},".encode(), "control", "name"),
-    "a character of C1": (f"9,山田,\x9b会社,{MAIL},".encode(), "control", "company"),
-    "a name of 10,000 characters": (f"9,{'山' * 10_000},,{MAIL},".encode(), "length", "name"),
-    "a cell that is longer than any": (f"9,{'山' * 200_000},,{MAIL},".encode(), "quotes", ""),
-    "too many cells": (f"9,山田,太郎,アルファ,{MAIL},090".encode(), "cells", ""),
-    "a quotation mark too many": (f'9,"山田" 太郎,,{MAIL},'.encode(), "quotes", ""),
-    "a quotation mark that is never closed": (f'9,"山田,,{MAIL},'.encode(), "quotes", ""),
-    "one that the next row seems to close": (f'9,"山田,,{MAIL},\r\n8,"鈴木",,,'.encode(), "quotes", ""),
+    "undecodable bytes": (f"1,山田,,{MAIL},".encode() + b"\xff\xfe", "bytes", "mobile"),
+    "half a letter": ("1,山".encode() + b"\xe7\x94" + f",,{MAIL},".encode(), "bytes", "name"),
+    "a half surrogate": (b"1,\xed\xa0\x80,," + MAIL.encode() + b",", "bytes", "name"),
+    "NUL": (f"1,山\0田,,{MAIL},".encode(), "control", "name"),
+    "a control character": (f"1,\x1b[31m山田,,{MAIL},".encode(), "control", "name"),
+    "a character of C1": (f"1,山田,\x9b会社,{MAIL},".encode(), "control", "company"),
+    "a name of 10,000 characters": (f"1,{'山' * 10_000},,{MAIL},".encode(), "length", "name"),
+    "a cell that is longer than any": (f"1,{'山' * 200_000},,{MAIL},".encode(), "quotes", ""),
+    "too many cells": (f"1,山田,太郎,アルファ,{MAIL},090".encode(), "cells", ""),
+    "a quotation mark too many": (f'1,"山田" 太郎,,{MAIL},'.encode(), "quotes", ""),
+    "a quotation mark that is never closed": (f'1,"山田,,{MAIL},'.encode(), "quotes", ""),
+    "one that the next row seems to close": (f'1,"山田,,{MAIL},\r\n8,"鈴木",,,'.encode(), "quotes", ""),
 }
 
 
@@ -326,7 +334,7 @@ def test_a_bad_row_stays_by_itself_and_harms_no_other(
     assert {place: (lines.rows, lines.lines) for place, lines in desk.report.troubles.items()} == {
         (trouble, column): (1, [3])
     }
-    assert bad[1] == ("9" if trouble != "quotes" else "3")
+    assert bad[1] == ("1" if trouble != "quotes" else "3")
     assert (desk.report.unusable, desk.report.rows) == (1, 4 + len(others))
 
 
@@ -355,7 +363,8 @@ def test_a_quotation_mark_may_span_lines_but_not_rows(desk: Desk) -> None:
 
 
 def test_many_unclosed_marks_take_no_time(desk: Desk) -> None:
-    assert len(desk.identify("name,email\r\n" + '"山田,x\r\n' * 5000)) == 5000
+    assert len(desk.identify("name,email\r\n" + '"山田,x\r\n' * 3000 + '山田,""\r\n' * 20_000)) == 23_000
+    assert desk.report.troubles["quotes", ""].rows == 3000
 
 
 def test_a_row_may_end_early_and_a_blank_one_is_nobody(desk: Desk) -> None:
