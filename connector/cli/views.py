@@ -233,6 +233,11 @@ def show_status(console: Console, found: Status) -> None:
             )
         )
     console.out(say("people to plan: {n}", "計算待ち: {n}人", n=found.affected))
+    if found.questions:
+        waiting = say(
+            "pairs to review: {n} (`connector review`)", "確認待ちの組: {n}（`connector review`）", n=found.questions
+        )
+        console.out(waiting)
     for (system, state), count in sorted(found.backlog.items()):
         if state != "done":
             console.out(f"{system}: {state} {count}")
@@ -249,6 +254,7 @@ def _status_data(found: Status) -> dict[str, Any]:
         "at": found.at,
         "systems": {s: {"read_at": at, "people": found.records.get(s, 0)} for s, at in found.read_at.items()},
         "affected": found.affected,
+        "questions": found.questions,
         "backlog": [{"system": s, "state": state, "count": n} for (s, state), n in sorted(found.backlog.items())],
         "parked": found.parked,
         "unreadable": [{"system": s, "stream": t, "count": n} for (s, t), n in sorted(found.rejects.items())],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.engine.app import App, last_read
+from connector.engine.review import questions
 from connector.store import load, outbox, runs
 from connector.store.outbox import Parked
 from connector.store.runs import RunRow
@@ -23,11 +24,14 @@ class Status:
     parked: list[Parked]
     rejects: dict[tuple[str, str], int]
     runs: list[RunRow]
+    questions: int
+    """Doubtful pairs of records that wait for `review`."""
 
 
 def status(app: App) -> Status:
     """Read the state from the store."""
     now = app.clock()
+    waiting = len(questions(app))
     with app.reading() as conn:
         return Status(
             now,
@@ -38,4 +42,5 @@ def status(app: App) -> Status:
             outbox.parked(conn),
             runs.count_rejects(conn),
             runs.last_runs(conn),
+            waiting,
         )

@@ -199,3 +199,9 @@ def test_why_tells_what_joins_and_what_did_not(world: World) -> None:
     assert "the same personal mail address suzuki.d@uminari-example.co.jp / Suzuki.D＠mail" in done.output
     assert "not joined" in done.output
     assert "two personal addresses at one organisation" in done.output
+
+
+def test_status_tells_how_many_pairs_wait(world: World) -> None:
+    done = CliRunner().invoke(cli, ["status", "-c", str(world.folder / "config.yaml")])
+
+    assert "pairs to review: 1" in done.output
