@@ -356,7 +356,7 @@ def _content(keys: Keys) -> tuple[str, ...]:
 
 
 def _told(groups: Iterable[Group], report: Report) -> list[Edge]:
-    """The pairs for review, surest first."""
+    """The pairs for review, likeliest first."""
     withheld: set[Edge] = set()
     for group in groups:
         report.people += 1
@@ -468,7 +468,7 @@ def _write(path: Path, encoding: str, lines: Iterable[Sequence[str]], report: Re
         with beside.open("w", encoding=encoding, newline="") as stream:
             writer = csv.writer(stream, lineterminator="\r\n")
             for line in lines:
-                spelt = [spell(guarded(cell), encoding) for cell in line]
+                spelt = [spell(cells.guard(cell), encoding) for cell in line]
                 report.lost_letters += sum(bool(letters) for _, letters in spelt)
                 writer.writerow([cell for cell, _ in spelt])
         beside.replace(path)
@@ -477,14 +477,6 @@ def _write(path: Path, encoding: str, lines: Iterable[Sequence[str]], report: Re
     finally:
         with suppress(OSError):
             beside.unlink()
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet runs; a Japanese one takes the full-width signs for formulas, too."""
-    return f"'{cell}" if cell.startswith(_WIDE) else cells.guard(cell)
-
-
-_WIDE = tuple("＝＋－＠")
 
 
 def _io(path: Path, error: OSError) -> ConnectorError:

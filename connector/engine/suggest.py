@@ -430,8 +430,7 @@ _COMPARISONS = (
             **_rarely("sound", disable_tf_exact_match_detection=True),
         ),
         _level(
-            "script_l = script_r"
-            f" and (starts_with(name_l, name_r) or starts_with(name_r, name_l) or ({_NAME_TYPO}))",
+            f"script_l = script_r and (starts_with(name_l, name_r) or starts_with(name_r, name_l) or ({_NAME_TYPO}))",
             "partial",
         ),
         _level("given_l = given_r and len(given_l) > 1", "given"),

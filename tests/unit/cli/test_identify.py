@@ -72,6 +72,12 @@ def test_a_list_becomes_people() -> None:
     assert shown.splitlines()[-2:] == ["written: ids.csv", "written: pairs.csv"]
 
 
+def test_a_cell_that_cannot_be_read_is_told_with_its_column() -> None:
+    Path("list.csv").write_bytes("氏名,メール\n山田,".encode() + b"\xff@alpha-shoji.co.jp\n")
+    shown = said("list.csv", "--out", "ids.csv")
+    assert "  row stays by itself, email: bytes that are no letters in this encoding: 1 (line 2)" in shown
+
+
 def test_the_report_holds_no_values() -> None:
     shown = said("名簿.csv", "--out", "ids.csv", "--review", "pairs.csv") + said("名簿.csv", "--out", "x.csv", "--json")
     for cell in (cell for line in LIST.splitlines()[1:] for cell in line.split(",") if len(cell) > 1):
