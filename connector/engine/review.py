@@ -148,7 +148,7 @@ def _asked(proposal: Proposal) -> str:
 
 def _likelihood(proposal: Proposal) -> float:
     if proposal.rule == SUGGESTED:
-        return proposal.strength / 1000
+        return proposal.strength / 1000 * (0.8 if proposal.guard == "" else 0.3)
     return _LIKELY.get((proposal.rule, proposal.guard), 0.5 if proposal.guard == "off" else 0.1)
 
 

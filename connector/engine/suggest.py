@@ -109,7 +109,7 @@ def shown(
     found = []
     for (a, b), one in best.items():
         name, mail = sides[a].other_name(sides[b]), sides[a].other_mailbox(sides[b])
-        if not (name and mail):  # one in a hundred would be true
+        if not (name and mail):  # in made-up data, 8 of 99 were one person
             found.append(replace(one, guard="name" if name else "mail" if mail else ""))
     return sorted(found, key=lambda one: (one.guard != "", *_likely(one)))
 
@@ -221,9 +221,9 @@ def suggest_all(app: App, lease: Lease, *, seed: int = 1, min_probability: float
     apart = [*asked, *(pair for pair, verdict in known.items() if verdict == "different")]
     found = shown(scored, records, groups, apart)
     with lease.writing() as conn:
-        keep_suggestions(conn, found)
+        kept = keep_suggestions(conn, found)
     reviewed = precision((one.probability, known[one.a, one.b]) for one in scored if (one.a, one.b) in known)
-    return Suggested(len(records), len(found), sum(one.guard != "" for one in found), reviewed)
+    return Suggested(len(records), kept, sum(one.guard != "" for one in found), reviewed)
 
 
 def _stored(
@@ -539,9 +539,9 @@ def _tables(
     connection.execute(
         "create table pairs as select distinct a.record as join_key_l, b.record as join_key_r, '0' as match_key"
         " from leads a join leads b on a.lead = b.lead and a.record < b.record and a.person <> b.person"
-        " where a.lead in"
-        f" (select lead from leads group by lead having count(distinct person) between 2 and {_COMMON})"
-        " union select a, b, '0' from also"
+        " where a.lead in (select lead from leads group by lead having count(distinct person) between 2 and ?)"
+        " union select a, b, '0' from also",
+        [_COMMON],
     )
 
 
@@ -555,11 +555,11 @@ def _insert(connection: Any, table: str, columns: Sequence[Sequence[Any]]) -> No
 
 def _pairs_alike(connection: Any, column: str) -> int:
     """How many pairs agree in a column; no more are counted than it takes."""
-    counted = connection.execute(
-        "select count(*) from (select 1 from everybody l join everybody r"
-        f" on l.{column} = r.{column} and l.unique_id < r.unique_id limit {_FEWEST_PAIRS})"
+    columns = f"on l.{column} = r.{column} and l.unique_id < r.unique_id"
+    found = connection.execute(
+        f"select count(*) from (select 1 from everybody l join everybody r {columns} limit {_FEWEST_PAIRS})"  # noqa: S608  the column is one of `_ALIKE`
     )
-    return int(counted.fetchall()[0][0])
+    return int(found.fetchall()[0][0])
 
 
 def _learnt(model: Mapping[str, Any]) -> bool:
