@@ -71,7 +71,7 @@ def decide_around(conn: Connection, setup: Setup, changed: Changed, at: datetime
 def settle_companies(conn: Connection, changed: Collection[int], nos: Collection[int] = ()) -> None:
     """Which company spellings mean, now that some are used more or less; people `nos` follow theirs in any case."""
     found = companies.around(
-        [Spelling(*triple) for triple in spellings.triples_of(conn, changed)],
+        dict(_spelt(spellings.uses_of(conn, changed))),
         lambda some: _spelt(spellings.with_cores(conn, {spelling.core for spelling in some} - {""})),
         lambda some: _spelt(spellings.at_domains(conn, {spelling.domain for spelling in some} - {""})),
     )

@@ -126,13 +126,14 @@ Sharing = Callable[[Collection[Spelling]], Iterable[tuple[Spelling, int]]]
 """All spellings, and how many records use them, that share the name, the number or the domain with some others."""
 
 
-def around(changed: Collection[Spelling], by_name: Sharing, by_domain: Sharing) -> Mapping[Spelling, str | None]:
-    """The companies of all spellings whose company may differ since the use of some (`changed`) changed.
+def around(changed: Mapping[Spelling, int], by_name: Sharing, by_domain: Sharing) -> Mapping[Spelling, str | None]:
+    """The companies of all spellings whose company may differ since some (`changed`) are used more or less often.
 
     As `companies` would give them for all spellings. `by_name` is asked for those that share a core, `by_domain` for
     those that share a domain.
     """
-    known = dict(by_name(changed))
+    known = {spelling: count for spelling, count in changed.items() if count}
+    known.update(by_name(changed))
     known.update(by_domain([*changed, *known]))
     known.update(by_name([*changed, *known]))
     concerned = {*changed, *known}

@@ -65,12 +65,12 @@ def company_of(conn: Connection, no: int | None) -> str | None:
     return conn.scalar(select(_c.company).where(_c.no == no)) if no is not None else None
 
 
-def triples_of(conn: Connection, nos: Collection[int]) -> list[Triple]:
-    """The spellings with these row numbers."""
-    found: list[Triple] = []
+def uses_of(conn: Connection, nos: Collection[int]) -> list[tuple[Triple, int]]:
+    """The spellings with these row numbers, and how many records use them."""
+    found: list[tuple[Triple, int]] = []
     for some in chunks(sorted(nos)):
-        rows = conn.execute(select(_c.core, _c.number, _c.domain).where(_c.no.in_(some)))
-        found += [(row.core, row.number, row.domain) for row in rows]
+        rows = conn.execute(select(_c.core, _c.number, _c.domain, _c.used).where(_c.no.in_(some)))
+        found += [((row.core, row.number, row.domain), row.used) for row in rows]
     return found
 
 
