@@ -67,7 +67,7 @@ def _costs(people: int) -> Iterator[Line]:
         found = child("identity:more", people=int(people * share))
         yield Line(
             f"{BATCH:,} records more to {found['records']:,}", f"all anew {seconds(found['batch'])}",
-            f"{seconds(found['each'] * BATCH)} ({found['each'] * 1000:.2g} ms each); ids changed {found['changed']:.2%}",
+            f"{seconds(found['each'] * BATCH)} ({found['each'] * 1000:.2g} ms each); ids moved {found['changed']:.2%}",
             found["each"] * BATCH / found["batch"], target, found["peak"],
         )  # fmt: skip
     found = child("identity:store", people=int(people * 0.42))

@@ -199,8 +199,16 @@ def name_key(family: str = "", given: str = "", full: str = "") -> str | None:
     return _name_key(f"{family} {given}" if family.strip() and given.strip() else full or family or given)
 
 
-@lru_cache(maxsize=16_384)
+# Most names are a few kanji, which no folding changes but that of variants.
+_PLAIN_KANJI = re.compile("[㐀-鿿 　]{1,20}")
+_NEEDS_A_LOOK = re.compile("担当|様|殿|氏|先生")
+
+
+@lru_cache(maxsize=65_536)
 def _name_key(raw: str) -> str | None:
+    if _PLAIN_KANJI.fullmatch(raw) and not _NEEDS_A_LOOK.search(raw):
+        plain = raw.replace(" ", "").replace("　", "").translate(_STRICT).translate(_LOOSE)
+        return None if plain in _NOBODY else plain or None
     text = fold(raw[: 10 * _LONGEST_NAME]).lower()
     if len(text) > _LONGEST_NAME:
         return None

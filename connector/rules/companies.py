@@ -117,6 +117,8 @@ def _may_mean(core: str, other: str) -> bool:
     """Whether a stray spelling ("" for none) may stand for a core that is at home at its domain."""
     if core in ("", other) or (core.isascii() and not other.isascii()):
         return True
+    if abs(len(core) - len(other)) > 1 and (core.startswith(other) or other.startswith(core)):
+        return False  # with a word more it is a subsidiary: 青葉システム九州
     return OSA.normalized_similarity(core, other) >= ALIKE
 
 

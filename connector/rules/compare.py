@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class Name:
     """A name for comparing.
 
     `key` is what `name_key` gives; `family` the part of it that is the family name, where that is known; `readings`
-    how it may be romanised (a name in Latin letters has its parts in either order), `words` the parts of the reading.
+    how it may be romanised (a name in Latin letters has its parts in either order), `words` the parts of the reading,
+    `kana` the reading in hiragana.
     """
 
     key: str
@@ -72,6 +74,7 @@ class Name:
     readings: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     script: Script = "kanji"
+    kana: str = ""
 
     def __hash__(self) -> int:
         return hash(self.key)  # names are compared often, and a key says nearly all
@@ -117,7 +120,7 @@ def _name_of(family: str, given: str, full: str) -> Name | None:
     known = first if first and key.startswith(first) and (family or first != key) else None
     if script == "kanji":
         return Name(key, known)
-    return Name(key, known, *_reading(known or key, key.removeprefix(known) if known else ""), script)
+    return Name(key, known, *_reading(known or key, key.removeprefix(known) if known else ""), script, key)
 
 
 _NONE: frozenset[str] = frozenset()
@@ -141,7 +144,7 @@ def _name_with_kana(family: str, given: str, full: str, family_kana: str, given_
     name = _name_of(family, given, full)
     if name is None or kana is None or kana.script != "kana" or name.script == "kana":
         return name or kana
-    return Name(name.key, name.family, name.readings | kana.readings, name.words | kana.words, name.script)
+    return Name(name.key, name.family, name.readings | kana.readings, name.words | kana.words, name.script, kana.kana)
 
 
 # --- two names --------------------------------------------------------------------------------------------------------
@@ -154,38 +157,42 @@ def compare(one: Name | None, other: Name | None) -> Level:
         return Level.UNKNOWN
     if one.key == other.key:
         # Written alike and read otherwise: 真人 as まさと and まこと.
-        return Level.SAME if _readings_may_agree(one, other) else Level.PARTIAL
-    if one.readings & other.readings and not (one.script == other.script == "kana"):  # おおの is not おの
-        return Level.READING if one.script == other.script == "kanji" else Level.VARIANT
+        return Level.SAME if _read_alike(one, other) else Level.PARTIAL
+    if one.kana and other.kana and one.kana == other.kana:
+        return Level.READING if one.script == other.script else Level.VARIANT
     if one.script != other.script:
         return _across_scripts(one, other)
     return _latin(one, other) if one.script == "latin" else _japanese(one, other)
 
 
-def _readings_may_agree(one: Name, other: Name) -> bool:
-    if one.script != "kanji" or not one.readings or not other.readings:
-        return True
-    return any(OSA.distance(a, b, score_cutoff=2) <= 2 for a in one.readings for b in other.readings)
+def _read_alike(one: Name, other: Name) -> bool:
+    return (
+        one.script != "kanji" or not one.readings or not other.readings or not one.readings.isdisjoint(other.readings)
+    )
 
 
 def _across_scripts(one: Name, other: Name) -> Level:
     if not one.readings or not other.readings:
         return Level.UNKNOWN
-    if any(_one_apart(a, b) for a in one.readings for b in other.readings):
-        return Level.PARTIAL
+    if not one.readings.isdisjoint(other.readings):
+        # Romanised, おおの and おの are one; in kana they are two.
+        return Level.PARTIAL if one.kana and other.kana else Level.VARIANT
     common = one.words & other.words
     if common and (len(one.words) == 1 or len(other.words) == 1):
         return Level.PARTIAL
-    if common:
-        return Level.FAMILY
-    # A kana name without a space is one word: its beginning may be the family name.
-    begins = any(a.startswith(w) for a in one.readings for w in other.words if len(w) > 2) or any(
-        b.startswith(w) for b in other.readings for w in one.words if len(w) > 2
+    return (
+        Level.FAMILY if common or _begins_with_a_word(one, other) or _begins_with_a_word(other, one) else Level.CONFLICT
     )
-    return Level.FAMILY if begins else Level.CONFLICT
+
+
+def _begins_with_a_word(one: Name, other: Name) -> bool:
+    """A kana name without a space is one word: its beginning may be the family name."""
+    return any(reading.startswith(word) for reading in one.readings for word in other.words if len(word) > 2)
 
 
 def _latin(one: Name, other: Name) -> Level:
+    if not one.readings.isdisjoint(other.readings):
+        return Level.VARIANT
     fewer, more = sorted((one.key.split(), other.key.split()), key=len)
     left = list(more)
     strong = matched = 0
@@ -204,18 +211,23 @@ def _alike(word: str, other: str) -> bool:
     """A typing error, or an initial."""
     if len(word) == 1 or len(other) == 1:
         return word[0] == other[0]
-    allowed = 0 if min(len(word), len(other)) < 4 else 1 if max(len(word), len(other)) < 8 else 2
+    # Yuko and Yuto are two names, not one that was mistyped: an error seldom leaves Japanese syllables.
+    strict = min(len(word), len(other)) < 4 or (_SYLLABLES.fullmatch(word) and _SYLLABLES.fullmatch(other))
+    allowed = 0 if strict else 1 if max(len(word), len(other)) < 8 else 2
     return OSA.distance(word, other, score_cutoff=allowed) <= allowed
+
+
+_SYLLABLES = re.compile("(?:(?:[kgsztdnhbpmrfjyw]|[kgnhbpmr]y|[sc]h|ts)?[aiueo]|n)+")
 
 
 def _japanese(one: Name, other: Name) -> Level:
     (family, given), (their_family, their_given) = one.split(other.family), other.split(one.family)
-    if given and their_given and one.key == their_given + their_family:
+    if (given and other.key == given + family) or (their_given and one.key == their_given + their_family):
         return Level.VARIANT
     if one.key.startswith(other.key) or other.key.startswith(one.key):
         return Level.PARTIAL
     same_family = one.key.startswith(their_family) or other.key.startswith(family)
-    if _one_apart(one.key, other.key) and not (same_family and _readings_differ(one, other)):
+    if _one_apart(one.key, other.key) and not (same_family and _other_given_name(one, other, given, their_given)):
         return Level.PARTIAL
     if same_family:
         return Level.FAMILY
@@ -223,9 +235,9 @@ def _japanese(one: Name, other: Name) -> Level:
     return Level.GIVEN if same_given else Level.CONFLICT
 
 
-def _readings_differ(one: Name, other: Name) -> bool:
-    """太郎 and 次郎 are one character apart, and brothers."""
-    return bool(one.readings and other.readings)
+def _other_given_name(one: Name, other: Name, given: str, their_given: str) -> bool:
+    """優 and 舞, 太郎 and 次郎 are one character apart, and two people."""
+    return min(len(given), len(their_given)) < 2 or bool(one.readings and other.readings)
 
 
 _NUMERALS = frozenset("一二三四五六七八九十次")

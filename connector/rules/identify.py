@@ -165,24 +165,29 @@ def keys_of(person: Person, rules: IdentityRules) -> Keys:
     said = person.fields.get
     fields = {name: value if isinstance(value := said(name), str) else _text(value) for name in _READ}
     email = email_key(fields["email"], rules.plus_tags) if fields["email"] else None
-    domain = corporate_domain(email.rpartition("@")[2], _lower(rules.free_mail)) if email else None
-    mailbox = f"{email.rpartition('@')[0]}@{domain}" if email and domain else email
-    nowhere = mailbox is not None and mailbox.rpartition("@")[2] in _NOWHERE
-    name = Name.of(
-        fields["family_name"], fields["given_name"], fields["name"], (fields["family_kana"], fields["given_kana"])
-    )
+    mailbox = domain = None
+    role = False
+    if email is not None:
+        local, _, host = email.rpartition("@")
+        if host not in _NOWHERE:
+            domain = corporate_domain(host, _lower(rules.free_mail))
+            mailbox = f"{local}@{domain}" if domain else email
+            role = _is_shared(local, email, mailbox, rules)
+    phone, mobile = (phone_key(fields[name]) if fields[name] else None for name in ("phone", "mobile"))
     return Keys(
         person.ref,
         tuple(dict.fromkeys(_ties(person, rules))),
-        name,
-        None if nowhere else mailbox,
-        email is not None and not nowhere and _is_shared(email, str(mailbox), rules),
-        frozenset(filter(None, (phone_key(fields["phone"]), phone_key(fields["mobile"])))),
-        mobile_key(fields["mobile"]) or mobile_key(fields["phone"]),
-        company_key(fields["company"]),
+        Name.of(
+            fields["family_name"], fields["given_name"], fields["name"], (fields["family_kana"], fields["given_kana"])
+        ),
+        mailbox,
+        role,
+        frozenset(filter(None, (phone, mobile))),
+        next((mobile_key(each) for each in (mobile, phone) if each and mobile_key(each)), None),
+        company_key(fields["company"]) if fields["company"] else None,
         corporate_number(fields["corporate_number"]) if fields["corporate_number"] else None,
-        None if nowhere else domain,
-        fold(fields["department"]).lower() or None,
+        domain,
+        fold(fields["department"]).lower() or None if fields["department"] else None,
     )
 
 
@@ -199,8 +204,7 @@ def _ties(person: Person, rules: IdentityRules) -> Iterator[Key]:
         meant = foreign.system == person.ref.system and foreign.object in (None, person.ref.object)
         if meant and _says_something(named):
             yield Key("id", f"{foreign.means}/{named}")
-    own = fold(person.key or "")
-    if _says_something(own):
+    if person.key and _says_something(own := fold(person.key)):
         yield Key("key", own)
 
 
@@ -217,8 +221,7 @@ def _says_something(value: str) -> bool:
 _NOWHERE = frozenset(("example.com", "example.net", "example.org"))
 
 
-def _is_shared(email: str, mailbox: str, rules: IdentityRules) -> bool:
-    local = email.rpartition("@")[0]
+def _is_shared(local: str, email: str, mailbox: str, rules: IdentityRules) -> bool:
     more = _mailboxes(rules.shared_mailboxes, rules.plus_tags)
     return is_role_mailbox(local) or not more.isdisjoint((local, email, mailbox))
 

@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from itertools import combinations, product
 from typing import Literal, NamedTuple
 
 from rapidfuzz.distance import OSA
@@ -30,8 +30,9 @@ Guard = Literal[
 
 `name`: the names contradict; `mail`: two personal addresses at one organisation, so namesakes; `company`: two
 companies; `department`: the departments differ; `phone`: the mobile numbers do; `reading`: the same reading in other
-kanji; `ambiguous`: more than one person could be meant; `size`: too many records for one person; `decided`: somebody
-said they are different; `nameless`: only one has a name; `off`: the rules leave it to a person.
+kanji, or another reading of the same; `ambiguous`: more than one person could be meant; `size`: too many records for
+one person; `decided`: somebody said they are different; `nameless`: only one has a name; `off`: the rules leave it to
+a person.
 """
 
 Verdict = Literal["same", "different"]
@@ -99,9 +100,9 @@ _RULES: Mapping[str, _Rule] = {
 }
 _TIES: Mapping[Kind, tuple[str, int]] = {"same": ("E0", 1000), "id": ("named", 120), "key": ("our_key", 110)}
 _MAILBOX = 80
-_FEW = 6
 _AT_COMPANY: Mapping[str, int] = {"n": 60, "c": 55, "d": 50}
 _AT_PHONE = 45
+_FEW = 6
 
 
 def identify(
@@ -218,9 +219,7 @@ class _Resolution:
     def _ties(self) -> Iterator[_Edge]:
         for kind, (rule, strength) in _TIES.items():
             for _, held in self._holders(kind):
-                yield from (_Edge(-strength, held[0], other, rule, kind) for other in held[1:])
-                if kind == "key":  # the first may be the one whose name contradicts
-                    yield from (_Edge(-strength, a, b, rule, kind) for a, b in pairwise(held[1:]))
+                yield from (_Edge(-strength, a, b, rule, kind) for a, b in self._pairs(held))
 
     def _mailboxes(self) -> Iterator[_Edge]:
         for address, held in self._holders("email"):
@@ -236,7 +235,7 @@ class _Resolution:
             if name and not role and address not in self.crowded:
                 continue  # a personal address has said more already
             if name or len(held) <= self.rules.max_records:
-                yield from (_Edge(-_MAILBOX, held[0], other, "E2", "mailbox_name") for other in held[1:])
+                yield from (_Edge(-_MAILBOX, a, b, "E2", "mailbox_name") for a, b in self._pairs(held))
 
     def _mobiles(self) -> Iterator[_Edge]:
         for _, held in self._holders("mobile"):
@@ -248,35 +247,36 @@ class _Resolution:
     ) -> Iterator[_Edge]:
         """Edges among the holders of a key as their names allow; what does not join is withheld.
 
-        Holders of one name are a star; between names, each pair. Where names contradict, whose a record without a
-        comparable name is would be a guess.
+        Where names contradict, whose a record without a comparable name is would be a guess; so would be whose a name
+        is that goes as well with another, which does not go with the first.
         """
-        by_name: dict[Name, list[int]] = defaultdict(list)
-        nameless = []
-        for number in held:
-            if name := self.records[number].name:
-                by_name[name].append(number)
-            else:
-                nameless.append(number)
-        for same in by_name.values():
-            yield from (_Edge(-strength(Level.SAME), same[0], other, rule, kind) for other in same[1:])
-        split = contradict(by_name)
-        for one, other_name in combinations(by_name, 2):
-            level = compare(one, other_name)
-            a, b = sorted((by_name[one][0], by_name[other_name][0]))
+        names = [name for name in dict.fromkeys(self.records[n].name for n in held) if name]
+        split = contradict(names)
+        for a, b in combinations(held, 2):
+            one, other = self.records[a].name, self.records[b].name
+            level = compare(one, other)
             edge = _Edge(-strength(level), a, b, rule, kind)
-            if strength(level) and not (split and level is Level.UNKNOWN):
-                yield edge
+            if level is Level.UNKNOWN:
+                guard: Guard = "" if strength(level) and not split else "ambiguous" if one and other else "nameless"
+            elif not strength(level):
+                guard = "name"
             else:
-                self._withhold(edge, "ambiguous" if level is Level.UNKNOWN else "name")
-        with_them = [same[0] for same in by_name.values()][:1] + nameless
-        for other in with_them[1:]:
-            a, b = sorted((with_them[0], other))
-            edge = _Edge(-strength(Level.UNKNOWN), a, b, rule, kind)
-            if strength(Level.UNKNOWN) and not split:
-                yield edge
+                meant = (
+                    rule == "E3"
+                    and level is Level.PARTIAL
+                    and any(_rival(one, other, name, strength) for name in names)
+                )
+                guard = "ambiguous" if meant else ""
+            if guard:
+                self._withhold(edge, guard)
             else:
-                self._withhold(edge, "nameless")
+                yield edge
+
+    def _pairs(self, held: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """All pairs, because any of them may be held apart; where there are too many for one person, some."""
+        if len(held) <= self.rules.max_records:
+            return combinations(held, 2)
+        return ((held[0], other) for other in held[1:])
 
     # --- joining ------------------------------------------------------------------------------------------------------
 
@@ -321,7 +321,7 @@ class _Resolution:
 
     def _guard(self, rule: str, one: _Cluster, other: _Cluster) -> Guard:
         needs = _RULES[rule]
-        if one.apart and not one.apart.isdisjoint(other.members):
+        if _told_apart(one, other):
             return "decided"
         if needs.names and any(compare(x, y) < needs.names for x in one.names for y in other.names):
             return "name"
@@ -347,40 +347,53 @@ class _Resolution:
         by_strength[_AT_PHONE] = [held for _, held in self._holders("name_phone")]
         for strength in sorted(by_strength, reverse=True):
             for held in by_strength[strength]:
-                first: dict[int, int] = {}
+                clusters: dict[int, list[int]] = defaultdict(list)
                 for number in held:
-                    first.setdefault(self._root(number), number)
-                if len(first) > 1:
-                    self._namesakes_at(list(first.values()), strength)
+                    clusters[self._root(number)].append(number)
+                if len(clusters) > 1:
+                    self._namesakes_at(list(clusters.values()), strength)
 
-    def _namesakes_at(self, held: Sequence[int], strength: int) -> None:
-        """`held`: one record of each cluster."""
-        # A name that many bear is hopeless: then it is enough to tell that there are others.
-        pairs = combinations(held, 2) if len(held) <= _FEW else ((held[0], other) for other in held[1:])
-        told = {(a, b): self._doubt(a, b, strength) for a, b in pairs}
-        doubtful = any(told.values())
+    def _namesakes_at(self, held: Sequence[Sequence[int]], strength: int) -> None:
+        """`held`: the holders of name and place, by their clusters.
+
+        One doubt is enough for all of them, but for those whom somebody told apart: they are nobody's rivals.
+        """
+        told = {(a, b): self._doubt(held[a], held[b], strength) for a, b in self._pairs(range(len(held)))}
+        rivals = list(range(len(held)))
         for (a, b), doubt in told.items():
-            edge = _Edge(-strength, a, b, *(("E5", "name_phone") if strength == _AT_PHONE else ("E4", "name_company")))
-            if doubtful:
-                self._withhold(edge, doubt or "ambiguous")
-            else:
+            if doubt != "decided" and rivals[a] != rivals[b]:
+                rivals = [rivals[a] if rival == rivals[b] else rival for rival in rivals]
+        many = len(held) > self.rules.max_records
+        doubtful = {rivals[a] for (a, b), doubt in told.items() if rivals[a] == rivals[b] and (doubt or many)}
+        for (a, b), doubt in told.items():
+            rule: tuple[str, Kind] = ("E5", "name_phone") if strength == _AT_PHONE else ("E4", "name_company")
+            edge = _Edge(-strength, held[a][0], held[b][0], *rule)
+            if rivals[a] == rivals[b] and rivals[a] not in doubtful:
                 self._join(edge)
+            elif a == 0 or len(held) <= _FEW:  # a name that many bear is hopeless: enough to tell that there are others
+                self._withhold(edge, doubt or ("size" if many else "ambiguous"))
 
-    def _doubt(self, a: int, b: int, strength: int) -> Guard:
-        """Why two records with the same name at the same organisation may be two people."""
-        one, other = self.records[a], self.records[b]
-        ours, theirs = self._cluster(self._root(a)), self._cluster(self._root(b))
-        if compare(one.name, other.name) is Level.READING:
+    def _doubt(self, some: Sequence[int], others: Sequence[int], strength: int) -> Guard:
+        """Why records with the same name at the same organisation, of two clusters, may be two people's."""
+        one, other = [self.records[n] for n in some], [self.records[n] for n in others]
+        ours, theirs = self._cluster(self._root(some[0])), self._cluster(self._root(others[0]))
+        if _told_apart(ours, theirs):
+            return "decided"
+        read = [compare(x.name, y.name) for x, y in product(one, other) if _is_read(x) and _is_read(y)]
+        if read and max(read) <= Level.READING:
             return "reading"
-        if one.corporate_number and other.corporate_number and one.corporate_number != other.corporate_number:
+        if _differ((x.corporate_number for x in one), (y.corporate_number for y in other)):
             return "company"
-        if strength == _AT_COMPANY["d"] and _elsewhere(one.company, other.company):
+        if strength == _AT_COMPANY["d"] and _differ((x.company for x in one), (y.company for y in other), _elsewhere):
             return "company"
-        if one.mobile and other.mobile and one.phones.isdisjoint(other.phones):
+        phones = frozenset().union(*(x.phones for x in one))
+        if _differ((x.mobile for x in one), (y.mobile for y in other)) and all(
+            phones.isdisjoint(y.phones) for y in other
+        ):
             return "phone"
         if _numbered(ours, theirs) or _numbered(theirs, ours):
             return "ambiguous"
-        departments = one.department and other.department and one.department != other.department
+        departments = _differ((x.department for x in one), (y.department for y in other))
         if departments and self.rules.departments == "review":
             return "department"
         return self._guard("E5" if strength == _AT_PHONE else "E4", ours, theirs)
@@ -442,9 +455,34 @@ def _spanning(edges: Iterable[_Edge]) -> Iterator[_Edge]:
             yield edge
 
 
-def _elsewhere(one: str | None, other: str | None) -> bool:
+def _is_read(record: Keys) -> bool:
+    return record.name is not None and bool(record.name.readings)
+
+
+def _told_apart(one: _Cluster, other: _Cluster) -> bool:
+    return bool(one.apart) and not one.apart.isdisjoint(other.members)
+
+
+def _rival(one: Name | None, other: Name | None, third: Name, strength: Callable[[Level], int]) -> bool:
+    """Whether a third name goes as well with one of two as they go together, and not with the other."""
+    limit = strength(compare(one, other))
+    ours, theirs = (
+        strength(level) if level is not Level.UNKNOWN else -1 for level in map(compare, (one, other), (third, third))
+    )
+    return (ours >= limit and not theirs) or (theirs >= limit and not ours)
+
+
+def _differ(
+    one: Iterable[str | None], other: Iterable[str | None], differ: Callable[[str, str], bool] = str.__ne__
+) -> bool:
+    """Whether both say something, and nothing that is the same."""
+    ours, theirs = set(filter(None, one)), set(filter(None, other))
+    return bool(ours and theirs) and all(differ(x, y) for x in ours for y in theirs)
+
+
+def _elsewhere(one: str, other: str) -> bool:
     """Whether two names are of two companies; an English one beside a Japanese one says nothing."""
-    return bool(one and other) and one != other and str(one).isascii() == str(other).isascii()
+    return one != other and one.isascii() == other.isascii()
 
 
 def _by_mail(level: Level) -> int:
@@ -477,11 +515,14 @@ def _numbered(one: _Cluster, other: _Cluster) -> bool:
 def _mistyped(one: str, other: str) -> bool:
     """The same local part, but for a typing error.
 
-    A digit more, or another way to romanise the name (`ohno`, `ono`), is how firms tell namesakes apart.
+    A digit more, another initial in front or behind, or another way to romanise the name (`ohno`, `ono`) is how firms
+    tell namesakes apart.
     """
     if one == other:
         return True
     if min(len(one), len(other)) < 5 or OSA.distance(one, other, score_cutoff=1) > 1:
+        return False
+    if (one[0], one[-1]) != (other[0], other[-1]) and sorted(one) != sorted(other):
         return False
     return _digits(one) == _digits(other) and romanised(_letters(one)) != romanised(_letters(other))
 

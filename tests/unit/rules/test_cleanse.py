@@ -4,6 +4,7 @@ import time
 import unicodedata
 from collections.abc import Callable
 
+import phonenumbers
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -560,3 +561,20 @@ def test_long_texts_take_no_time(key: Callable[[str], str | None], piece: str) -
     key(raw)
 
     assert time.process_time() - start < 0.5
+
+
+@given(st.from_regex(r"0[0-9]{9,10}", fullmatch=True))
+@example("0312345678")
+@example("09012345678")
+@example("0120123456")
+@example("05012345678")
+def test_the_short_way_for_japanese_numbers_says_what_the_library_says(digits: str) -> None:
+    number = phonenumbers.parse(digits, "JP")
+    said = f"+{number.country_code}{number.national_number}" if phonenumbers.is_valid_number(number) else None
+
+    assert phone_key(digits) == (None if len(set(digits[-8:])) == 1 else said)
+
+
+@given(st.text("齋斎髙高々 　一二担当様殿氏山田御中総務部退職者", max_size=8))
+def test_the_short_way_for_kanji_says_what_the_long_way_says(name: str) -> None:
+    assert name_key(full=name) == name_key(full=f"{name}\u200b")

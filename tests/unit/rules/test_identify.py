@@ -65,7 +65,7 @@ def test_without_a_word_everything_that_proved_right_joins() -> None:
     assert not problems
     assert built is not None
     assert built.model_dump() == IdentityRules().model_dump()
-    assert built.join_by == ("email", "shared_mailbox", "mobile", "name_and_company")
+    assert built.join_by == ("email", "shared_mailbox", "mobile", "name_and_company", "name_and_phone")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_keys_of_a_record() -> None:
         Key("mailbox_name", f"{mail}\t{name}"),
         Key("mobile", mobile),
     )
-    assert {key.kind for key in of.keys[6:]} == {"name_company"}
+    assert {key.kind for key in of.keys[6:]} == {"name_company", "name_phone"}
     assert {f"n:7000012050002\t{name}", f"c:青葉製作所\t{name}", f"d:aoba.co.jp\t{name}"} <= {*of.of("name_company")}
     assert of.name == Name(name, "山田")
     assert (of.company, of.corporate_number, of.domain) == ("青葉製作所", "7000012050002", "aoba.co.jp")
@@ -297,11 +297,18 @@ def test_no_company_makes_no_key(company: str | None) -> None:
         ),
         (
             {"family_kana": "ﾔﾏﾀﾞ", "given_kana": "ﾀﾛｳ"},
-            Name("やまだたろう", "やまだ", frozenset(("yamadataro",)), frozenset(("yamada", "taro")), "kana"),
+            Name(
+                "やまだたろう",
+                "やまだ",
+                frozenset(("yamadataro",)),
+                frozenset(("yamada", "taro")),
+                "kana",
+                "やまだたろう",
+            ),
         ),
         (
             {"name": "山田 太郎", "family_kana": "ヤマダ　タロウ"},  # systems with one field for the reading
-            Name("山田太郎", "山田", frozenset(("yamadataro",)), frozenset(("yamada", "taro"))),
+            Name("山田太郎", "山田", frozenset(("yamadataro",)), frozenset(("yamada", "taro")), kana="やまだたろう"),
         ),
         ({"name": "山田 太郎", "family_kana": "山田", "given_kana": "taro"}, Name("山田太郎", "山田")),
         ({"name": "-"}, None),
