@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.engine.review import Answer, cut, decide
 from connector.engine.why import why
-from connector.model import DealState, Kind, Ref, Value
+from connector.model import DealState, Kind, Ref
 from tests.machine.world import MAPPINGS, World
 
 ALERT = """
@@ -32,7 +33,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made.close()
 
 
-def contact_with_deal(world: World, state: DealState, **fields: Value) -> tuple[Ref, str]:
+def contact_with_deal(world: World, state: DealState, **fields: Any) -> tuple[Ref, str]:
     """Somebody in the SFA with a deal, and their owner."""
     owner = world.sfa.add_owner("営業 花子")
     contact = world.sfa.add_person(owner_id=owner, **fields)
@@ -69,7 +70,7 @@ def contact_with_deal(world: World, state: DealState, **fields: Value) -> tuple[
     ],
 )
 def test_a_known_face_is_told_to_the_owner_at_the_first_run(
-    world: World, state: DealState, known: dict[str, Value], registers: dict[str, Value]
+    world: World, state: DealState, known: dict[str, Any], registers: dict[str, Any]
 ) -> None:
     contact, owner = contact_with_deal(world, state, **known)
     visitor = world.ma.add_person(**registers)

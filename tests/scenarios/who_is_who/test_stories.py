@@ -46,7 +46,7 @@ class Stage:
         self.world.run()
         for verdict in ("different", "same"):
             for a, b in step.get(verdict, ()):
-                decide(self.world.app, [Answer(self.refs[a], self.refs[b], verdict)], "テスト")  # type: ignore[arg-type]
+                decide(self.world.app, [Answer(self.refs[a], self.refs[b], verdict)], "テスト")
         if "split" in step:
             decide(self.world.app, cut(self.world.app, [self.refs[name] for name in step["split"]]), "テスト")
 
