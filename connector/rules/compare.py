@@ -144,6 +144,9 @@ def _name_with_kana(family: str, given: str, full: str, family_kana: str, given_
     name = _name_of(family, given, full)
     if name is None or kana is None or kana.script != "kana" or name.script == "kana":
         return name or kana
+    parts = bool(family_kana.strip() and given_kana.strip())
+    if not parts and name.whole and len(kana.key) < max(len(name.key) + 2, 1.5 * len(name.key)):
+        return name  # the reading of the family name alone, or too short to tell
     return Name(name.key, name.family, name.readings | kana.readings, name.words | kana.words, name.script, kana.kana)
 
 

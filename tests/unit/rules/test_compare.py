@@ -319,3 +319,21 @@ def test_names_as_long_as_names_may_be_are_compared_at_once() -> None:
     for one in long:
         for other in long:
             assert compare(one, other) is compare(other, one)
+
+
+@pytest.mark.parametrize(
+    ("kana", "readings"),
+    [
+        (("カトウ", "タツヤ"), {"katotatuya"}),
+        (("カトウ タツヤ", ""), {"katotatuya"}),
+        (("カトウタツヤ", ""), {"katotatuya"}),
+        (("ワタナベ", ""), set()),
+        (("カトウ", ""), set()),
+        (("", "タツヤ"), set()),
+    ],
+)
+def test_the_reading_of_a_part_is_no_reading_of_the_whole(kana: tuple[str, str], readings: set[str]) -> None:
+    made = Name.of("加藤", "達也", "", kana)
+
+    assert made is not None
+    assert made.readings == readings

@@ -568,6 +568,33 @@ def test_what_parts_namesakes_may_stand_in_any_of_their_records(
     assert guard in {why for *_, why in withheld(groups)}
 
 
+def test_a_shared_address_is_nobodys_own_and_parts_no_namesakes() -> None:
+    mail = "kaigi@aoba.co.jp"
+    records = people(
+        a={**AOBA, "email": mail},
+        b={"name": "佐藤 花子", "email": mail},
+        c={"name": "鈴木 次郎", "email": mail},
+        d={**AOBA, "email": "taro@aoba.co.jp"},
+    )
+
+    assert sets(resolved(records)) == {"a d", "b", "c"}
+    assert withheld(resolved([records[0], records[3]])) == {("a", "d", "E4", "mail")}
+
+
+@pytest.mark.parametrize("mistyped", ["y.tarou@aoba.co.jp", "tyamdaa@aoba.co.jp"])
+def test_an_address_may_be_like_any_that_the_person_has(mistyped: str) -> None:
+    mobile = {**TARO, "mobile": "090-1234-5678"}
+    records = people(
+        a={**mobile, "email": "y.taoru@aoba.co.jp"},
+        b={**mobile, "email": "tyamada@aoba.co.jp"},
+        c={**TARO, "company": "青葉", "email": mistyped},
+        d={**TARO, "company": "青葉", "key": "p"},
+        e={**mobile, "company": "青葉"},
+    )
+
+    assert sets(resolved(records)) == {"a b c d e"}
+
+
 def test_a_new_mobile_number_is_no_namesake() -> None:
     known = {**AOBA, "email": "taro@gmail.com"}
     records = people(
