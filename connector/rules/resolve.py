@@ -118,16 +118,18 @@ def identify(
 
 def shared(held: Collection[Keys], rules: IdentityRules) -> bool:
     """Whether an address that these records hold (all of them) is a mailbox that several people use."""
-    return len(held) > rules.max_records or most_different(_names_of(held)) > rules.shared_when_names
+    return len(held) > rules.max_records or _names(held) > rules.shared_when_names
 
 
 def switchboard(held: Collection[Keys], rules: IdentityRules) -> bool:
     """Whether a mobile number that these records hold (all of them) is a firm's or a family's."""
-    return len(held) > rules.max_records or most_different(_names_of(held)) > rules.switchboard_when_names
+    return len(held) > rules.max_records or _names(held) > rules.switchboard_when_names
 
 
-def _names_of(held: Iterable[Keys]) -> list[Name]:
-    return list(dict.fromkeys(record.name for record in held if record.name))
+def _names(held: Iterable[Keys]) -> int:
+    """How many names are different. A family name alone is no bridge between those who bear it."""
+    names = list(dict.fromkeys(record.name for record in held if record.name))
+    return max(most_different(names), most_different(name for name in names if name.whole))
 
 
 def connects(key: Key, held: Collection[Keys], rules: IdentityRules) -> bool:
@@ -234,8 +236,14 @@ class _Resolution:
             role = self.records[held[0]].role
             if name and not role and address not in self.crowded:
                 continue  # a personal address has said more already
-            if name or len(held) <= self.rules.max_records:
-                yield from (_Edge(-_MAILBOX, a, b, "E2", "mailbox_name") for a, b in self._pairs(held))
+            if not name and len(held) > self.rules.max_records:
+                continue
+            for a, b in self._pairs(held):
+                edge = _Edge(-_MAILBOX, a, b, "E2", "mailbox_name")
+                if name and not (_is_whole(self.records[a]) or _is_whole(self.records[b])):
+                    self._withhold(edge, "ambiguous")  # two may have one family name
+                else:
+                    yield edge
 
     def _mobiles(self) -> Iterator[_Edge]:
         for _, held in self._holders("mobile"):
@@ -453,6 +461,10 @@ def _spanning(edges: Iterable[_Edge]) -> Iterator[_Edge]:
             one |= other
             part.update(dict.fromkeys(other, one))
             yield edge
+
+
+def _is_whole(record: Keys) -> bool:
+    return record.name is not None and record.name.whole
 
 
 def _is_read(record: Keys) -> bool:

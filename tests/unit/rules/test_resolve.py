@@ -284,6 +284,14 @@ def test_more_names_than_allowed_make_an_address_a_shared_mailbox() -> None:
     assert withheld(resolved(records, IdentityRules(shared_when_names=3)))
 
 
+def test_a_family_name_alone_does_not_make_one_of_those_who_bear_it() -> None:
+    names = ["山田太郎", "山田花子", "山田次郎", "山田"]
+    records = people(**{f"r{n}": {"email": "yamada@yamada.co.jp", "name": name} for n, name in enumerate(names)})
+
+    assert sets(resolved(records[:3])) == {"r0", "r1", "r2"}
+    assert sets(resolved(records)) == {"r0", "r1", "r2", "r3"}
+
+
 def test_a_shared_mailbox_does_not_part_what_another_key_joins() -> None:
     mail = "ab@a.co.jp"
     records = people(
@@ -332,6 +340,20 @@ def test_records_without_a_name_at_a_shared_mailbox_are_one_contact_and_nobody_i
     )
 
     assert sets(resolved(records)) == {"a b e", "c", "d"}
+
+
+@pytest.mark.parametrize("name", ["鈴木", "長谷川", "すずき", "Suzuki"])
+def test_at_a_shared_mailbox_a_family_name_alone_may_be_two_peoples(name: str) -> None:
+    groups = resolved(people(**{each: {"email": "info@aoba.co.jp", "name": name} for each in "ab"}))
+
+    assert sets(groups) == {"a", "b"}
+    assert withheld(groups) == {("a", "b", "E2", "ambiguous")}
+
+
+def test_at_a_shared_mailbox_a_short_name_is_whole_where_one_record_tells_its_parts() -> None:
+    records = people(a={"email": "info@aoba.co.jp", "name": "林 誠"}, b={"email": "info@aoba.co.jp", "name": "林誠"})
+
+    assert sets(resolved(records)) == {"a b"}
 
 
 def test_an_address_that_proved_to_be_shared_joins_those_of_one_name() -> None:
