@@ -10,10 +10,12 @@ from typing import Any
 
 from connector.adapters.csvfile.cells import guard as harmless
 from connector.adapters.csvfile.cells import unguard
+from connector.adapters.csvfile.printing import encoded, save
 from connector.cli.say import Console
 from connector.cli.views import describe
 from connector.engine.app import App
 from connector.engine.audit import Joined, Precision, precision, sample
+from connector.engine.list_file import unusable
 from connector.engine.review import (
     SHOWN,
     Answer,
@@ -132,12 +134,8 @@ class Reviewing:
 
     def suggest(self) -> None:
         """Look for more pairs by probability."""
-        lease = self.app.lease()
-        try:
-            with self.console.working(text("looking for more pairs", "候補を検索")):
-                found = suggest_all(self.app, lease)
-        finally:
-            lease.release()
+        with self.app.lease() as lease, self.console.working(text("looking for more pairs", "候補を検索")):
+            found = suggest_all(self.app, lease)
         if self.console.json:
             return
         self.console.out(self.console.say("{n} pairs suggested", "候補 {n}組を追加", n=found.pairs))
@@ -187,11 +185,8 @@ class Reviewing:
         )
 
     def _effect(self, answers: Sequence[Answer]) -> Effect:
-        lease = self.app.lease()
-        try:
+        with self.app.lease() as lease:
             return effect_of(self.app, answers, lease)
-        finally:
-            lease.release()
 
     def write(self, path: Path) -> None:
         """All pairs into a file."""
@@ -285,8 +280,6 @@ def show_audit(console: Console, path: Path) -> None:
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
-_FIRST = ("decision", "reason", "why", "record_a", "record_b")
-
 
 def write_pairs(path: Path, console: Console, pairs: Sequence[Question | Joined]) -> None:
     """A CSV (UTF-8 with a mark, for Excel) of pairs, whose column `decision` is to be filled in.
@@ -294,17 +287,16 @@ def write_pairs(path: Path, console: Console, pairs: Sequence[Question | Joined]
     :raises ConnectorError: the file cannot be written
     """
     columns = [f"{name}_{side}" for name in SHOWN for side in "ab"]
+    lines = [["rule", "decision", "reason", "why", "record_a", "record_b", *columns]]
+    for pair in pairs:
+        rule = pair.rule if isinstance(pair, Question) else f"{pair.edge.rule} {pair.edge.strength}"
+        cells = [rule, "", "", why_asked(console, pair), str(pair.a.ref), str(pair.b.ref)]
+        cells += [str(side.fields.get(name, "")) for name in SHOWN for side in (pair.a, pair.b)]
+        lines.append([harmless(cell) for cell in cells])
     try:
-        with path.open("w", encoding="utf-8-sig", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\r\n")
-            writer.writerow(["rule", *_FIRST, *columns])
-            for pair in pairs:
-                rule = pair.rule if isinstance(pair, Question) else f"{pair.edge.rule} {pair.edge.strength}"
-                cells = [rule, "", "", why_asked(console, pair), str(pair.a.ref), str(pair.b.ref)]
-                cells += [str(side.fields.get(name, "")) for name in SHOWN for side in (pair.a, pair.b)]
-                writer.writerow([harmless(cell) for cell in cells])
+        save(path, encoded(lines, "utf-8-sig", ","))
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise unusable(path, error) from None
 
 
 def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -315,7 +307,7 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise unusable(path, error) from None
     try:
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -372,7 +364,3 @@ def show_precision(console: Console, found: Mapping[str, Precision], title: str)
     ]
     rows = [(rule, p.checked, p.right, f"{p.share:.1%}", f"{p.at_least:.1%}") for rule, p in found.items()]
     console.table(title, columns, rows)
-
-
-def _unusable(path: Path, error: OSError) -> ConnectorError:
-    return ConnectorError(text("{why}", "{why}", why=error.strerror), where=str(path))

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from connector.adapters.csvfile import cells
 from connector.adapters.csvfile.printing import spell
-from connector.engine.list_file import Layout, Row, Trouble, harmless, look_at, rows_of
+from connector.engine.list_file import Layout, Row, Trouble, harmless, look_at, rows_of, unusable
 from connector.errors import ConfigError, ConnectorError, Language, Problem, Text, text
 from connector.model import Person, Ref
 from connector.rules.companies import companies, spelling_of
@@ -34,7 +34,6 @@ SHOWN = (
 )  # fmt: skip
 """What a reviewer sees of both rows of a pair, as far as the list has it."""
 
-_SEVERAL = 1 + 1
 _NAMED = 100
 
 
@@ -232,7 +231,7 @@ class _Census:
             for place, row in rows_of(self.layout):
                 self._add(place, row)
         except OSError as error:
-            raise _io(self.layout.path, error) from None
+            raise unusable(self.layout.path, error) from None
         self._tell_apart()
         for place, keys in enumerate(self._rows):
             # A line number is an id only where no row has it as its own.
@@ -393,7 +392,7 @@ def _count(
     report.shared_mailboxes = sum(shared(held, rules) for held in _holders(records, "email"))
     report.shared_mobiles = sum(switchboard(held, rules) for held in _holders(records, "mobile"))
     roles = Counter(keys.mailbox for keys in records if keys.role)
-    report.shared_mailboxes += sum(count >= _SEVERAL for count in roles.values())
+    report.shared_mailboxes += sum(count > 1 for count in roles.values())
     for kind in get_args(Kind):
         counts = Counter(value for keys in records for value in keys.of(kind))
         if crowded := sum(count > MOST_HOLDERS for count in counts.values()):
@@ -446,7 +445,7 @@ def _evidence(census: _Census, refs: Collection[Ref]) -> dict[Ref, dict[str, str
             own = {"source": source, "source_id": source_id, "line": str(row.line)}
             found[places[place]] = _shown(row.cells) | own
     except OSError as error:
-        raise _io(census.layout.path, error) from None
+        raise unusable(census.layout.path, error) from None
     return found
 
 
@@ -473,12 +472,7 @@ def _write(path: Path, encoding: str, lines: Iterable[Sequence[str]], report: Re
                 writer.writerow([cell for cell, _ in spelt])
         beside.replace(path)
     except OSError as error:
-        raise _io(path, error) from None
+        raise unusable(path, error) from None
     finally:
         with suppress(OSError):
             beside.unlink()
-
-
-def _io(path: Path, error: OSError) -> ConnectorError:
-    what = text("cannot be read or written: {why}", "読み書きできません: {why}", why=error.strerror)
-    return ConnectorError(what, where=path.name)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from connector.adapters.csvfile import cells
-from connector.errors import ConfigError, Problem, Text, text
+from connector.errors import ConfigError, ConnectorError, Problem, Text, text
 from connector.rules.cleanse import words
 from connector.spec import unknown_key
 
@@ -246,6 +246,15 @@ def _encoding(path: Path) -> Encoding:
 def _not_read(path: Path, what: Text) -> ConfigError:
     fix = text("save it as CSV UTF-8", "「CSV UTF-8」形式で保存してください")
     return ConfigError([Problem(str(path), 0, 0, what, fix)])
+
+
+def unusable(path: Path, error: OSError) -> ConnectorError:
+    """What the system says of a file that cannot be read or written."""
+    return ConnectorError(
+        text("cannot be read or written: {why}", "読み書きできません: {why}", why=error.strerror),
+        where=path.name,
+        fix=text("check the path and its rights", "パスと権限を確認してください"),
+    )
 
 
 def _vote(line: bytes) -> Encoding | None:

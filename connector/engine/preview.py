@@ -61,16 +61,13 @@ def plan_preview(app: App, *, pull: bool, as_of: datetime | None, watch: Watch =
 
 
 def _read(app: App, report: Report) -> None:
-    lease = app.lease()
-    try:
+    with app.lease() as lease:
         with lease.writing() as conn:
             runs.start_run(conn, report.run, report.started, report.as_of, lease.token, "")
         with counting_calls(app, lease, report):
             pull(app, lease, report)
         with lease.writing() as conn:
             runs.end_run(conn, report.run, app.clock(), "plan", report.as_data())
-    finally:
-        lease.release()
 
 
 def _cost(adapters: Mapping[str, Adapter], changes: Sequence[AnyChange]) -> dict[str, int]:

@@ -20,8 +20,7 @@ def probe(app: App, name: str) -> Probed:
     :raises AdapterError: when the system cannot be asked; what was known before stays then
     :raises Locked: a run is at work
     """
-    lease = app.lease()
-    try:
+    with app.lease() as lease:
         try:
             with contained(name):
                 found = app.adapters[name].probe()
@@ -30,8 +29,6 @@ def probe(app: App, name: str) -> Probed:
             raise
         with lease.writing() as conn:
             runs.keep_probed(conn, name, app.setup.place(name), found.known, app.clock())
-    finally:
-        lease.release()
     log.info("system_probed", system=name, capabilities=len(found.known))
     return found
 

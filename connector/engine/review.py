@@ -193,12 +193,8 @@ def decide(app: App, answers: Sequence[Answer], by: str) -> int:
     :raises ConnectorError: a record is not known; then nothing is remembered
     :raises Locked: a run is at work
     """
-    lease = app.lease()
-    try:
-        with lease.writing() as conn:
-            _take(conn, app, answers, by)
-    finally:
-        lease.release()
+    with app.lease() as lease, lease.writing() as conn:
+        _take(conn, app, answers, by)
     return len(answers)
 
 

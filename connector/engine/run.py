@@ -34,18 +34,18 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
     :raises Locked: another run is at work
     :raises StoreError: the store cannot be used
     """
-    lease = app.lease()
-    try:
-        with _written_down(app, lease, as_of, force) as report, counting_calls(app, lease, report):
-            report.watch = watch
-            try:
-                pull(app, lease, report, force=force is not None)
-                _rounds(app, lease, report, force)
-            except Interrupted:
-                report.interrupted = True
-        return report
-    finally:
-        lease.release()
+    with (
+        app.lease() as lease,
+        _written_down(app, lease, as_of, force) as report,
+        counting_calls(app, lease, report),
+    ):
+        report.watch = watch
+        try:
+            pull(app, lease, report, force=force is not None)
+            _rounds(app, lease, report, force)
+        except Interrupted:
+            report.interrupted = True
+    return report
 
 
 def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:

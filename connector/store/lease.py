@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -34,7 +35,10 @@ class Fenced(StoreError):
 
 @dataclass(slots=True)
 class Lease:
-    """Held by one process; every write transaction goes through `writing()`, which checks the token first."""
+    """Held by one process; every write transaction goes through `writing()`, which checks the token first.
+
+    As a context, it is given back at the end.
+    """
 
     engine: Engine
     name: str
@@ -43,6 +47,12 @@ class Lease:
     _deadline: float = field(default=0.0)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     """Threads of this process take turns here: SQLite's own waiting is not fair, and may starve one of them."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
