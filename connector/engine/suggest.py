@@ -26,6 +26,7 @@ from connector.engine.app import App
 from connector.engine.identify import decided, keys_of_filed
 from connector.errors import ConnectorError, Text, text
 from connector.model import Ref
+from connector.rules.cluster import other_addresses
 from connector.rules.compare import Level, Name, compare
 from connector.rules.identify import Keys
 from connector.rules.resolve import NONE, Group, Guard, Verdict, order
@@ -108,7 +109,7 @@ def shown(
     sides = _sides(records, group_of, {number for between in best for number in between})
     found = []
     for (a, b), one in best.items():
-        name, mail = sides[a].other_name(sides[b]), sides[a].other_mailbox(sides[b])
+        name, mail = sides[a].other_name(sides[b]), other_addresses(sides[a].locals, sides[b].locals, _mistyped)
         if not (name and mail):  # in made-up data, 8 of 99 were one person
             found.append(replace(one, guard="name" if name else "mail" if mail else ""))
     return sorted(found, key=lambda one: (one.guard != "", *_likely(one)))
@@ -139,17 +140,9 @@ class _Side:
     def other_name(self, other: _Side) -> bool:
         return any(compare(one, another) < Level.UNKNOWN for one in self.names for another in other.names)
 
-    def other_mailbox(self, other: _Side) -> bool:
-        """Whether both have personal addresses at one organisation, and not one that was mistyped."""
-        return any(
-            not any(_mistyped(x, y) for x in ours for y in other.locals[domain])
-            for domain, ours in self.locals.items()
-            if domain in other.locals
-        )
-
 
 def _mistyped(one: str, other: str) -> bool:
-    # A digit more is how firms tell namesakes apart.
+    # A digit more is how firms tell namesakes apart. Less strict than the rules: here it only hides, or puts last.
     return OSA.distance(one, other, score_cutoff=1) <= 1 and re.findall(r"\d", one) == re.findall(r"\d", other)
 
 

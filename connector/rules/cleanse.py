@@ -24,7 +24,6 @@ _INVISIBLE = re.compile(
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―⁃−˗─━", "-"))
 
 
-@lru_cache(maxsize=16_384)
 def _folded(raw: str) -> str:
     # Invisible characters go first: what they kept apart may compose.
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", raw))
@@ -35,11 +34,12 @@ def fold(raw: str) -> str:
     """Text as it is compared: NFKC, nothing invisible, one kind of dash, single spaces."""
     if raw.isascii() and raw.isprintable():
         return " ".join(raw.split())
-    return _folded(raw) if len(raw) < _OFTEN_THE_SAME else _folded.__wrapped__(raw)
+    return _remembered(raw) if len(raw) < _OFTEN_THE_SAME else _folded(raw)
 
 
 _OFTEN_THE_SAME = 100
 """Shorter texts are worth remembering; the limit bounds the memory."""
+_remembered = lru_cache(maxsize=16_384)(_folded)
 
 
 def words(table: str) -> frozenset[str]:

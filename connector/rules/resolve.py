@@ -9,19 +9,16 @@ What the rules are, what each of them was measured to be worth, and why a guard 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Literal, NamedTuple
 
-from rapidfuzz.distance import OSA
-
 from connector.model import Ref
+from connector.rules.cluster import Cluster, numbered, other_addresses, told_apart
 from connector.rules.compare import Level, Name, compare, contradict, most_different
 from connector.rules.identify import IdentityRules, Joining, Key, Keys, Kind
-from connector.rules.romaji import romanised
 
 Guard = Literal[
     "", "name", "mail", "company", "department", "phone", "reading", "ambiguous", "size", "decided", "nameless", "off"
@@ -151,18 +148,6 @@ class _Edge(NamedTuple):
     kind: Kind
 
 
-@dataclass(slots=True)
-class _Cluster:
-    """What the guards ask of a set of records. A record alone needs none: it is made when two are joined."""
-
-    members: list[int]
-    names: set[Name]
-    locals: dict[str, set[str]] = field(default_factory=dict)
-    """Local parts of the personal addresses at each organisation."""
-    apart: set[int] = field(default_factory=set)
-    """Records that somebody said are different from a member."""
-
-
 class _Resolution:
     """One resolving, with records by their place in the canonical order."""
 
@@ -182,7 +167,7 @@ class _Resolution:
                 self.apart[b].add(a)
         self.joined_by_hand = [_Edge(-1000, min(a, b), max(a, b), "E0", "same") for a, b, v in known if v == "same"]
         self.parent = list(range(len(self.records)))
-        self.clusters: dict[int, _Cluster] = {}
+        self.clusters: dict[int, Cluster] = {}
         self.crowded: set[str] = set()
         """Addresses that were learnt to be shared."""
         self.kept: dict[int, list[Edge]] = defaultdict(list)
@@ -294,12 +279,12 @@ class _Resolution:
             number = above
         return number
 
-    def _cluster(self, root: int) -> _Cluster:
+    def _cluster(self, root: int) -> Cluster:
         return self.clusters.get(root) or self._alone(root)
 
-    def _alone(self, number: int) -> _Cluster:
+    def _alone(self, number: int) -> Cluster:
         record = self.records[number]
-        cluster = _Cluster([number], {record.name} if record.name else set(), {}, self.apart.get(number, set()))
+        cluster = Cluster([number], {record.name} if record.name else set(), {}, self.apart.get(number, set()))
         if record.domain and record.mailbox and not record.role and record.mailbox not in self.crowded:
             cluster.locals[record.domain] = {record.mailbox.rpartition("@")[0]}
         return cluster
@@ -318,7 +303,7 @@ class _Resolution:
         if len(one.members) < len(other.members):
             a, b, one, other = b, a, other, one
         self.parent[b] = a
-        merged = _Cluster(
+        merged = Cluster(
             one.members + other.members, one.names | other.names, dict(one.locals), one.apart | other.apart
         )
         for domain, local in other.locals.items():
@@ -327,13 +312,13 @@ class _Resolution:
         self.clusters.pop(b, None)
         self.kept[a] += [*self.kept.pop(b, ()), self._told(edge)]
 
-    def _guard(self, rule: str, one: _Cluster, other: _Cluster) -> Guard:
+    def _guard(self, rule: str, one: Cluster, other: Cluster) -> Guard:
         needs = _RULES[rule]
-        if _told_apart(one, other):
+        if told_apart(one, other):
             return "decided"
         if needs.names and any(compare(x, y) < needs.names for x in one.names for y in other.names):
             return "name"
-        if needs.mail and _other_addresses(one, other):
+        if needs.mail and other_addresses(one.locals, other.locals):
             return "mail"
         if needs.limited and len(one.members) + len(other.members) > self.rules.max_records:
             return "size"
@@ -385,7 +370,7 @@ class _Resolution:
         """Why records with the same name at the same organisation, of two clusters, may be two people's."""
         one, other = [self.records[n] for n in some], [self.records[n] for n in others]
         ours, theirs = self._cluster(self._root(some[0])), self._cluster(self._root(others[0]))
-        if _told_apart(ours, theirs):
+        if told_apart(ours, theirs):
             return "decided"
         read = [compare(x.name, y.name) for x, y in product(one, other) if _is_read(x) and _is_read(y)]
         if read and max(read) <= Level.READING:
@@ -399,7 +384,7 @@ class _Resolution:
             phones.isdisjoint(y.phones) for y in other
         ):
             return "phone"
-        if _numbered(ours, theirs) or _numbered(theirs, ours):
+        if numbered(ours, theirs) or numbered(theirs, ours):
             return "ambiguous"
         departments = _differ((x.department for x in one), (y.department for y in other))
         if departments and self.rules.departments == "review":
@@ -441,7 +426,6 @@ class _Resolution:
         )
 
 
-_NUMBERED = re.compile("[a-z][a-z._-]*[2-9]")
 _SWITCHES: Mapping[str, Joining] = {
     "E1": "email", "E2": "shared_mailbox", "E3": "mobile", "E4": "name_and_company", "E5": "name_and_phone",
 }  # fmt: skip
@@ -469,10 +453,6 @@ def _is_whole(record: Keys) -> bool:
 
 def _is_read(record: Keys) -> bool:
     return record.name is not None and bool(record.name.readings)
-
-
-def _told_apart(one: _Cluster, other: _Cluster) -> bool:
-    return bool(one.apart) and not one.apart.isdisjoint(other.members)
 
 
 def _rival(one: Name | None, other: Name | None, third: Name, strength: Callable[[Level], int]) -> bool:
@@ -505,46 +485,6 @@ def _by_mail(level: Level) -> int:
 
 def _by_mobile(level: Level) -> int:
     return 85 if level >= Level.READING else 70 if level is Level.PARTIAL else 0
-
-
-def _other_addresses(one: _Cluster, other: _Cluster) -> bool:
-    """Whether both have personal addresses at one organisation, and not one that was mistyped."""
-    return any(
-        not any(_mistyped(x, y) for x in ours for y in other.locals[domain])
-        for domain, ours in one.locals.items()
-        if domain in other.locals
-    )
-
-
-def _numbered(one: _Cluster, other: _Cluster) -> bool:
-    """Whether one has an address such as `taro.yamada2@`, which tells of a namesake, and the other has none there."""
-    return any(
-        domain not in other.locals and all(_NUMBERED.fullmatch(local) for local in locals_)
-        for domain, locals_ in one.locals.items()
-    )
-
-
-def _mistyped(one: str, other: str) -> bool:
-    """The same local part, but for a typing error.
-
-    A digit more, another initial in front or behind, or another way to romanise the name (`ohno`, `ono`) is how firms
-    tell namesakes apart.
-    """
-    if one == other:
-        return True
-    if min(len(one), len(other)) < 5 or OSA.distance(one, other, score_cutoff=1) > 1:
-        return False
-    if (one[0], one[-1]) != (other[0], other[-1]) and sorted(one) != sorted(other):
-        return False
-    return _digits(one) == _digits(other) and romanised(_letters(one)) != romanised(_letters(other))
-
-
-def _digits(local: str) -> list[str]:
-    return [c for c in local if c.isdigit()]
-
-
-def _letters(local: str) -> str:
-    return "".join(c for c in local if c.isalpha())
 
 
 # --- after a change ---------------------------------------------------------------------------------------------------
