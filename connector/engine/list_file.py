@@ -139,7 +139,8 @@ def look_at(path: Path, mapping: Sequence[str] = ()) -> Layout:
         with _opened(path, encoding) as file:
             first = next(_records(file), None)
     except OSError as error:
-        raise _not_read(path, text("cannot be read: {why}", "読み込めません: {why}", why=error.strerror)) from None
+        what = text("cannot be read: {why}", "読み込めません: {why}", why=error.strerror)
+        raise ConfigError([Problem(str(path), 0, 0, what, _RIGHTS)]) from None
     headers = first[1] if first else None
     if not headers:
         raise _not_read(path, text("no line of headers", "見出し行がありません"))
@@ -252,9 +253,12 @@ def unusable(path: Path, error: OSError) -> ConnectorError:
     """What the system says of a file that cannot be read or written."""
     return ConnectorError(
         text("cannot be read or written: {why}", "読み書きできません: {why}", why=error.strerror),
-        where=path.name,
-        fix=text("check the path and its rights", "パスと権限を確認してください"),
+        where=str(path),
+        fix=_RIGHTS,
     )
+
+
+_RIGHTS = text("check the path and its rights", "パスと権限を確認してください")
 
 
 def _vote(line: bytes) -> Encoding | None:
