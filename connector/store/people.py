@@ -6,7 +6,7 @@ concerned as due, and tells how many differed. All of them run in the caller's t
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -168,7 +168,6 @@ def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Cha
     if not rows:
         return Changed(())
     changed = [row["no_"] for row in rows]
-    near = sharing(conn, changed)
     used = spellings.use(conn, (stored[no][2] for no in changed), (row["spelling"] for row in rows))
     conn.execute(
         update(t.person)
@@ -177,15 +176,14 @@ def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Cha
         rows,
     )
     by_no = {nos[ref]: filing.keys for ref, filing in latest.items()}
-    _put_keys(conn, {no: by_no[no] for no in changed})
+    near = _put_keys(conn, {no: by_no[no] for no in changed})
     mark_people(conn, changed)
-    return Changed(changed, frozenset(near | sharing(conn, changed)), frozenset(used))
+    return Changed(changed, near, frozenset(used))
 
 
 def refile(conn: Connection, filings: Mapping[int, Filing]) -> Changed:
     """Give stored records (by number) other keys and spellings (the rules of identity changed)."""
     nos = sorted(filings)
-    near = sharing(conn, nos)
     spelt = spellings.ensure(conn, (f.spelling for f in filings.values() if f.spelling))
     rows = [{"no_": no, "spelling_": spelt[f.spelling] if f.spelling else None} for no, f in filings.items()]
     before: list[int | None] = []
@@ -195,32 +193,34 @@ def refile(conn: Connection, filings: Mapping[int, Filing]) -> Changed:
     conn.execute(
         update(t.person).where(t.person.c.no == bindparam("no_")).values(spelling=bindparam("spelling_")), rows
     )
-    _put_keys(conn, {no: filing.keys for no, filing in filings.items()})
-    return Changed(nos, frozenset(near | sharing(conn, nos)), frozenset(used))
+    near = _put_keys(conn, {no: filing.keys for no, filing in filings.items()})
+    return Changed(nos, near, frozenset(used))
 
 
-def sharing(conn: Connection, nos: Sequence[int]) -> set[int]:
-    """The records that share a key with these, unless too many do; these included where they have keys."""
+def _keys_of(conn: Connection, nos: Sequence[int]) -> dict[str, set[str]]:
+    """The keys that these records hold, by kind."""
     keys: dict[str, set[str]] = defaultdict(set)
+    c = t.person_key.c
     for some in chunks(nos):
-        for row in conn.execute(
-            select(t.person_key.c.kind, t.person_key.c.value).where(t.person_key.c.person.in_(some))
-        ):
+        for row in conn.execute(select(c.kind, c.value).where(c.person.in_(some))):
             keys[row.kind].add(row.value)
-    return holders(conn, keys)[0]
+    return keys
 
 
-def holders(conn: Connection, keys: Mapping[Any, Collection[str]]) -> tuple[set[int], set[tuple[str, str]]]:
-    """The records that hold one of some keys (values by kind), and the keys that too many hold; those lead nowhere."""
+def holders(conn: Connection, keys: Mapping[Any, Collection[str]]) -> tuple[set[int], dict[tuple[str, str], int]]:
+    """The records that hold one of some keys (values by kind), and the keys that too many hold; those lead nowhere.
+
+    Of these, how many hold it.
+    """
     found: set[int] = set()
-    crowded: set[tuple[str, str]] = set()
+    crowded: dict[tuple[str, str], int] = {}
     c = t.person_key.c
     for kind, values in keys.items():
         for some in chunks(sorted(values)):
             here = (c.kind == kind, c.value.in_(some))
-            many = select(c.value).where(*here).group_by(c.value).having(func.count() > MOST_HOLDERS)
-            too_many = set(conn.scalars(many))
-            crowded |= {(kind, value) for value in too_many}
+            many = select(c.value, func.count()).where(*here).group_by(c.value).having(func.count() > MOST_HOLDERS)
+            too_many = {row.value: row[1] for row in conn.execute(many)}
+            crowded |= {(kind, value): number for value, number in too_many.items()}
             wanted = [value for value in some if value not in too_many]
             found.update(conn.scalars(select(c.person).where(c.kind == kind, c.value.in_(wanted))))
     return found, crowded
@@ -246,12 +246,28 @@ def _person_row(no: int, filing: Filing, spelling: int | None, digest: str, at: 
     }
 
 
-def _put_keys(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> None:
+def _put_keys(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> frozenset[int]:
+    """Give records other keys; all who share one of the old or new keys, or shared one.
+
+    A key says something about its holders until they are too many, so all of them are concerned when one more, or one
+    less, makes that difference.
+    """
+    own = {(no, kind, value) for no, held in keys.items() for kind, value in held}
+    asked = _keys_of(conn, list(keys))
+    near, _ = holders(conn, asked)
     for some in chunks(sorted(keys)):
         conn.execute(delete(t.person_key).where(t.person_key.c.person.in_(some)))
-    rows = [{"person": no, "kind": kind, "value": value} for no, own in keys.items() for kind, value in set(own)]
-    if rows:
-        conn.execute(insert(t.person_key), rows)
+    if own:
+        conn.execute(insert(t.person_key), [{"person": no, "kind": kind, "value": value} for no, kind, value in own])
+    for _, kind, value in own:
+        asked[kind].add(value)
+    now, crowded = holders(conn, asked)
+    added = Counter((kind, value) for _, kind, value in own)
+    crossed = [key for key, count in crowded.items() if count - added[key] <= MOST_HOLDERS]
+    c = t.person_key.c
+    for kind, value in crossed:
+        near.update(conn.scalars(select(c.person).where(c.kind == kind, c.value == value)))
+    return frozenset(near | now)
 
 
 def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
@@ -261,7 +277,7 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
     """
     latest = {g.ref: g for g in gone}
     nos = person_nos(conn, latest)
-    near = sharing(conn, sorted(nos.values()))
+    near: set[int] = set()
     changed = []
     unused: list[int | None] = []
     for ref, no in nos.items():
@@ -280,11 +296,11 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
         if successor:
             ensure_people(conn, [successor], at)
             keys.append(("id", str(successor)))
-        _put_keys(conn, {no: keys})
+        near |= _put_keys(conn, {no: keys})
         changed.append(no)
         unused.append(row.spelling)
     mark_people(conn, changed)
-    return Changed(changed, frozenset(near if changed else ()), frozenset(spellings.use(conn, unused, ())))
+    return Changed(changed, frozenset(near), frozenset(spellings.use(conn, unused, ())))
 
 
 @dataclass(frozen=True, slots=True)
