@@ -315,14 +315,14 @@ def who_lines(console: Console, found: Why) -> Iterator[str]:
     yield f"{found.identity}{company}{belongs}"
     yield say("records: {n}", "レコード {n}件", n=len(found.records))
     for person in found.records:
-        yield f"  {person.ref}  {_called(person.fields)}".rstrip()
+        yield f"  {person.ref}  {called(person.fields)}".rstrip()
     for tie in found.who.ties:
         yield f"  ├ {tie.edge.a} ─ {tie.edge.b}  {_told(console, tie)}"
     if found.who.apart:
         yield say("not joined", "統合しなかったもの")
     for tie in found.who.apart[:_MOST]:
         guard = GUARDS[tie.edge.guard].in_(console.language)
-        yield f"  ? {tie.edge.a} ─ {tie.edge.b}  {_called(tie.other)}  {_told(console, tie)}: {guard}"
+        yield f"  ? {tie.edge.a} ─ {tie.edge.b}  {called(tie.other)}  {_told(console, tie)}: {guard}"
     if len(found.who.apart) > _MOST:
         yield say("  … {n} more", "  … ほか{n}件", n=len(found.who.apart) - _MOST)
     for decided in found.who.decisions:
@@ -343,7 +343,8 @@ _MOST = 10
 """So many pairs that were not joined are shown."""
 
 
-def _called(fields: Mapping[str, Value]) -> str:
+def called(fields: Mapping[str, Value]) -> str:
+    """A person as their record has them: name, company, address."""
     name = fields.get("name") or " ".join(str(p) for p in (fields.get("family_name"), fields.get("given_name")) if p)
     return "  ".join(str(part) for part in (name, fields.get("company"), fields.get("email")) if part)
 
