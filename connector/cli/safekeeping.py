@@ -15,11 +15,8 @@ def show_backup(console: Console, made: Backup) -> None:
     if console.json:
         console.data({"file": str(made.file), "bytes": made.size})
         return
-    console.out(
-        console.say(
-            "{file}: {mb:.1f} MB, checked", "{file}: {mb:.1f} MB（検査済み）", file=made.file, mb=made.size / 2**20
-        )
-    )
+    size = f"{made.size / 2**20:.1f}"
+    console.out(console.say("{file}: {mb} MB, checked", "{file}: {mb} MB（検査済み）", file=made.file, mb=size))
 
 
 def show_restored(console: Console, done: Restored) -> None:
@@ -87,8 +84,8 @@ def _lines(console: Console, found: Forgotten) -> Iterator[str]:
         yield say("nobody is known by that", "該当する人物は記録にありません")
     for person in found.records:
         # After the deed its very output would be the last place that names them.
-        called = "" if found.erased else f"  {called(person.fields)}"
-        yield f"  {person.ref}{called}".rstrip()
+        name = "" if found.erased else called(person.fields)
+        yield f"  {person.ref}  {name}".rstrip()
     rows = ", ".join(f"{name} {n}" for name, n in sorted(found.rows.items()))
     if rows:
         yield say("rows: {rows}", "行数: {rows}", rows=rows)

@@ -149,9 +149,9 @@ def _names(records: Sequence[Person]) -> set[str]:
 
 
 def erase_again(conn: Connection, setup: Setup, beside: Beside | None, at: datetime) -> tuple[int, bool]:
-    """In a store that was put back, erase whom the tombstones beside it name: how many records, and whether it could be.
+    """In a store that was put back, erase whom the tombstones beside it name; how many records, and whether that went.
 
-    It cannot where this store has tombstones that were made with another key.
+    It did not where this store has tombstones that were made with another key.
     """
     kept = beside.forgotten() if beside is not None else None
     whole = tombstones.take_over(conn, kept, at)
