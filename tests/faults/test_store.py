@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -30,7 +31,7 @@ from connector.store import files
 from tests.machine.world import World
 
 
-def people_and_touchpoints(world: World, number: int = 8) -> None:
+def people_and_touchpoints(world: World, number: int = 4) -> None:
     for n in range(number):
         email = f"v{n}@alpha{n}.co.jp"
         visitor = world.ma.add_person(email=email, family_name=f"山田{n}", given_name="太郎", company=f"アルファ{n}")
@@ -70,6 +71,7 @@ def limit(app: App, pages: int) -> None:
     def _limit(connection: Any, _record: object) -> None:
         now = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count={now + pages}")
+        connection.execute("PRAGMA synchronous=OFF")  # nobody pulls the plug here
 
     app.store.dispose()
 
@@ -94,14 +96,14 @@ def test_a_disk_that_fills_up_anywhere_in_a_run_loses_and_doubles_nothing(new_wo
     undisturbed = fingerprint(world)
     failed = 0
 
-    for pages in range(0, 14):
+    for pages in (0, 1, 2, 3, 4, 6, 8, 11):
         world = new_world()
         people_and_touchpoints(world)
         limit(world.app, pages)
-        with suppress(StoreError):
+        try:
             world.run()
-            pages = -1
-        failed += pages >= 0
+        except StoreError:
+            failed += 1
         assert files.damage(file_of(world)) is None
         world.restart()
         world.pass_time(timedelta(minutes=11))
@@ -109,7 +111,7 @@ def test_a_disk_that_fills_up_anywhere_in_a_run_loses_and_doubles_nothing(new_wo
         assert fingerprint(world) == undisturbed
         assert world.run().sent() == 0
 
-    assert failed >= 5, "too little was disturbed"
+    assert failed >= 4, "too little was disturbed"
 
 
 def test_a_full_disk_is_told_as_that(new_world: Callable[[], World]) -> None:
@@ -135,11 +137,11 @@ def test_where_little_room_is_left_nothing_is_sent_and_the_rest_waits(
     assert fingerprint(world) == before
     assert report.exit is Exit.FAILED
     assert all("nothing is sent" in str(error) for _, error in report.problems)
-    assert report.ledger["sfa", "→CreatePerson"].deferred == 7
+    assert report.ledger["sfa", "→CreatePerson"].deferred == 3
     assert all(counts.balances() for counts in report.ledger.values())
 
     assert world.run().exit is Exit.DONE
-    assert len(world.sfa.people) == 8
+    assert len(world.sfa.people) == 4
 
 
 # --- damage -----------------------------------------------------------------------------------------------------------
@@ -244,14 +246,16 @@ def test_a_backup_while_others_write_is_whole(new_world: Callable[[], World], tm
     child = os.fork()
     if child == 0:  # writes until it is killed
         with closing(sqlite3.connect(file_of(world), timeout=30)) as conn:
+            conn.execute("PRAGMA synchronous=OFF")
             n = 0
             while True:
+                time.sleep(0.002)
                 with suppress(sqlite3.OperationalError), conn:
                     n += 1
                     conn.execute("INSERT INTO meta VALUES (?, ?)", (f"a{n}", "x" * 3000))
                     conn.execute("INSERT INTO meta VALUES (?, ?)", (f"b{n}", "x" * 3000))
     try:
-        for n in range(20):
+        for n in range(10):
             copy = backup(setup, tmp_path / f"copy{n}.db").file
             with closing(sqlite3.connect(copy)) as conn:
                 a, b = (
