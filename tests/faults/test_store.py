@@ -119,7 +119,7 @@ def test_a_full_disk_is_told_as_that(new_world: Callable[[], World]) -> None:
     people_and_touchpoints(world)
     limit(world.app, 0)
 
-    with pytest.raises(StoreError, match="no room left.*free some space"):
+    with pytest.raises(StoreError, match=r"no room left.*free some space"):
         world.run()
 
 
@@ -189,10 +189,12 @@ def test_flipped_bits_are_harmless_or_told(healthy: World, tmp_path: Path, seed:
 
     folder = damaged_copy(healthy, tmp_path, flip)
 
+    told: ConnectorError | None = None
     try:
         use(folder)
     except ConnectorError as error:
-        assert error.fix is not None
+        told = error
+    assert told is None or told.fix is not None
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])

@@ -129,7 +129,7 @@ def test_an_older_copy_put_back_by_hand_is_refused(here: Place) -> None:
     here.work()
     shutil.copy(here.folder / "copy.db", here.file)
 
-    with pytest.raises(WrongStore, match="older copy.*connector restore"):
+    with pytest.raises(WrongStore, match=r"older copy.*connector restore"):
         here.open()
 
 
