@@ -6,9 +6,10 @@ import os
 import random
 import shutil
 import sqlite3
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -240,22 +241,25 @@ def test_no_backup_is_made_of_a_damaged_store(healthy: World, tmp_path: Path) ->
 # --- copies -----------------------------------------------------------------------------------------------------------
 
 
+WRITER = """
+import sqlite3, sys, time
+conn, n = sqlite3.connect(sys.argv[1], timeout=30), 0
+conn.execute("PRAGMA synchronous=OFF")
+while True:  # until it is killed
+    n += 1
+    time.sleep(0.002)
+    with conn:
+        conn.execute("INSERT INTO meta VALUES (?, ?)", (f"a{n}", "x" * 3000))
+        conn.execute("INSERT INTO meta VALUES (?, ?)", (f"b{n}", "x" * 3000))
+"""
+
+
 def test_a_backup_while_others_write_is_whole(new_world: Callable[[], World], tmp_path: Path) -> None:
     world = new_world()
     people_and_touchpoints(world)
     world.run()
     setup = load(world.folder / "config.yaml")
-    child = os.fork()
-    if child == 0:  # writes until it is killed
-        with closing(sqlite3.connect(file_of(world), timeout=30)) as conn:
-            conn.execute("PRAGMA synchronous=OFF")
-            n = 0
-            while True:
-                time.sleep(0.002)
-                with suppress(sqlite3.OperationalError), conn:
-                    n += 1
-                    conn.execute("INSERT INTO meta VALUES (?, ?)", (f"a{n}", "x" * 3000))
-                    conn.execute("INSERT INTO meta VALUES (?, ?)", (f"b{n}", "x" * 3000))
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(file_of(world))])
     try:
         for n in range(10):
             copy = backup(setup, tmp_path / f"copy{n}.db").file
@@ -268,5 +272,5 @@ def test_a_backup_while_others_write_is_whole(new_world: Callable[[], World], tm
             assert files.damage(copy) is None
         assert a > 0
     finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+        writer.kill()
+        writer.wait()
