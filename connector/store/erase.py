@@ -65,7 +65,7 @@ def count(conn: Connection, who: Traces) -> dict[str, int]:
     found: dict[str, int] = {}
     for table, which in _rows(who):
         number = conn.scalar(select(func.count()).select_from(table).where(which)) or 0
-        found[table.name] = found.get(table.name, 0) + number
+        found[str(table.name)] = found.get(str(table.name), 0) + number
     return {name: number for name, number in found.items() if number}
 
 
