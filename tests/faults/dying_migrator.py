@@ -1,6 +1,7 @@
 """Upgrades a store again and again, killed at one statement later each time, until it gets through.
 
-A program of its own, because it forks, and a test process has threads. Arguments: URL, revision to begin with.
+A program of its own, because it forks, and a test process has threads. Arguments: URL, revision to begin with, how many
+statements later each time.
 """
 
 from __future__ import annotations
@@ -59,18 +60,18 @@ def schema(engine: Engine) -> list[Any]:
         return [tuple(row) for row in conn.execute(sql(asked[engine.dialect.name]))]
 
 
-def main(url: str, revision: str) -> None:
+def main(url: str, revision: str, step: str) -> None:
     """Prints how often it was killed."""
     prepare(url, revision)
     engine = database.open_engine(url)
     before = schema(engine)
     engine.dispose()
-    kills = 0
-    while (how := upgrade_and_die(url, kills)) != 0:
+    kills = last = 0
+    while (how := upgrade_and_die(url, last)) != 0:
         assert how == -signal.SIGKILL, how
-        kills += 1
+        kills, last = kills + 1, last + int(step)
         engine = database.open_engine(url)
-        assert schema(engine) == before, f"half a migration after {kills} statements"
+        assert schema(engine) == before, f"half a migration after {last} statements"
         engine.dispose()
     engine = database.open_engine(url)
     database.upgrade(engine)
