@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def use(folder: Path) -> None:
     """What people do with a store, and a run."""
-    app = open_app(load(folder / "config.yaml"), clock=lambda: app_module.datetime(2026, 4, 2, tzinfo=app_module.UTC))
+    app = open_app(load(folder / "config.yaml"), clock=lambda: datetime(2026, 4, 2, tzinfo=UTC))
     try:
         status(app)
         questions(app)
@@ -261,6 +261,7 @@ def test_a_backup_while_others_write_is_whole(new_world: Callable[[], World], tm
     setup = load(world.folder / "config.yaml")
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(file_of(world))])
     try:
+        a = 0
         for n in range(10):
             copy = backup(setup, tmp_path / f"copy{n}.db").file
             with closing(sqlite3.connect(copy)) as conn:

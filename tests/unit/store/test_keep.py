@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from connector.errors import StoreError, WrongStore
 from connector.store import database, keep, lease
-from connector.store.beside import Beside, beside
+from connector.store.beside import Beside, Seen, beside
 
 
 class Place:
@@ -204,7 +204,7 @@ def test_a_garbled_file_beside_the_store_is_told_and_not_taken_for_a_first_start
 def test_a_disk_that_takes_no_note_is_an_error_for_a_file_and_a_warning_for_a_server(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    note = keep.Seen("x", 1)
+    note = Seen("x", 1)
 
     with pytest.raises(StoreError, match="check the folder"):
         Beside(blocked / "a.id", blocked / "a.forgotten", must=True)._write(blocked / "a.id", {})
