@@ -30,6 +30,8 @@ def damage(path: Path) -> str | None:
         return str(error) if error.sqlite_errorcode == sqlite3.SQLITE_ERROR else None
     except sqlite3.DatabaseError as error:
         return str(error)
+    except UnicodeDecodeError:  # of SQLite's own message, which quotes the file
+        return "its schema cannot be read"
     return None if found is None or found[0] == "ok" else str(found[0])
 
 
@@ -57,7 +59,7 @@ def copy(source: Path, target: Path) -> None:
             os.fsync(file.fileno())
         half.replace(target)
         sync_folder(target.parent)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         if why := damage(source):
             raise damaged(source, why) from error
         what = text("{path} cannot be copied: {why}", "{path} をコピーできません: {why}", path=source, why=str(error))

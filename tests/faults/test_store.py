@@ -180,7 +180,7 @@ def damaged_copy(healthy: World, tmp_path: Path, change: Callable[[bytearray], N
     return folder
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", [*range(40), 157])  # 157: SQLite cannot even quote what it found
 def test_flipped_bits_are_harmless_or_told(healthy: World, tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
 
