@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from connector.changes import AnyChange, RaiseAlert
 from connector.store import runs
 from connector.store import tables as t
 from connector.store.codec import micros
-from connector.store.marks import chunks, mark_all
+from connector.store.marks import chunks, mark_all, upsert
 from connector.store.outbox import QUARANTINE
 
 LEAP = 1_000_000
@@ -28,9 +28,12 @@ _RECOVER = "recover"
 def begin(conn: Connection, at: datetime, count: int) -> None:
     """This store was just put back. `count`: how often its leases had been taken, as far as anybody remembers."""
     c = t.lease.c
-    if not conn.execute(update(t.lease).values(holder="", expires=0, token=LEAP + count + c.token)).rowcount:
-        values = {"holder": "", "expires": 0, "heartbeat": micros(at)}
-        conn.execute(insert(t.lease).values(name="run", token=LEAP + count, **values))
+    tokens = {row.name: row.token for row in conn.execute(select(c.name, c.token))} or {"run": 0}
+    rows = [
+        {"name": name, "holder": "", "expires": 0, "heartbeat": micros(at), "token": max(token, count) + LEAP}
+        for name, token in tokens.items()
+    ]
+    upsert(conn, t.lease, rows, ["holder", "expires", "token"])
     o = t.outbox.c
     conn.execute(
         update(t.outbox)
