@@ -13,7 +13,7 @@ import typer
 
 from connector import __version__
 from connector.cli.say import Console
-from connector.errors import ConfigError, ConnectorError, Locked, text
+from connector.errors import ConfigError, ConnectorError, Locked, WrongStore, text
 from connector.templates import TEMPLATES
 
 cli = typer.Typer(
@@ -40,6 +40,9 @@ def main() -> None:
         cli()
     except ConfigError as error:
         console.problems(error.problems)
+        sys.exit(78)
+    except WrongStore as error:
+        console.error(error)
         sys.exit(78)
     except ConnectorError as error:
         console.error(error)
@@ -351,6 +354,61 @@ def why(
         return
     for line in why_lines(console, found):
         console.out(line)
+
+
+@cli.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file / 新しいファイル")],
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Copy the store, also while a run is at work; the copy is checked. store をコピー（実行中でも可）。"""
+    from connector.cli.safekeeping import show_backup
+    from connector.config import load
+    from connector.engine.safekeeping import backup as copy_store
+
+    console = Console(json=json)
+    _log()
+    show_backup(console, copy_store(load(config), file))
+
+
+@cli.command()
+def restore(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A backup; none: the store as it stands / 省略時は現状のまま"),
+    ] = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Put a backup of the store back; the next run looks before it sends. store をバックアップから復元。"""
+    from connector.cli.safekeeping import show_restored
+    from connector.config import load
+    from connector.engine.safekeeping import restore as restore_store
+
+    console = Console(json=json)
+    _log()
+    show_restored(console, restore_store(load(config), file))
+
+
+@cli.command()
+def forget(
+    person: Annotated[str, typer.Argument(help="Person id, record id or e-mail / 人物ID・レコードID・メール")],
+    yes: Annotated[bool, typer.Option("--yes", help="Erase; without it, only show / 実際に消去する")] = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Erase one person from store and copies, and keep them out. 1人の記録を消去し、再取り込みを防止。"""
+    from connector.cli.safekeeping import show_forgotten
+    from connector.engine.forget import forget as erase
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        found = erase(app, person, really=yes)
+    finally:
+        app.close()
+    show_forgotten(console, found)
 
 
 @cli.command()

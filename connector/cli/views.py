@@ -21,7 +21,7 @@ from connector.cli.systems import finding_data, show_finding
 from connector.engine.check import Checked
 from connector.engine.preview import Shown
 from connector.engine.report import Report
-from connector.engine.status import Status
+from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
 from connector.model import Value
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
@@ -232,6 +232,7 @@ def show_status(console: Console, found: Status) -> None:
                 age=age,
             )
         )
+    show_store(console, found.store)
     console.out(say("people to plan: {n}", "計算待ち: {n}人", n=found.affected))
     if found.questions:
         waiting = say(
@@ -249,9 +250,39 @@ def show_status(console: Console, found: Status) -> None:
     console.table("", [say("run", "実行"), say("outcome", "結果"), say("planned", "計画"), say("sent", "反映")], rows)
 
 
+def show_store(console: Console, store: StoreShown) -> None:
+    """What the store is kept in, and what is to be known of that."""
+    say = console.say
+    parts = [f"{store.kind} {store.version}"]
+    if store.journal:
+        parts.append(say("journal {mode}", "ジャーナル {mode}", mode=store.journal))
+    if store.size is not None:
+        parts.append(f"{store.size / 2**20:.1f} MB")
+    if store.free is not None:
+        parts.append(say("{n} MB free", "空き {n} MB", n=store.free // 2**20))
+    console.out(f"store: {', '.join(parts)}")
+    if not store.watched:
+        console.out(
+            say(
+                "store: nothing can be written beside it; it would not be noticed if it were emptied",
+                "store: 識別ファイルを書けないため、空になっても検知できません",
+            )
+        )
+    if store.restored:
+        at = f"{store.restored:%Y-%m-%d %H:%M}"
+        console.out(
+            say(
+                "store: restored {at} UTC; the next run reads every system before it sends",
+                "store: {at} UTC に復元。次の実行は全連携先を読み終えてから送信します",
+                at=at,
+            )
+        )
+
+
 def _status_data(found: Status) -> dict[str, Any]:
     return {
         "at": found.at,
+        "store": found.store,
         "systems": {s: {"read_at": at, "people": found.records.get(s, 0)} for s, at in found.read_at.items()},
         "affected": found.affected,
         "questions": found.questions,
@@ -315,14 +346,14 @@ def who_lines(console: Console, found: Why) -> Iterator[str]:
     yield f"{found.identity}{company}{belongs}"
     yield say("records: {n}", "レコード {n}件", n=len(found.records))
     for person in found.records:
-        yield f"  {person.ref}  {_called(person.fields)}".rstrip()
+        yield f"  {person.ref}  {called(person.fields)}".rstrip()
     for tie in found.who.ties:
         yield f"  ├ {tie.edge.a} ─ {tie.edge.b}  {_told(console, tie)}"
     if found.who.apart:
         yield say("not joined", "統合しなかったもの")
     for tie in found.who.apart[:_MOST]:
         guard = GUARDS[tie.edge.guard].in_(console.language)
-        yield f"  ? {tie.edge.a} ─ {tie.edge.b}  {_called(tie.other)}  {_told(console, tie)}: {guard}"
+        yield f"  ? {tie.edge.a} ─ {tie.edge.b}  {called(tie.other)}  {_told(console, tie)}: {guard}"
     if len(found.who.apart) > _MOST:
         yield say("  … {n} more", "  … ほか{n}件", n=len(found.who.apart) - _MOST)
     for decided in found.who.decisions:
@@ -343,7 +374,8 @@ _MOST = 10
 """So many pairs that were not joined are shown."""
 
 
-def _called(fields: Mapping[str, Value]) -> str:
+def called(fields: Mapping[str, Value]) -> str:
+    """A person as their record has them: name, company, address."""
     name = fields.get("name") or " ".join(str(p) for p in (fields.get("family_name"), fields.get("given_name")) if p)
     return "  ".join(str(part) for part in (name, fields.get("company"), fields.get("email")) if part)
 

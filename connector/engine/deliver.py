@@ -19,7 +19,7 @@ from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAle
 from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.report import Report
-from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, Throttled, Uncertain
+from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, StoreError, Throttled, Uncertain
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
 from connector.rules.alert import pace, release_time
@@ -75,7 +75,7 @@ class _System:
     def deliver(self) -> None:
         """Everything that is due for this system, window by window."""
         seen: set[str] = set()
-        while self.going:
+        while self._room():
             wishes = [w for w in self._due() if w.change.key not in seen]
             if not wishes:
                 break
@@ -89,6 +89,14 @@ class _System:
         for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
             if not isinstance(error, Exhausted):
                 self.report.problem(self.name, error)
+
+    def _room(self) -> bool:
+        """Whether the receipts of what is sent next could be written down; if not, this delivery ends."""
+        try:
+            self.app.look_for_room()
+        except StoreError as error:
+            self.stopped = self.stopped or error
+        return self.going
 
     def _due(self) -> list[Wish]:
         kinds = [kind.__name__ for kind in self.adapter.writes]
@@ -155,7 +163,7 @@ class _System:
                     done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                     for one in done:
                         one.result()
-                if self.going:
+                if self._room():
                     under_way.add(pool.submit(self._send, batch))
             for one in under_way:
                 one.result()

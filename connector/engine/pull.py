@@ -16,6 +16,7 @@ from connector.config import Setup
 from connector.contain import each_contained
 from connector.engine.app import App
 from connector.engine.identify import company_filing, decide_around, filing, refile, settle_companies
+from connector.engine.keep_out import keep_out
 from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
 from connector.engine.storable import storable
@@ -171,7 +172,8 @@ def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards:
     :raises Halted: by `guards`, when a system seems to have lost too much
     """
     by_type: dict[type, list[Any]] = defaultdict(list)
-    for record in page.records:
+    records, erased = keep_out(conn, page.records, setup.identity, at)
+    for record in records:
         by_type[type(record)].append(storable(record))
     used = 0
     if owners := by_type.pop(Owner, None):
@@ -191,7 +193,7 @@ def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards:
     used += sum(_compared(conn, setup, each, at, guards) for each in by_type.pop(Inventory, []))
     for membership in by_type.pop(Membership, []):
         used += min(touchpoint_store.put_membership(conn, membership, at), 1)
-    parked, ignored = len(page.rejects), page.ignored.total()
+    parked, ignored = len(page.rejects), page.ignored.total() + erased
     return Counts(page.read, used, page.read - used - parked - ignored, parked, ignored)
 
 

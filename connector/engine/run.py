@@ -8,14 +8,14 @@ from datetime import datetime
 
 import structlog
 
-from connector.engine.app import App, run_id
+from connector.engine.app import App, last_read, run_id
 from connector.engine.deliver import deliver
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
 from connector.engine.report import Report
-from connector.errors import Interrupted
+from connector.errors import Interrupted, StoreError, text
 from connector.rules.brake import Load, brake
-from connector.store import load, outbox, runs
+from connector.store import load, outbox, recover, runs
 from connector.store.lease import Lease
 
 log = structlog.get_logger("connector.run")
@@ -42,10 +42,31 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
         report.watch = watch
         try:
             pull(app, lease, report, force=force is not None)
-            _rounds(app, lease, report, force)
+            if _knows_again(app, report):
+                _rounds(app, lease, report, force)
         except Interrupted:
             report.interrupted = True
     return report
+
+
+def _knows_again(app: App, report: Report) -> bool:
+    """Whether all was read that the store may have forgotten, since a copy of it was put back."""
+    with app.reading() as conn:
+        restored = recover.since(conn)
+        unread = [name for name, adapter in app.adapters.items() if last_read(conn, name, adapter) is None]
+    if restored is None:
+        return True
+    for name in unread:
+        report.problem(
+            name,
+            StoreError(
+                text(
+                    "not read to its end since the store was restored: nothing is sent to any system until it is",
+                    "store の復元後まだ最後まで読めていません。読めるまでどの連携先にも送信しません",
+                )
+            ),
+        )
+    return not unread
 
 
 def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:

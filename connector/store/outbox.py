@@ -256,12 +256,10 @@ def drop(conn: Connection, keys: Sequence[str], why: str) -> None:
         conn.execute(update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="dropped", code=why))
 
 
-def fold(conn: Connection, keys: Sequence[str], into: str) -> None:
-    """These alerts are told by a digest: they count as raised, and are not sent by themselves."""
+def fold(conn: Connection, keys: Sequence[str], into: str, code: str = "digest") -> None:
+    """These alerts count as raised, and are not sent by themselves: a digest tells them, or what `code` says."""
     for some in chunks(keys):
-        conn.execute(
-            update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="done", code="digest", remote_id=into)
-        )
+        conn.execute(update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="done", code=code, remote_id=into))
 
 
 def still_due(conn: Connection, system: str, until: datetime) -> dict[str, int]:

@@ -377,3 +377,10 @@ meta = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+tombstone = Table(
+    "tombstone",
+    metadata,
+    Column("hash", Text, primary_key=True, comment="keyed: of a record or an address of somebody who was erased"),
+    Column("at", Time, nullable=False),
+)
