@@ -133,7 +133,7 @@ def push_until_error(adapter: Adapter, change: AnyChange) -> tuple[list[Receipt]
             receipts += push_by_job(adapter.jobs, [change]).values()
         if not receipts:
             for receipt in adapter.push([change]):
-                receipts.append(receipt)  # noqa: PERF402  what came before the error counts
+                receipts.append(receipt)
     except AdapterError as error:
         return receipts, error
     return receipts, None
