@@ -14,6 +14,9 @@ from connector.adapters.salesforce.org import Org
 from connector.store.lease import Lease
 from tests.scenarios.bulk.world import World, world
 
+PARTS = 12
+"""Tests that share the steps."""
+
 
 class Killed(BaseException):
     """The process is no more."""
@@ -78,7 +81,9 @@ def undisturbed() -> object:
         return made.picture()
 
 
-def steps_of_a_run() -> int:
+@pytest.fixture(scope="module")
+def steps() -> int:
+    """Steps of a run from the first request of a job to its end."""
     with world() as ready, pytest.MonkeyPatch.context() as patch:
         ready.everybody()
         ready.org.state_seconds = 1
@@ -87,22 +92,22 @@ def steps_of_a_run() -> int:
         return executioner.steps
 
 
-def test_killed_at_any_step(undisturbed: object) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_at_any_step(undisturbed: object, steps: int, part: int) -> None:
     """Every second world is killed again, a few steps into the run that follows."""
-    steps = steps_of_a_run()
     assert steps > 40
     killed = 0
-    for kill_at in range(1, steps + 1):
+    for kill_at in range(1 + part, steps + 1, PARTS):
         with world() as ready, pytest.MonkeyPatch.context() as patch:
             ready.everybody()
             ready.org.state_seconds = 1
             executioner = Executioner(patch)
             killed += executioner.run(ready, kill_at)
-            if kill_at % 2:
+            if kill_at // PARTS % 2:
                 executioner.run(ready, 1 + kill_at % 17)
             ready.rest()
             assert ready.picture() == undisturbed, kill_at
             assert {state for *_, state in ready.jobs()} <= {"JobComplete", "Aborted", "Open"}, kill_at
             with_data = [job for job in ready.org.ingest.jobs.values() if job.state == "Open" and job.content]
             assert with_data == [], kill_at
-    assert killed > steps * 0.9
+    assert killed > steps / PARTS * 0.9
