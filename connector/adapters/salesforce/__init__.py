@@ -228,8 +228,8 @@ class Salesforce(Adapter):
 
     def calls_for(self, changes: int) -> int:
         """By Collections, or by jobs: each is created, filled, closed, asked about, and its results fetched."""
-        by_call = -(-changes // self._rows_of_a_call)
-        return by_call if changes <= self._bulk_above else min(by_call, 5 * -(-changes // self._rows_of_a_job))
+        by_job = changes > self._bulk_above
+        return 5 * -(-changes // self._rows_of_a_job) if by_job else -(-changes // self._rows_of_a_call)
 
     def server_time(self) -> datetime | None:
         """Salesforce's clock."""

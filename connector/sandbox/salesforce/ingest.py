@@ -204,7 +204,7 @@ class Ingest:
             job.headers, *job.rows = read_csv(job.content, job.delimiter, job.line_ending)
         return [job.headers, *(self._echo(job, n) for n in range(job.processed, len(job.rows)))]
 
-    def _echo(self, job: Job, place: int) -> list[str]:
+    def _echo(self, job: Job, place: int) -> Sequence[str]:
         """A row as it came; a column whose name is not spelt as the field's comes back empty, as users report."""
         spelt = {each.name for each in self.org.schema[job.sobject].fields.values()}
         return [

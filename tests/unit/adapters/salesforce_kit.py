@@ -80,10 +80,10 @@ class Stage:
             self._refuse(ids, method="PATCH", path="jobs/ingest")
         return self.org.handle(request)
 
-    def _refuse(self, ids: Sequence[str | None], **where: str) -> None:
+    def _refuse(self, ids: Sequence[str | None], **where: Any) -> None:
         places = [place for place, id_ in enumerate(ids) if id_ in self.refused]
         if places:
-            said = {"code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "だめ"}
+            said: dict[str, Any] = {"code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "だめ"}
             self.org.chaos.plan("row_fail", rows=places, **where, **said)
 
     def config(self, **options: Any) -> Config:
