@@ -21,7 +21,17 @@ from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.jobs import JobDesk, loads
 from connector.engine.report import Report
-from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, Refused, Throttled, Uncertain
+from connector.errors import (
+    AdapterError,
+    ConnectorError,
+    Exhausted,
+    Mismatch,
+    Refused,
+    Throttled,
+    Unavailable,
+    Uncertain,
+    text,
+)
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
 from connector.rules.alert import pace, release_time
@@ -36,6 +46,10 @@ log = structlog.get_logger("connector.deliver")
 WINDOW = 5000
 """Changes taken from the outbox at once; bounds memory."""
 BACK_OFF = timedelta(minutes=5)
+_AT_WORK = text(
+    "the system is at work on it; a later run fetches the results",
+    "連携先で処理中です。結果は次回以降の実行で取得します",
+)
 SAFETY = timedelta(seconds=90)
 """A batch is sent only while the lease lasts this much longer; renewed before that."""
 
@@ -218,6 +232,7 @@ class _System:
             self._stop(error, len(load))
         else:
             self.report.expect_calls(self.name, self.adapter.calls_for(len(load)))
+            self.report.watch(f"{self.name} →{type(load[0].change).__name__} {len(load):,} ...")
 
     def _stop(self, error: AdapterError, changes: int) -> None:
         """This system is left alone in this run."""
@@ -235,6 +250,8 @@ class _System:
             self._stop(error, 0)
             with self.app.reading() as conn:
                 left = jobs.sizes(conn, self.name)
+        if left:
+            self.report.put_off(self.name, [f"→{kind}" for kind in sorted(left)], Unavailable(_AT_WORK))
         if self.going:  # else they are counted with all that is still due
             left = self.desk.released + Counter(left)
         for kind, count in left.items():

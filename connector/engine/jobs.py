@@ -27,6 +27,8 @@ log = structlog.get_logger("connector.jobs")
 
 GIVE_UP = timedelta(hours=24)
 """After so long a job is called off: a system that is still at work on it will hardly end it."""
+FORGET = timedelta(days=8)
+"""After so long nobody can tell any more what became of a job: its changes have no known result."""
 SAFETY = timedelta(seconds=90)
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 2.0, 30.0, 1.5
 """Seconds between two questions about a job."""
@@ -106,6 +108,8 @@ class JobDesk:
         :raises AdapterError: the system could not be asked
         """
         waited, pause, lost = 0.0, FIRST_PAUSE, None
+        if self.own:  # nothing that was just handed over is done already
+            self._sleep(pause, going)
         while True:
             left, lost = self.collect(going)
             if not left or not going() or waited >= self._jobs.wait.total_seconds():
@@ -131,23 +135,31 @@ class JobDesk:
             try:
                 left += not self._collect(job)
             except Unavailable as error:
+                if self._age(job) > FORGET:
+                    self._record(job, self._wishes(job), Collected(()))
+                    continue
                 left, lost = left + 1, error
                 log.warning("job_not_collected", system=self.system, job=job.handle, code=error.code)
         return left, lost
 
     def _collect(self, job: Job) -> bool:
-        with self.app.reading() as conn:
-            wishes = {wish.change.key: wish for wish in desk.wishes(conn, job)}
-        give_up = self.app.clock() - job.opened_at > GIVE_UP
+        wishes = self._wishes(job)
         with contained(self.system):
             changes = [wish.change for wish in wishes.values()]
-            found = self._jobs.collect(job.handle, changes, give_up=give_up)
+            found = self._jobs.collect(job.handle, changes, give_up=self._age(job) > GIVE_UP)
         if self.lease.left() < SAFETY:
             self.lease.renew()
         if found is None:
             return False
         self._record(job, wishes, found)
         return True
+
+    def _wishes(self, job: Job) -> dict[str, Wish]:
+        with self.app.reading() as conn:
+            return {wish.change.key: wish for wish in desk.wishes(conn, job)}
+
+    def _age(self, job: Job) -> timedelta:
+        return self.app.clock() - job.opened_at
 
     def _record(self, job: Job, wishes: dict[str, Wish], found: Collected) -> None:
         with self.lease.writing() as conn:

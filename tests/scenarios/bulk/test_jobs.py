@@ -100,6 +100,8 @@ def test_a_job_that_takes_longer_than_a_run_waits_is_collected_by_a_later_one(
     assert report.exit is Exit.DEFERRED
     assert sent(report) == {"→SetFields": (4, 0, 4), "→CreatePerson": (4, 0, 4), "→AddTouchpoint": (4, 0, 4)}
     assert backlog(ready) == {"inflight": 12}
+    assert [stream for _, stream, _ in report.deferred] == ["→AddTouchpoint", "→CreatePerson", "→SetFields"]
+    assert "処理中" in report.deferred[0][2].in_("ja")
     again = ready.run()
     assert again.exit is Exit.DEFERRED
     assert len(ready.jobs()) == 3, "what travels in a job is not sent again"
@@ -204,6 +206,22 @@ def test_a_job_that_is_gone_has_no_known_result_and_is_done_by_collections(ready
     ready.rest()
     assert ready.picture() == undisturbed
     assert backlog(ready).keys() <= {"done", "dropped"}
+
+
+def test_when_nobody_can_tell_of_a_job_any_more_its_changes_are_sent_again(ready: World, undisturbed: object) -> None:
+    ready.everybody()
+    ready.org.state_seconds = 3600
+    ready.run()
+    ready.org.chaos.plan("status", method="GET", path="jobs/ingest", status=503, times=10_000)
+    ready.stage.later(timedelta(days=2))
+    assert ready.run().exit is Exit.FAILED
+    assert len(under_way(ready)) >= 3
+    ready.stage.later(timedelta(days=9))
+    ready.run()
+    assert under_way(ready) == []
+    ready.org.chaos.calm()
+    ready.rest()
+    assert ready.picture() == undisturbed
 
 
 def test_an_org_that_takes_no_jobs_gets_collections(ready: World, undisturbed: object) -> None:

@@ -14,8 +14,10 @@ from connector.adapters.salesforce.org import Org
 from connector.store.lease import Lease
 from tests.scenarios.bulk.world import World, world
 
-PARTS = 12
+PARTS = 20
 """Tests that share the steps."""
+
+pytestmark = pytest.mark.timeout(600)
 
 
 class Killed(BaseException):
