@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,6 +95,12 @@ def steps() -> int:
         return executioner.steps
 
 
+def rows_done(ready: World) -> Counter[tuple[str, str]]:
+    """Rows that jobs wrote: each change once, however often we were killed; nothing is handed over a second time."""
+    jobs = ready.org.ingest.jobs.values()
+    return Counter((job.operation, job.sobject) for job in jobs for _ in job.successes)
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_at_any_step(undisturbed: object, steps: int, part: int) -> None:
     """Every second world is killed again, a few steps into the run that follows."""
@@ -110,6 +117,7 @@ def test_killed_at_any_step(undisturbed: object, steps: int, part: int) -> None:
             ready.rest()
             assert ready.picture() == undisturbed, kill_at
             assert {state for *_, state in ready.jobs()} <= {"JobComplete", "Aborted", "Open"}, kill_at
+            assert rows_done(ready) == {("upsert", "Lead"): 4, ("update", "Contact"): 4, ("insert", "Task"): 8}, kill_at
             with_data = [job for job in ready.org.ingest.jobs.values() if job.state == "Open" and job.content]
             assert with_data == [], kill_at
     assert killed > steps / PARTS * 0.9
