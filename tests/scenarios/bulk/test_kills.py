@@ -84,12 +84,21 @@ def undisturbed() -> object:
         return made.picture()
 
 
+QUICK, SLOW = 1, 500
+"""Seconds that the org takes for a job: less than a run waits; and more than a run waits, and the next is away."""
+
+
+@pytest.fixture(scope="module", params=[QUICK, SLOW], ids=["quick", "slow"])
+def seconds(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
-def steps() -> int:
+def steps(seconds: int) -> int:
     """Steps of a run from the first request of a job to its end."""
     with world() as ready, pytest.MonkeyPatch.context() as patch:
         ready.everybody()
-        ready.org.state_seconds = 1
+        ready.org.state_seconds = seconds
         executioner = Executioner(patch)
         assert not executioner.run(ready, 10_000)
         return executioner.steps
@@ -102,14 +111,14 @@ def rows_done(ready: World) -> Counter[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_killed_at_any_step(undisturbed: object, steps: int, part: int) -> None:
+def test_killed_at_any_step(undisturbed: object, seconds: int, steps: int, part: int) -> None:
     """Every second world is killed again, a few steps into the run that follows."""
     assert steps > 40
     killed = 0
     for kill_at in range(1 + part, steps + 1, PARTS):
         with world() as ready, pytest.MonkeyPatch.context() as patch:
             ready.everybody()
-            ready.org.state_seconds = 1
+            ready.org.state_seconds = seconds
             executioner = Executioner(patch)
             killed += executioner.run(ready, kill_at)
             if kill_at // PARTS % 2:
