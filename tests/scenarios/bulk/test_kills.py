@@ -32,7 +32,7 @@ class Executioner:
     """
 
     patch: pytest.MonkeyPatch
-    kill_at: int = -1
+    kill_at: int = 0
     steps: int = -1
     dead: bool = False
 
@@ -72,7 +72,7 @@ class Executioner:
         except Killed:
             return True
         finally:
-            self.kill_at, self.dead = -1, False
+            self.kill_at, self.dead = 0, False
         return False
 
 
