@@ -112,8 +112,8 @@ class Config(HttpOptions):
     """How many times 200 rows share one call. Fewer: more calls, each of them shorter (an org with slow automation)."""
     bulk_above: Annotated[int, Field(ge=0)] = 2000
     """With more changes of one kind and object than this, they go by Bulk API 2.0. Alerts never do."""
-    bulk_wait: Duration = timedelta(minutes=10)
-    """How long a run waits for its bulk jobs; what takes longer is collected by a later run."""
+    bulk_wait: Duration = timedelta(minutes=5)
+    """How long a run waits for its bulk jobs; a later run collects what takes longer. Less than `run.every`."""
 
     @property
     def address(self) -> str:
