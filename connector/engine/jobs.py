@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from connector.contain import contained
 from connector.engine.app import App
-from connector.errors import Refused, Unavailable
+from connector.errors import Exhausted, Refused, Throttled, Unavailable
 from connector.ports import Adapter, Collected, Jobs, Receipt
 from connector.store import jobs as desk
 from connector.store.jobs import Job
@@ -113,6 +113,8 @@ class JobDesk:
         while True:
             left, lost = self.collect(going)
             if not left or not going() or waited >= self._jobs.wait.total_seconds():
+                break
+            if isinstance(lost, Throttled | Exhausted):  # it does not want to be asked
                 break
             self._sleep(pause, going)
             waited, pause = waited + pause, min(pause * GROWTH, LONGEST_PAUSE)

@@ -224,6 +224,19 @@ def test_when_nobody_can_tell_of_a_job_any_more_its_changes_are_sent_again(ready
     assert ready.picture() == undisturbed
 
 
+def test_an_org_that_wants_to_be_left_alone_is_not_asked_again(ready: World, undisturbed: object) -> None:
+    ready.everybody()
+    ready.org.state_seconds = 30
+    ready.server_asks_to_wait()
+    report = ready.run()
+    asked = ready.stage.requests("jobs/ingest/", "GET")
+    assert len(asked) == len(under_way(ready)) == 3
+    assert report.exit is Exit.FAILED
+    ready.org.chaos.calm()
+    ready.rest()
+    assert ready.picture() == undisturbed
+
+
 def test_an_org_that_takes_no_jobs_gets_collections(ready: World, undisturbed: object) -> None:
     ready.everybody()
     body = '[{"errorCode": "FEATURENOTENABLED", "message": "no"}]'

@@ -150,6 +150,12 @@ class World:
             }.items()
         }
 
+    def server_asks_to_wait(self) -> None:
+        """Whoever asks about a job is told to come back in an hour."""
+        headers = {"Retry-After": "3600"}
+        where = {"method": "GET", "path": "jobs/ingest"}
+        self.org.chaos.plan("status", status=429, times=1000, headers=headers, **where)  # type: ignore[arg-type]  # keywords of several types
+
     def jobs(self) -> list[tuple[str, str, str]]:
         """Jobs of the org: what, with which object, and how far."""
         return [(job.operation, job.sobject, job.state) for job in self.org.ingest.jobs.values()]
