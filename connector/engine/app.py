@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ class App:
     store: Engine
     adapters: Mapping[str, Adapter]
     clock: Clock = now
+    sleep: Callable[[float], None] = time.sleep
     stopping: bool = False
     """Set by a signal; a plain flag, because a lock taken in a signal handler may wait for ever."""
     beside: Beside | None = None

@@ -1,7 +1,8 @@
 """Deliver: what waits in the outbox goes out, claimed before it is sent, its receipt recorded after.
 
 Each system has a thread of its own; within it, batches go out side by side as far as the adapter allows. A system
-that cannot be reached keeps its changes for the next run; the others go on.
+that cannot be reached keeps its changes for the next run; the others go on. Where a system takes many changes as a job
+(`connector.engine.jobs`), its result is waited for when everything else is sent.
 """
 
 from __future__ import annotations
@@ -18,13 +19,25 @@ from sqlalchemy import Connection
 from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
 from connector.contain import contained
 from connector.engine.app import App
+from connector.engine.jobs import JobDesk, loads
 from connector.engine.report import Report
-from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, StoreError, Throttled, Uncertain
+from connector.errors import (
+    AdapterError,
+    ConnectorError,
+    Exhausted,
+    Mismatch,
+    Refused,
+    StoreError,
+    Throttled,
+    Unavailable,
+    Uncertain,
+    text,
+)
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
 from connector.rules.alert import pace, release_time
 from connector.rules.view import says_no
-from connector.store import load, outbox, people, runs, touchpoints
+from connector.store import jobs, load, outbox, people, runs, touchpoints
 from connector.store.lease import Lease
 from connector.store.outbox import Wish
 from connector.store.runs import Counts
@@ -34,6 +47,10 @@ log = structlog.get_logger("connector.deliver")
 WINDOW = 5000
 """Changes taken from the outbox at once; bounds memory."""
 BACK_OFF = timedelta(minutes=5)
+_AT_WORK = text(
+    "the system is at work on it; a later run fetches the results",
+    "連携先で処理中です。結果は次回以降の実行で取得します",
+)
 SAFETY = timedelta(seconds=90)
 """A batch is sent only while the lease lasts this much longer; renewed before that."""
 
@@ -46,6 +63,16 @@ def deliver(app: App, lease: Lease, report: Report) -> None:
     with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
         for done in [pool.submit(_System(app, name, lease, report).deliver) for name in app.adapters]:
             done.result()
+
+
+def collect(app: App, lease: Lease, report: Report) -> None:
+    """Ask once about the jobs that earlier runs left behind: what has ended counts before anything is planned.
+
+    A system that cannot be asked now tells so again when it is read.
+    """
+    for name, adapter in app.adapters.items():
+        if adapter.jobs is not None:
+            _System(app, name, lease, report).collect()
 
 
 @dataclass
@@ -62,6 +89,10 @@ class _System:
     left: Counter[str] = field(default_factory=Counter)
     """Changes of those groups, by kind."""
     tally: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    desk: JobDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = JobDesk(self.app, self.name, self.lease, self._settle)
 
     @property
     def adapter(self) -> Adapter:
@@ -81,11 +112,9 @@ class _System:
                 break
             seen.update(w.change.key for w in wishes)
             self._send_all(self._fit_to_send(wishes))
+        self._wait_for_jobs()
         self._count_deferred()
-        for kind, counts in sorted(self.tally.items()):
-            with self.lease.writing() as conn:
-                runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
-            self.report.count(self.name, f"→{kind}", counts)
+        self._write_ledger()
         for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
             if not isinstance(error, Exhausted):
                 self.report.problem(self.name, error)
@@ -98,11 +127,26 @@ class _System:
             self.stopped = self.stopped or error
         return self.going
 
+    def collect(self) -> None:
+        """See `collect` above."""
+        try:
+            self.desk.collect()
+        except AdapterError as error:
+            log.warning("system_unavailable", system=self.name, error=type(error).__name__, code=error.code)
+        self._write_ledger()
+
+    def _write_ledger(self) -> None:
+        for kind, counts in sorted(self.tally.items()):
+            with self.lease.writing() as conn:
+                runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
+            self.report.count(self.name, f"→{kind}", counts)
+
     def _due(self) -> list[Wish]:
         kinds = [kind.__name__ for kind in self.adapter.writes]
+        window = max(WINDOW, self.adapter.jobs.most if self.adapter.jobs else 0)
         with self.app.reading() as conn:
             lanes = [str(lane) for lane in self.app.setup.config.run.lanes]
-            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, WINDOW)
+            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, window)
 
     def _fit_to_send(self, wishes: Sequence[Wish]) -> list[Wish]:
         """Without list entries for people who opted out meanwhile, and with alerts held to the owners' day."""
@@ -153,10 +197,17 @@ class _System:
         return others + [Wish(digest, 0) for digest in paced.digests]
 
     def _send_all(self, wishes: Sequence[Wish]) -> None:
-        batches = _batches(wishes, self.adapter)
+        by_job = self._loads(wishes)
+        taken = {wish.change.key for load in by_job for wish in load}
+        batches = [
+            *((load, self._hand_over) for load in by_job),
+            *((b, self._send) for b in _batches([w for w in wishes if w.change.key not in taken], self.adapter)),
+        ]
+        turn = {wish.change.key: place for place, wish in enumerate(wishes)}
+        batches.sort(key=lambda each: turn[each[0][0].change.key])
         under_way: set[Future[None]] = set()
         with ThreadPoolExecutor(max_workers=self.adapter.connections) as pool:
-            for batch in batches:
+            for batch, send in batches:
                 if not self.going:
                     break
                 if len(under_way) >= self.adapter.connections:
@@ -164,9 +215,56 @@ class _System:
                     for one in done:
                         one.result()
                 if self._room():
-                    under_way.add(pool.submit(self._send, batch))
+                    under_way.add(pool.submit(send, batch))
             for one in under_way:
                 one.result()
+
+    def _loads(self, wishes: Sequence[Wish]) -> list[Sequence[Wish]]:
+        """What goes by jobs."""
+        try:
+            with contained(self.name):
+                return list(loads(self.adapter, wishes))
+        except AdapterError as error:
+            self._stop(error, len(wishes))
+            return []
+
+    def _hand_over(self, load: Sequence[Wish]) -> None:
+        """One job; by and by, when the system does not take it as a job."""
+        try:
+            self.desk.hand_over(load)
+        except Refused as error:
+            log.warning("job_refused", system=self.name, code=error.code, changes=len(load))
+            for batch in _batches(load, self.adapter):
+                if self.going:
+                    self._send(batch)
+        except AdapterError as error:
+            self._stop(error, len(load))
+        else:
+            self.report.expect_calls(self.name, self.adapter.calls_for(len(load)))
+            self.report.watch(f"{self.name} →{type(load[0].change).__name__} {len(load):,} ...")
+
+    def _stop(self, error: AdapterError, changes: int) -> None:
+        """This system is left alone in this run."""
+        self.stopped = self.stopped or error
+        with self.lease.writing() as conn:
+            self._tell(conn, error, changes)
+
+    def _wait_for_jobs(self) -> None:
+        """What is in jobs that take longer than a run waits is deferred, by name of its kind."""
+        if self.adapter.jobs is None:
+            return
+        try:
+            left = self.desk.wait(lambda: self.going)
+        except AdapterError as error:
+            self._stop(error, 0)
+            with self.app.reading() as conn:
+                left = jobs.sizes(conn, self.name)
+        if left:
+            self.report.put_off(self.name, [f"→{kind}" for kind in sorted(left)], Unavailable(_AT_WORK))
+        if self.going:  # else they are counted with all that is still due
+            left = self.desk.released + Counter(left)
+        for kind, count in left.items():
+            self.tally[kind].add(Counts(read=count, deferred=count))
 
     def _send(self, batch: Sequence[Wish]) -> None:
         """One batch: claim, send, settle. What the adapter raises decides about the rest of the batch."""

@@ -36,7 +36,7 @@ class Report:
     ledger: dict[tuple[str, str], Counts] = field(default_factory=dict)
     problems: list[tuple[str, ConnectorError]] = field(default_factory=list)
     deferred: list[tuple[str, str, ConnectorError]] = field(default_factory=list)
-    """(system, stream, why) of streams that a spent budget left unread."""
+    """(system, stream, why) of streams that a spent budget left unread, and of changes in jobs that are at work."""
     halted: list[Text] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     least_calls: dict[str, int] = field(default_factory=dict)

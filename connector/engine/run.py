@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 
 from connector.engine.app import App, last_read, run_id
-from connector.engine.deliver import deliver
+from connector.engine.deliver import collect, deliver
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
 from connector.engine.report import Report
@@ -27,7 +27,7 @@ ROUNDS = 2
 
 
 def run(app: App, *, as_of: datetime | None = None, force: str | None = None, watch: Watch = lambda _: None) -> Report:
-    """Pull, plan, look at the brake, deliver.
+    """Collect what earlier runs left at work, pull, plan, look at the brake, deliver.
 
     `force`: the reason why the brake is overruled this time; `watch` is told of every step.
 
@@ -41,6 +41,7 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
     ):
         report.watch = watch
         try:
+            collect(app, lease, report)
             pull(app, lease, report, force=force is not None)
             if _knows_again(app, report):
                 _rounds(app, lease, report, force)

@@ -52,13 +52,14 @@ def enqueue(
 
     A class A or D change replaces an older wish for the same thing. A class B or C change exists once for ever: the
     same key again is the same change, unless it never got through and looks different now. A wish whose last attempt
-    has no known result waits until that attempt cannot take effect any more.
+    has no known result waits until that attempt cannot take effect any more. What travels in a job stays as it is:
+    whoever collects the job has the identity planned again.
     """
     latest = {change.key: change for change in changes}
     stored: dict[str, Any] = {}
     c = t.outbox.c
     for some in chunks(sorted(latest)):
-        columns = (c.key, c.state, c.payload_hash, c.uncertain_until)
+        columns = (c.key, c.state, c.payload_hash, c.uncertain_until, c.job)
         stored.update((row.key, row) for row in conn.execute(select(*columns).where(c.key.in_(some))))
     new, again = [], []
     for key, change in latest.items():
@@ -103,22 +104,26 @@ def _row(change: AnyChange, payload: str, digest: str, run: str, now: datetime, 
 
 
 def recover(conn: Connection, token: int) -> int:
-    """Changes claimed by an earlier run that never told their result may be sent again (classes A, B, D); how many."""
+    """Changes claimed by an earlier run that never told their result may be sent again (classes A, B, D); how many.
+
+    Not so those that travel in a job: it tells their result when it has ended, whoever opened it.
+    """
     c = t.outbox.c
-    mine = (c.state == "inflight") & ((c.token != token) | c.token.is_(None))
-    return _may_repeat(conn, mine)
+    mine = (c.state == "inflight") & c.job.is_(None) & ((c.token != token) | c.token.is_(None))
+    return may_repeat(conn, mine)
 
 
 def in_doubt(conn: Connection, keys: Sequence[str]) -> None:
     """The answer for these was lost: they may be sent again, unchanged at once, otherwise after a quarantine."""
     for some in chunks(keys):
-        _may_repeat(conn, t.outbox.c.key.in_(some))
+        may_repeat(conn, t.outbox.c.key.in_(some))
 
 
-def _may_repeat(conn: Connection, which: ColumnElement[bool]) -> int:
+def may_repeat(conn: Connection, which: ColumnElement[bool]) -> int:
+    """As `in_doubt`, for all rows of which something holds; how many."""
     c = t.outbox.c
     until = func.coalesce(c.sent_at, 0) + QUARANTINE // timedelta(microseconds=1)
-    return conn.execute(update(t.outbox).where(which).values(state="pending", uncertain_until=until)).rowcount
+    return conn.execute(update(t.outbox).where(which).values(state="pending", uncertain_until=until, job=None)).rowcount
 
 
 def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
@@ -126,7 +131,7 @@ def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
     c = t.outbox.c
     stored: dict[str, Any] = {}
     for some in chunks(sorted({change.key for change in changes})):
-        rows = conn.execute(select(c.key, c.state, c.payload_hash).where(c.key.in_(some)))
+        rows = conn.execute(select(c.key, c.state, c.payload_hash, c.job).where(c.key.in_(some)))
         stored.update((row.key, row) for row in rows)
     return [change for change in changes if _is_fresh(change, stored.get(change.key))]
 
@@ -137,6 +142,8 @@ def _is_fresh(change: AnyChange, row: Any) -> bool:
 
 def _supersedes(change: AnyChange, digest: str, row: Any) -> bool:
     """Whether a wish says something that the stored one with the same key does not."""
+    if row.job is not None:
+        return False
     if change.write_class in (WriteClass.A, WriteClass.D):
         waits = row.state in ("pending", "inflight", "parked")
         return not (waits and row.payload_hash == digest)
@@ -158,14 +165,14 @@ def pending(
     return [Wish(load_change(row.kind, row.payload), row.attempts) for row in conn.execute(query)]
 
 
-def claim(conn: Connection, keys: Sequence[str], token: int, now: datetime) -> None:
-    """These changes are about to be sent; to be committed before the first byte goes out."""
+def claim(conn: Connection, keys: Sequence[str], token: int, now: datetime, job: str | None = None) -> None:
+    """These changes are about to be sent (by a job); to be committed before the first byte goes out."""
     c = t.outbox.c
     for some in chunks(keys):
         conn.execute(
             update(t.outbox)
             .where(c.key.in_(some))
-            .values(state="inflight", attempts=c.attempts + 1, token=token, sent_at=micros(now))
+            .values(state="inflight", attempts=c.attempts + 1, token=token, sent_at=micros(now), job=job)
         )
 
 
@@ -211,6 +218,7 @@ def settle(
             "code": bindparam("code_"),
             "error": bindparam("error_"),
             "uncertain_until": None,
+            "job": None,
         }
         conn.execute(update(t.outbox).where(c.key == bindparam("key_")).values(**values), rows)
         conn.execute(insert(t.delivery), history)
@@ -263,9 +271,10 @@ def fold(conn: Connection, keys: Sequence[str], into: str, code: str = "digest")
 
 
 def still_due(conn: Connection, system: str, until: datetime) -> dict[str, int]:
-    """How many changes wait to be sent to a system before `until`, per kind."""
+    """How many changes wait to be sent to a system before `until`, per kind; those in jobs are sent."""
     c = t.outbox.c
-    due = (c.system == system) & c.state.in_(("pending", "inflight")) & (c.next_at <= micros(until))
+    waits = c.state.in_(("pending", "inflight")) & c.job.is_(None)
+    due = (c.system == system) & waits & (c.next_at <= micros(until))
     query = select(c.kind, func.count().label("n")).where(due).group_by(c.kind)
     return {row.kind: row.n for row in conn.execute(query)}
 

@@ -37,7 +37,7 @@ def begin(conn: Connection, at: datetime, count: int) -> None:
     o = t.outbox.c
     conn.execute(
         update(t.outbox)
-        .where(o.state.in_(("pending", "inflight")))
+        .where(o.state.in_(("pending", "inflight")), o.job.is_(None))  # of a job, the system tells the result
         .values(state="pending", uncertain_until=micros(at + QUARANTINE))
     )
     conn.execute(update(t.cursor).values(read_at=None))

@@ -278,8 +278,18 @@ outbox = Table(
     Column("remote_id", Text),
     Column("code", Text, nullable=False, server_default=""),
     Column("error", Text, nullable=False, server_default=""),
+    Column("job", Text, index=True, comment="handle of the job it travels in: claimed until that has ended"),
     Index("ix_outbox_state_next_at", "state", "next_at"),
     Index("ix_outbox_subject_rule", "subject", "rule"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("handle", Text, nullable=False, comment="how the system finds it"),
+    Column("opened_at", Time, nullable=False),
+    PrimaryKeyConstraint("system", "handle"),
 )
 
 delivery = Table(
