@@ -73,6 +73,9 @@ class Receipt:
     fix: Text | None = None
 
 
+LEFT = "LEFT"
+"""Code of a receipt for an alert that was not taken back, because its owner works on it."""
+
 ValueKind = Literal["text", "lines", "number", "moment", "yes"]
 """Kinds of value that we write: `lines` is text of several lines, `yes` is true or false."""
 

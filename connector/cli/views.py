@@ -11,6 +11,7 @@ from connector.changes import (
     AddToList,
     AddTouchpoint,
     AnyChange,
+    CloseAlert,
     CreatePerson,
     RaiseAlert,
     RemoveFromList,
@@ -94,6 +95,17 @@ def show_report(console: Console, report: Report) -> None:
                 why=error.in_(console.language),
             )
         )
+    for system, stream, counts in report.unbalanced:
+        console.out(
+            console.say(
+                "the ledger does not balance: {system} {stream}: {n} read, {m} accounted for; please report this",
+                "台帳が一致しません: {system} {stream}: 読込 {n}件、内訳 {m}件。不具合として報告してください",
+                system=system,
+                stream=stream,
+                n=counts.read,
+                m=counts.accounted,
+            )
+        )
     for why in report.halted:
         console.out(console.say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
     if report.halted:
@@ -130,6 +142,8 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
         return [head, *(("+", place, f"{name}: {_shown(value)}", "") for name, value in change.values.items())]
     if isinstance(change, RaiseAlert):
         return [("!", str(change.deal or change.person or change.system), f"{change.title} → {change.owner_id}", why)]
+    if isinstance(change, CloseAlert):
+        return [("-", change.system, change.remote_id, why)]
     if isinstance(change, AddTouchpoint):
         return [("+", str(change.person), change.title, why)]
     sign = {AddToList: "+", RemoveFromList: "-"}[type(change)]
@@ -210,6 +224,8 @@ def change_data(change: AnyChange) -> dict[str, Any]:
     if isinstance(change, RaiseAlert):
         alert = {"owner": change.owner_id, "title": change.title, "body": change.body, "due": change.due_on}
         return data | alert | {"deal": str(change.deal) if change.deal else None}
+    if isinstance(change, CloseAlert):
+        return data | {"record": change.remote_id}
     if isinstance(change, AddTouchpoint):
         return data | {"record": str(change.person), "title": change.title, "happened_at": change.happened_at}
     return data | {"list": change.list, "record": str(change.person)}

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import UNDO, AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
 from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.report import Report
@@ -38,13 +38,13 @@ SAFETY = timedelta(seconds=90)
 """A batch is sent only while the lease lasts this much longer; renewed before that."""
 
 
-def deliver(app: App, lease: Lease, report: Report) -> None:
-    """Send what is due, each system in a thread of its own.
+def deliver(app: App, lease: Lease, report: Report, *, only: str | None = None) -> None:
+    """Send what is due, each system in a thread of its own; `only`: what the run of that id wrote down.
 
     :raises Fenced: another run has taken over; nothing was recorded after that
     """
     with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
-        for done in [pool.submit(_System(app, name, lease, report).deliver) for name in app.adapters]:
+        for done in [pool.submit(_System(app, name, lease, report, only).deliver) for name in app.adapters]:
             done.result()
 
 
@@ -56,6 +56,7 @@ class _System:
     name: str
     lease: Lease
     report: Report
+    only: str | None = None
     stopped: ConnectorError | None = None
     unfit: dict[Hashable, ConnectorError] = field(default_factory=dict)
     """Groups of changes that wait for a person, and why; the others go on."""
@@ -94,7 +95,7 @@ class _System:
         kinds = [kind.__name__ for kind in self.adapter.writes]
         with self.app.reading() as conn:
             lanes = [str(lane) for lane in self.app.setup.config.run.lanes]
-            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, WINDOW)
+            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, WINDOW, self.only)
 
     def _fit_to_send(self, wishes: Sequence[Wish]) -> list[Wish]:
         """Without list entries for people who opted out meanwhile, and with alerts held to the owners' day."""
@@ -237,7 +238,7 @@ class _System:
         waiting: Mapping[str, int] = self.left
         if not self.going:
             with self.app.reading() as conn:
-                waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF)
+                waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF, self.only)
         for kind, count in waiting.items():
             self.tally[kind].add(Counts(read=count, deferred=count))
 
@@ -264,9 +265,11 @@ def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish
 def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:
     """What was written is what we last saw there: reading it back will be no news."""
     if isinstance(change, AddToList):
-        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, at=now)
+        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, ours=True, at=now)
     elif isinstance(change, RemoveFromList):
-        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, at=now)
+        # What an administrator takes back counts as taken off by people: it stays off.
+        ours = any(reason.rule == UNDO for reason in change.reasons)
+        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, ours=ours, at=now)
     elif isinstance(change, CreatePerson) and receipt.remote_id:
         ref = Ref(change.system, change.object, receipt.remote_id)
         people.put_created(conn, ref, change.values, change.identity, now)
@@ -276,4 +279,5 @@ def _write_back(change: SetFields) -> people.WriteBack:
     """As `_remember`, for fields: our own key apart from the values."""
     own = next((reason.field for reason in change.reasons if reason.rule == "identity"), None)
     values = {name: value for name, value in change.values.items() if name != own}
-    return people.WriteBack(change.ref, values, str(change.values[own]) if own else None)
+    undone = {reason.field: change.before.get(reason.field) for reason in change.reasons if reason.rule == UNDO}
+    return people.WriteBack(change.ref, values, str(change.values[own]) if own else None, undone)

@@ -43,6 +43,10 @@ class Report:
     planned: int = 0
     identities: int = 0
     interrupted: bool = False
+    word: str = ""
+    """Said of it instead of the outcome, where it sends nothing: `plan`, `reconcile`."""
+    undoes: str = ""
+    """The run that this one takes back."""
     ended: datetime | None = None
     watch: Callable[[str], None] = lambda _: None
     """Told of every step, for somebody who waits."""
@@ -78,7 +82,7 @@ class Report:
     @property
     def outcome(self) -> str:
         """One word for how the run ended."""
-        return self.exit.name.lower()
+        return self.word or self.exit.name.lower()
 
     @property
     def exit(self) -> Exit:
@@ -87,13 +91,18 @@ class Report:
             return Exit.INTERRUPTED
         if self.halted:
             return Exit.STOPPED
-        if self.problems or not all(counts.balances() for counts in self.ledger.values()):
+        if self.problems or self.unbalanced:
             return Exit.FAILED
         if any(counts.parked for counts in self.ledger.values()):
             return Exit.PARKED
         if self.deferred or any(counts.deferred for counts in self.ledger.values()):
             return Exit.DEFERRED
         return Exit.DONE
+
+    @property
+    def unbalanced(self) -> list[tuple[str, str, Counts]]:
+        """Lines of the ledger that do not account for every record: (system, stream, counts)."""
+        return [(*place, counts) for place, counts in sorted(self.ledger.items()) if not counts.balances()]
 
     @property
     def created(self) -> int:
@@ -134,4 +143,6 @@ class Report:
             "problems": [{"system": system, "message": str(error)} for system, error in self.problems],
             "deferred": [{"system": s, "stream": stream, "message": str(error)} for s, stream, error in self.deferred],
             "halted": [str(why) for why in self.halted],
+            "unbalanced": [{"system": system, "stream": stream} for system, stream, _ in self.unbalanced],
+            "undoes": self.undoes or None,
         }

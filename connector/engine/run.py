@@ -36,7 +36,7 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
     """
     with (
         app.lease() as lease,
-        _written_down(app, lease, as_of, force) as report,
+        written_down(app, lease, as_of, force) as report,
         counting_calls(app, lease, report),
     ):
         report.watch = watch
@@ -75,7 +75,7 @@ def look_at_brake(app: App, report: Report) -> None:
 
 
 @contextmanager
-def _written_down(app: App, lease: Lease, as_of: datetime | None, force: str | None) -> Iterator[Report]:
+def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | None) -> Iterator[Report]:
     """The run as a row of the store, from its start to its outcome."""
     started = app.clock()
     report = Report(run_id(started), started, as_of or started)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from connector.changes import CreatePerson, Lane, Reason, SetFields, Withheld
+from connector.changes import UNDO, CreatePerson, Lane, Reason, SetFields, Withheld
 from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
 from connector.rules.membership import STALE, stale_sfa
 from connector.rules.score import ScoreSpec, why
@@ -154,6 +154,10 @@ def _update(
         wanted = _wanted(view, mapping, person, word, rule, scores, written.get(rule.to))
         if wanted is _KEEP or same(wanted, person.native.get(rule.to)):
             continue
+        if taken_back(wanted, written.get(rule.to)):
+            said = view.say(f"{person.ref} {rule.to} was undone", f"{person.ref} {rule.to} は取り消し済み")
+            yield Withheld(identity, UNDO, said)
+            continue
         if _fought_over(wanted, written.get(rule.to), guard, view.world.as_of):
             place = f"{person.ref} {rule.to}"
             said = view.say(f"{place} is always changed back; left alone", f"{place} が繰り返し戻されるため停止中")
@@ -174,6 +178,11 @@ def _lane(word: str) -> Lane:
     if word == "opted_out":
         return Lane.PROTECT
     return Lane.SCORES if word.startswith("score.") else Lane.FIELDS
+
+
+def taken_back(wanted: Value, last: Written | None) -> bool:
+    """Whether an administrator undid the writing of this very value; another one may be written."""
+    return last is not None and any(same(wanted, value) for value in last.undone)
 
 
 def _fought_over(wanted: Value, last: Written | None, guard: FlipFlop, as_of: datetime) -> bool:

@@ -29,7 +29,12 @@ class Counts:
 
     def balances(self) -> bool:
         """Whether every record that was read has been accounted for."""
-        return self.read == self.used + self.unchanged + self.parked + self.ignored + self.deferred
+        return self.read == self.accounted
+
+    @property
+    def accounted(self) -> int:
+        """The records of which it is known what became of them."""
+        return self.used + self.unchanged + self.parked + self.ignored + self.deferred
 
     def add(self, other: Counts) -> None:
         """Add another page's counts."""
@@ -84,6 +89,16 @@ def last_runs(conn: Connection, limit: int = 10) -> list[RunRow]:
         RunRow(r.id, moment(r.started_at), maybe_moment(r.ended_at), moment(r.as_of), r.outcome, orjson.loads(r.report))
         for r in conn.execute(query)
     ]
+
+
+def find_run(conn: Connection, run: str) -> RunRow | None:
+    """The run of that id."""
+    r = conn.execute(select(t.run).where(t.run.c.id == run)).one_or_none()
+    if r is None:
+        return None
+    return RunRow(
+        r.id, moment(r.started_at), maybe_moment(r.ended_at), moment(r.as_of), r.outcome, orjson.loads(r.report)
+    )
 
 
 def new_systems(conn: Connection, systems: Iterable[str], run: str) -> set[str]:

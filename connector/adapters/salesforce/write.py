@@ -2,6 +2,7 @@
 
 * SetFields updates by id, so that a record that is gone is never made again.
 * CreatePerson upserts by our external id.
+* CloseAlert sets the status of a task by id, where that is still the one we gave it.
 * RaiseAlert and AddTouchpoint insert a task under our unique key. Not an upsert: that would open a task again which
   its owner has closed meanwhile. That the key is there already means that it was done before.
 """
@@ -18,10 +19,10 @@ from connector.adapters.salesforce.fields import Description, Field, Json, Wrong
 from connector.adapters.salesforce.org import Org
 from connector.adapters.salesforce.records import MOST, PREFIXES, TASK
 from connector.adapters.salesforce.refusals import refused, verdict
-from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
+from connector.changes import AddTouchpoint, AnyChange, CloseAlert, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError, Refused, Uncertain, text
 from connector.model import Ref, Value
-from connector.ports import Receipt
+from connector.ports import LEFT, Receipt
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce import Config
@@ -76,9 +77,11 @@ class Writer:
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
         """See `Adapter.push`."""
-        receipts: dict[int, Receipt] = {}
+        receipts = self._not_to_close(changes)
         waiting: list[Row] = []
         for place, change in enumerate(changes):
+            if place in receipts:
+                continue
             try:
                 waiting.append(self._row(place, change))
             except _Unfit as unfit:
@@ -104,7 +107,30 @@ class Writer:
             return self._task(place, change.key, self._alert(change))
         if isinstance(change, AddTouchpoint):
             return self._task(place, change.key, self._entry(change))
+        if isinstance(change, CloseAlert):
+            body = self._values(TASK, {"Status": self._config.alert.closed}, creating=False)
+            route = Route("PATCH", _COLLECTIONS, TASK)
+            return Row(place, change.key, route, change.remote_id, {"id": change.remote_id, **body})
         raise TypeError(change)
+
+    def _not_to_close(self, changes: Sequence[AnyChange]) -> dict[int, Receipt]:
+        """Alerts that need no closing: their owner closed or deleted them; and those that the owner works on."""
+        ours = {place: change for place, change in enumerate(changes) if isinstance(change, CloseAlert)}
+        if not ours:
+            return {}
+        ids = sorted({change.remote_id for change in ours.values() if is_id(change.remote_id)})
+        status: dict[str, tuple[str, bool]] = {}
+        for start in range(0, len(ids), 100):  # a query travels in a URL
+            soql = format_soql("SELECT Id, Status, IsClosed FROM Task WHERE Id IN {}", ids[start : start + 100])
+            status |= {str(row["Id"]): (str(row["Status"]), row["IsClosed"] is True) for row in self._org.query_all(soql)}
+        found: dict[int, Receipt] = {}
+        for place, change in ours.items():
+            said, closed = status.get(change.remote_id, ("", True))
+            if closed:
+                found[place] = Receipt(change.key, "done", change.remote_id)
+            elif said != self._config.alert.status:
+                found[place] = Receipt(change.key, "done", change.remote_id, LEFT)
+        return found
 
     def _update(self, place: int, change: SetFields) -> Row:
         name, id_ = change.ref.object, change.ref.id
