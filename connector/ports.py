@@ -223,6 +223,9 @@ class Adapter(ABC):
     deal_words: ClassVar[frozenset[str]] = frozenset(DEAL_WORDS)
     """Which words of a deal a mapping may give a field."""
 
+    rereads: ClassVar[bool] = True
+    """Whether reading from the beginning gives again what is there; false where everything is given once, as files."""
+
     batch: ClassVar[int] = 1
     """Most changes of one group that a single `push` may be given."""
 

@@ -354,6 +354,34 @@ def why(
 
 
 @cli.command()
+def undo(
+    run: Annotated[str, typer.Argument(help="Id of the run, as `status` shows it / 実行ID（status で確認）")],
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking / 確認せずに実行")] = False,
+    limit: Annotated[int, typer.Option(help="Most records shown; 0: all / 表示件数、0 で全件")] = 50,
+) -> None:
+    """Take a run back where nobody touched it since; asks first. 実行を取り消す（確認あり）。"""
+    from connector.cli.undo import agreed, exit_of, show_undone
+    from connector.engine.undo import undo_run
+
+    console = Console(json=json)
+    app = _open(config)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
+    try:
+        with console.working(text("reading", "読み込み")) as watch:
+            shown = undo_run(app, run, send=yes, watch=watch)
+        show_undone(console, shown, limit)
+        if not yes and shown.found.changes and not json and sys.stdin.isatty() and agreed(console):
+            with console.working(text("undoing", "取り消し")) as watch:
+                shown = undo_run(app, run, send=True, watch=watch)
+            show_undone(console, shown, limit)
+    finally:
+        app.close()
+    raise typer.Exit(exit_of(shown))
+
+
+@cli.command()
 def identify(
     file: Annotated[Path, typer.Argument(help="CSV with headers, UTF-8 or CP932 / 見出し付き CSV")],
     out: Annotated[
