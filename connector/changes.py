@@ -173,6 +173,7 @@ CHANGES: tuple[type[Change], ...] = (
 UNDO = "undo"
 """What stands for a rule in the reasons of a change that takes an earlier one back."""
 
+
 @dataclass(frozen=True, slots=True)
 class Withheld:
     """Something a rule wanted and another rule, a missing value or a stale system forbade; shown in plan and why."""

@@ -56,6 +56,14 @@ def _lines(console: Console, shown: Undone, limit: int) -> Iterator[str]:
         "実行 {run}: 取り消す変更 {n}件、そのまま残るもの {m}件{why}、すでに元の状態 {k}件",
         run=shown.run, n=len(found.changes), m=len(found.left), why=f" ({why})" if why else "", k=found.back_already,
     )  # fmt: skip
+    yield from _hindered(console, shown)
+    if found.changes:
+        yield from _next(console, shown)
+
+
+def _hindered(console: Console, shown: Undone) -> Iterator[str]:
+    """What could not be read, and what could not be sent."""
+    say = console.say
     for system, error in shown.report.problems:
         yield f"{system}: {error.in_(console.language)}"
     for halted in shown.report.halted:
@@ -67,16 +75,19 @@ def _lines(console: Console, shown: Undone, limit: int) -> Iterator[str]:
             "{s}: {n} changes wait; the next runs send them", "{s}: {n}件が未送信です。次回以降の実行で送ります",
             s=system, n=count,
         )  # fmt: skip
-    if not found.changes:
-        return
+
+
+def _next(console: Console, shown: Undone) -> Iterator[str]:
+    """What the next run will make of it."""
+    say = console.say
     yield say(
         "fields stay as undone until the rules want another value there; change the rule before the next run if not",
         "取り消した項目は、ルールの求める値が変わるまで書き込みません。変わっても不要なら先にルールを直してください",
     )
     if shown.returns:
         yield say(
-            "the next run does {n} list changes again, because their rules still hold: change the rules first",
-            "ルールが該当したままのリスト {n}件は次回の実行で元に戻ります。先にルールを直してください",
+            "lists follow their rules: the next run may reverse {n} of these changes; change the rules first",
+            "リストはルールに従うため、{n}件は次回の実行で元に戻ることがあります。先にルールを直してください",
             n=len(shown.returns),
         )
     if not shown.sent:

@@ -133,13 +133,18 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
     if isinstance(change, SetFields):
         rules = {r.field: " ".join(p for p in (r.rule, r.text) if p) for r in change.reasons}
         return [
-            ("~", f"{change.ref}", f"{name}: {_shown(change.before.get(name))} → {_shown(value)}", rules.get(name, ""))
+            (
+                "~",
+                f"{change.ref}",
+                f"{name}: {shown_value(change.before.get(name))} → {shown_value(value)}",
+                rules.get(name, ""),
+            )
             for name, value in change.values.items()
         ]
     if isinstance(change, CreatePerson):
         place = f"{change.system}/{change.object}"
         head = ("+", place, f"{change.key_field}: {change.key_value}", change.reasons[0].text)
-        return [head, *(("+", place, f"{name}: {_shown(value)}", "") for name, value in change.values.items())]
+        return [head, *(("+", place, f"{name}: {shown_value(value)}", "") for name, value in change.values.items())]
     if isinstance(change, RaiseAlert):
         return [("!", str(change.deal or change.person or change.system), f"{change.title} → {change.owner_id}", why)]
     if isinstance(change, CloseAlert):
@@ -150,7 +155,7 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
     return [(sign, f"{change.system}/{change.list}", str(change.person), why)]
 
 
-def _shown(value: Value) -> str:
+def shown_value(value: Value) -> str:
     """A value on one line, so that a plan stays a list of changes."""
     return "∅" if value is None or value == "" else " ⏎ ".join(str(value).splitlines())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -186,24 +186,20 @@ def store_records(
     by_type: dict[type, list[Any]] = defaultdict(list)
     for record in page.records:
         by_type[type(record)].append(storable(record))
-    if owners := by_type.pop(Owner, None):
-        deal_store.put_owners(conn, owners, told)
-    if companies := by_type.pop(Company, None):
-        _companies(conn, setup, companies, at, told)
-    if people := by_type.pop(Person, None):
-        _people(conn, setup, people, at, told)
-    if gone := by_type.pop(Gone, None):
-        _gone(conn, setup, gone, at, told)
-    if deals := by_type.pop(Deal, None):
-        deal_store.put_deals(conn, deals, at, told)
-    if parts := by_type.pop(DealPerson, None):
-        deal_store.put_deal_people(conn, parts, told)
-    if touchpoints := by_type.pop(Touchpoint, None):
-        touchpoint_store.put_touchpoints(conn, touchpoints, at, told)
-    for inventory in by_type.pop(Inventory, []):
-        _compared(conn, setup, inventory, at, guards, told)
-    for membership in by_type.pop(Membership, []):
-        touchpoint_store.put_membership(conn, membership, at, told)
+    steps: Mapping[type, Callable[[list[Any]], None]] = {
+        Owner: lambda owners: deal_store.put_owners(conn, owners, told),
+        Company: lambda companies: _companies(conn, setup, companies, at, told),
+        Person: lambda people: _people(conn, setup, people, at, told),
+        Gone: lambda gone: _gone(conn, setup, gone, at, told),
+        Deal: lambda deals: deal_store.put_deals(conn, deals, at, told),
+        DealPerson: lambda parts: deal_store.put_deal_people(conn, parts, told),
+        Touchpoint: lambda touchpoints: touchpoint_store.put_touchpoints(conn, touchpoints, at, told),
+        Inventory: lambda lists: _compared(conn, setup, lists, at, guards, told),
+        Membership: lambda lists: touchpoint_store.put_memberships(conn, lists, at, told),
+    }
+    for kind, store in steps.items():  # companies before their people, people before what they did
+        if records := by_type.pop(kind, None):
+            store(records)
 
 
 def _people(conn: Connection, setup: Setup, people: Sequence[Person], at: datetime, told: Told) -> None:
@@ -230,11 +226,12 @@ def _gone(conn: Connection, setup: Setup, gone: Sequence[Gone], at: datetime, to
 
 
 def _compared(
-    conn: Connection, setup: Setup, inventory: Inventory, at: datetime, guards: Guards | None, told: Told
+    conn: Connection, setup: Setup, inventories: Sequence[Inventory], at: datetime, guards: Guards | None, told: Told
 ) -> None:  # fmt: skip
     """An inventory is news where it tells of records that are gone, or back."""
-    found = Told()
-    _people(conn, setup, people_store.returned(conn, inventory), at, found)
-    back = deal_store.put_deals_back(conn, inventory)
-    _gone(conn, setup, vanished(conn, inventory, at, guards), at, found)
-    told.tell(Ref(inventory.system, inventory.object, ""), "changed" if found.used or back else "same")
+    for inventory in inventories:
+        found = Told()
+        _people(conn, setup, people_store.returned(conn, inventory), at, found)
+        back = deal_store.put_deals_back(conn, inventory)
+        _gone(conn, setup, vanished(conn, inventory, at, guards), at, found)
+        told.tell(Ref(inventory.system, inventory.object, ""), "changed" if found.used or back else "same")

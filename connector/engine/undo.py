@@ -43,7 +43,7 @@ class Undone:
 
     @property
     def returns(self) -> Sequence[AnyChange]:
-        """What the next run does again, unless the rules are changed: lists follow their rules."""
+        """What the next run may reverse: these lists follow their rules."""
         return [
             change
             for change in self.found.changes
@@ -72,7 +72,9 @@ def undo_run(app: App, run: str, *, send: bool, watch: Watch = lambda _: None) -
             pull(app, lease, report)
             with app.reading() as conn:
                 found = undo(
-                    [Done(s.change, s.remote_id) for s in outbox.delivered(conn, run)], run, _now(app, conn, run, report)
+                    [Done(s.change, s.remote_id) for s in outbox.delivered(conn, run)],
+                    run,
+                    _now(app, conn, run, report),
                 )
             if send and not report.halted:
                 _send(app, lease, report, found)

@@ -190,8 +190,11 @@ def _unread(system: str, place: str, name: str = "") -> Left:
 
 
 def _later(run: str, place: str, name: str = "") -> Left:
-    why = text("run {run} wrote here since: undo that one first", "その後の実行 {run} が書き込みました。先にそちらを取り消してください",
-               run=run)  # fmt: skip
+    why = text(
+        "run {run} wrote here since: undo that one first",
+        "後の実行 {run} が書き込みました。先にそちらを取り消してください",
+        run=run,
+    )
     return Left("later_run", place, why, name)
 
 

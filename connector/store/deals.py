@@ -211,6 +211,20 @@ def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     return set(conn.scalars(select(c.id).where(c.system == system, c.object == name, c.gone_at.is_(None))))
 
 
+def recorded(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, Deal]:
+    """These deals as they are stored, without their people; none that is gone."""
+    wanted: dict[str, set[str]] = {}
+    for ref in refs:
+        wanted.setdefault(ref.system, set()).add(ref.id)
+    found: dict[Ref, Deal] = {}
+    for system, ids in wanted.items():
+        for some in chunks(sorted(ids)):
+            here = and_(t.deal.c.system == system, t.deal.c.id.in_(some), t.deal.c.gone_at.is_(None))
+            deals = [load_deal(row) for row in conn.execute(select(t.deal).where(here))]
+            found.update((deal.ref, deal) for deal in deals)
+    return found
+
+
 def put_deals_gone(conn: Connection, gone: Sequence[Gone]) -> set[Ref]:
     """Mark deals as deleted; which of them were still there."""
     changed: set[Ref] = set()

@@ -88,7 +88,9 @@ def _with_what_is_undone(conn: Connection, changes: Mapping[str, AnyChange]) -> 
     """Wishes about records in which an undo still waits: together with the fields that it is to restore."""
     both: dict[str, AnyChange] = {}
     for some in chunks(sorted(changes)):
-        for row in conn.execute(select(t.outbox.c.key, t.outbox.c.kind, t.outbox.c.payload).where(t.outbox.c.key.in_(some))):
+        for row in conn.execute(
+            select(t.outbox.c.key, t.outbox.c.kind, t.outbox.c.payload).where(t.outbox.c.key.in_(some))
+        ):
             undo, change = load_change(row.kind, row.payload), changes[row.key]
             if isinstance(undo, SetFields) and isinstance(change, SetFields):
                 kept = undo.values.keys() - change.values.keys()

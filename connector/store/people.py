@@ -117,6 +117,18 @@ def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     return set(conn.scalars(found))
 
 
+def doubled(conn: Connection, system: str) -> dict[str, list[Ref]]:
+    """Living records of a system that bear the same key of ours, by that key."""
+    c = t.person.c
+    here = (c.system == system, c.known, c.gone_at.is_(None), c.external_key.is_not(None), c.external_key != "")
+    many = select(c.external_key).where(*here).group_by(c.external_key).having(func.count() > 1)
+    found: dict[str, list[Ref]] = defaultdict(list)
+    rows = conn.execute(select(c.object, c.id, c.external_key).where(*here, c.external_key.in_(many)).order_by(c.id))
+    for row in rows:
+        found[row.external_key].append(Ref(system, row.object, row.id))
+    return dict(found)
+
+
 def returned(conn: Connection, inventory: Inventory) -> list[Person]:
     """Records that count as gone, became no other one, and are in the inventory: as they were last seen."""
     c = t.person.c
@@ -358,7 +370,9 @@ def hold(conn: Connection, undone: Mapping[Ref, Mapping[str, Value]], at: dateti
             written[name] = replace(written.get(name, Written(value, at)), undone=(value,))
         rows.append({"no_": filed.no, "written_": _dump_written(written)})
     if rows:
-        conn.execute(update(t.person).where(t.person.c.no == bindparam("no_")).values(written=bindparam("written_")), rows)
+        conn.execute(
+            update(t.person).where(t.person.c.no == bindparam("no_")).values(written=bindparam("written_")), rows
+        )
 
 
 def _dump_written(written: Mapping[str, Written]) -> str:

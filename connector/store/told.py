@@ -1,4 +1,4 @@
-"""What became of each record that was to be stored: told where it is decided, so that none can go missing in between."""
+"""What became of each record that was to be stored: told where it is decided, so that none goes missing in between."""
 
 from __future__ import annotations
 

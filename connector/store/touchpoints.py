@@ -76,14 +76,18 @@ def _stored(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, tuple[int, dict[
     return found
 
 
-def put_membership(
-    conn: Connection, membership: Membership, at: datetime, told: Told
-) -> tuple[Sequence[str], Sequence[str]]:
-    """Store who is on a list now; who came and who went since the last look, by their ids."""
+def put_memberships(conn: Connection, memberships: Sequence[Membership], at: datetime, told: Told) -> None:
+    """Store who is on each list now; those who came or went since the last look have new facts."""
+    for membership in memberships:
+        news = _put_membership(conn, membership, at)
+        told.tell(Ref(membership.system, "list", membership.list), "changed" if news else "same")
+
+
+def _put_membership(conn: Connection, membership: Membership, at: datetime) -> bool:
     c = t.member.c
     here = and_(c.system == membership.system, c.list == membership.list)
     stored = {row.person_id: row.on_list for row in conn.execute(select(c.person_id, c.on_list).where(here))}
-    came = [p for p in sorted(membership.members) if not stored.get(p, False)]
+    came = [p for p in membership.members if not stored.get(p, False)]
     went = [p for p, on_list in stored.items() if on_list and p not in membership.members]
     rows = [
         {"system": membership.system, "list": membership.list, "person_id": p, "on_list": on, "seen_at": micros(at)}
@@ -96,8 +100,7 @@ def put_membership(
             conn,
             conn.scalars(select(t.person.c.no).where(t.person.c.system == membership.system, t.person.c.id.in_(some))),
         )
-    told.tell(Ref(membership.system, "list", membership.list), "changed" if rows else "same")
-    return came, went
+    return bool(rows)
 
 
 def members(conn: Connection, system: str, name: str) -> frozenset[str]:

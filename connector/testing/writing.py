@@ -10,7 +10,18 @@ from connector.errors import AdapterError, Refused, Unavailable, Uncertain
 from connector.model import Person
 from connector.ports import LEFT
 from connector.testing.gates import Gates
-from connector.testing.samples import alert, close, create, entry, one_of_each, put_on, set_text, some_person, take_off, unlike
+from connector.testing.samples import (
+    alert,
+    close,
+    create,
+    entry,
+    one_of_each,
+    put_on,
+    set_text,
+    some_person,
+    take_off,
+    unlike,
+)
 from connector.testing.traffic import look, of, pull_all, push_all, push_until_error, without_stamps
 from connector.testing.world import World, missing
 

@@ -39,6 +39,7 @@ class CsvFile(Adapter):
     type = "csv"
     Config = Config
     writes = frozenset(CHANGES) - {CloseAlert}
+    rereads = False
     batch = 5000
 
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:

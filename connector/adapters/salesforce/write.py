@@ -122,7 +122,9 @@ class Writer:
         status: dict[str, tuple[str, bool]] = {}
         for start in range(0, len(ids), 100):  # a query travels in a URL
             soql = format_soql("SELECT Id, Status, IsClosed FROM Task WHERE Id IN {}", ids[start : start + 100])
-            status |= {str(row["Id"]): (str(row["Status"]), row["IsClosed"] is True) for row in self._org.query_all(soql)}
+            status |= {
+                str(row["Id"]): (str(row["Status"]), row["IsClosed"] is True) for row in self._org.query_all(soql)
+            }
         found: dict[int, Receipt] = {}
         for place, change in ours.items():
             said, closed = status.get(change.remote_id, ("", True))
