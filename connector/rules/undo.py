@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from connector.changes import (
     UNDO,
@@ -84,8 +85,14 @@ def undo(done: Sequence[Done], run: str, now: Now) -> Undoing:
                 found.append(_membership(each.change, run, now))
             case RaiseAlert():
                 found.append(_alert(each.change, each.remote_id, run, now))
-            case other:
-                found.append(Left(*_STAYS[type(other)](other, each.remote_id)))
+            case CreatePerson():
+                found.append(_created(each.change, each.remote_id))
+            case AddTouchpoint():
+                found.append(_shown(each.change, each.remote_id))
+            case CloseAlert():
+                found.append(_closed(each.change))
+            case _:
+                assert_never(each.change)
     return Undoing(
         tuple(each for each in found if isinstance(each, Change)),
         tuple(each for each in found if isinstance(each, Left)),
@@ -198,28 +205,25 @@ def _later(run: str, place: str, name: str = "") -> Left:
     return Left("later_run", place, why, name)
 
 
-def _created(change: CreatePerson, remote_id: str | None) -> tuple[str, str, Text]:
+def _created(change: CreatePerson, remote_id: str | None) -> Left:
     why = text(
         "was created; nothing is ever deleted in a system: delete it there if it must go",
         "作成済みです。連携先のデータは削除しないため、不要なら連携先で削除してください",
     )
-    return "created", f"{change.system}/{change.object}/{remote_id or '?'}", why
+    return Left("created", f"{change.system}/{change.object}/{remote_id or '?'}", why)
 
 
-def _shown(change: AddTouchpoint, remote_id: str | None) -> tuple[str, str, Text]:
+def _shown(change: AddTouchpoint, remote_id: str | None) -> Left:
     why = text(
         "stands on the timeline; nothing is ever deleted in a system: delete it there if it must go",
         "タイムラインに記録済みです。連携先のデータは削除しないため、不要なら連携先で削除してください",
     )
-    return "shown", f"{change.person} {remote_id or ''}".strip(), why
+    return Left("shown", f"{change.person} {remote_id or ''}".strip(), why)
 
 
-def _closed(change: CloseAlert, _: str | None) -> tuple[str, str, Text]:
+def _closed(change: CloseAlert) -> Left:
     why = text("an alert that was closed is not opened again", "閉じたアラートは再び開きません")
-    return "closed", f"{change.system} {change.remote_id}", why
-
-
-_STAYS = {CreatePerson: _created, AddTouchpoint: _shown, CloseAlert: _closed}
+    return Left("closed", f"{change.system} {change.remote_id}", why)
 
 
 def undone_values(changes: Sequence[AnyChange]) -> dict[Ref, Mapping[str, Value]]:

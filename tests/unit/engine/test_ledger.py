@@ -32,6 +32,7 @@ from connector.model import (
     Touchpoint,
 )
 from connector.ports import Page, Reject
+from connector.store import deals, touchpoints
 from connector.store.runs import Counts
 from connector.store.told import Told
 from tests.machine.world import START, World
@@ -81,11 +82,11 @@ def test_a_run_over_every_kind_of_record_balances(world: World) -> None:
 
 
 LOSERS: dict[str, tuple[Any, str, int]] = {
-    "owners": (pulling.deal_store, "put_owners", 1),
+    "owners": (deals, "put_owners", 1),
     "companies": (pulling, "_companies", 2),
     "people": (pulling, "_people", 2),
-    "deals": (pulling.deal_store, "put_deals", 1),
-    "touchpoints": (pulling.touchpoint_store, "put_touchpoints", 1),
+    "deals": (deals, "put_deals", 1),
+    "touchpoints": (touchpoints, "put_touchpoints", 1),
 }
 """By stream: the function that stores its records, and which of its arguments they are."""
 

@@ -13,7 +13,7 @@ import pytest
 from connector.adapters.memory import Memory, Row
 from connector.engine.reconcile import Difference, Reconciled, reconcile
 from connector.engine.report import Exit
-from connector.model import DealState, Kind, Person, Ref
+from connector.model import DealState, Kind, Person, Ref, Value
 from tests.machine.world import World
 from tests.unit.engine.test_run import hot_visitor
 
@@ -31,7 +31,7 @@ def lead(world: World, n: int = 0) -> Ref:
     return ref
 
 
-def unseen(world: World, ref: Ref, **values: object) -> None:
+def unseen(world: World, ref: Ref, **values: Value) -> None:
     """Somebody changes a record, and no reading of what is new ever tells: its stamp stays behind the cursor."""
     rows = world.sfa._streams["people"]
     old = rows[ref.id]
