@@ -202,11 +202,12 @@ def inspect(system: OneSystem, config: ConfigPath = CONFIG, json: AsJson = False
     """List a system's objects, fields and choices as YAML to paste. 項目一覧を YAML で表示。"""
     from connector.cli.systems import show_objects
     from connector.contain import contained
+    from connector.engine.spending import spending
 
     console = Console(json=json)
     app = _open(config, only=system)
     try:
-        with contained(system):
+        with spending(app), contained(system):
             objects = app.adapters[system].inspect()
     finally:
         app.close()

@@ -19,6 +19,7 @@ from connector.changes import UNDO, AddToList, AnyChange, CreatePerson, Lane, Ra
 from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.report import Report
+from connector.engine.spending import note_calls
 from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, Throttled, Uncertain
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
@@ -34,6 +35,8 @@ log = structlog.get_logger("connector.deliver")
 WINDOW = 5000
 """Changes taken from the outbox at once; bounds memory."""
 BACK_OFF = timedelta(minutes=5)
+_AMPLE = 2
+"""A budget that leaves so many times what the batches take at least is not short, whatever is sent again."""
 SAFETY = timedelta(seconds=90)
 """A batch is sent only while the lease lasts this much longer; renewed before that."""
 
@@ -146,13 +149,14 @@ class _System:
         return others + [Wish(digest, 0) for digest in paced.digests]
 
     def _send_all(self, wishes: Sequence[Wish]) -> None:
-        batches = _batches(wishes, self.adapter)
+        batches = list(_batches(wishes, self.adapter))
         under_way: set[Future[None]] = set()
-        with ThreadPoolExecutor(max_workers=self.adapter.connections) as pool:
+        connections = self._connections(batches)
+        with ThreadPoolExecutor(max_workers=connections) as pool:
             for batch in batches:
                 if not self.going:
                     break
-                if len(under_way) >= self.adapter.connections:
+                if len(under_way) >= connections:
                     done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                     for one in done:
                         one.result()
@@ -160,6 +164,12 @@ class _System:
                     under_way.add(pool.submit(self._send, batch))
             for one in under_way:
                 one.result()
+
+    def _connections(self, batches: Sequence[Sequence[Wish]]) -> int:
+        """One at a time when the budget may not suffice: side by side, a later lane could take the last call."""
+        http = self.adapter.http
+        needed = sum(self.adapter.calls_for(len(batch)) for batch in batches)
+        return 1 if http is not None and http.left() < _AMPLE * needed else self.adapter.connections
 
     def _send(self, batch: Sequence[Wish]) -> None:
         """One batch: claim, send, settle. What the adapter raises decides about the rest of the batch."""
@@ -181,6 +191,7 @@ class _System:
         except AdapterError as raised:
             error = raised
         with self.lease.writing() as conn:
+            note_calls(conn, self.app, self.name)
             self._settle(conn, wishes, receipts)
             rest = [key for key in wishes if key not in {receipt.key for receipt in receipts}]
             if isinstance(error, Mismatch):

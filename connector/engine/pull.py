@@ -18,6 +18,7 @@ from connector.engine.app import App
 from connector.engine.identify import company_filing, decide_around, filing, refile, settle_companies
 from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
+from connector.engine.spending import note_calls
 from connector.engine.storable import storable
 from connector.engine.vanish import vanished
 from connector.errors import AdapterError, Exhausted, Halted, Mismatch, text
@@ -133,6 +134,7 @@ def _pull_stream(
             runs.move_cursor(conn, name, stream, page.cursor, at, page.read if page.complete else None)
             runs.put_rejects(conn, name, stream, page.rejects, report.run, at)
             runs.add_ledger(conn, report.run, name, stream, counts)
+            note_calls(conn, app, name)
         report.count(name, stream, counts)
         log.info("page_pulled", system=name, stream=stream, read=counts.read, used=counts.used)
         app.go_on()

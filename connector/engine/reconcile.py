@@ -20,6 +20,7 @@ from connector.engine.probing import keep_evidence
 from connector.engine.pull import pull, store_records
 from connector.engine.report import Report
 from connector.engine.run import Watch, counting_calls, written_down
+from connector.engine.spending import note_calls
 from connector.errors import AdapterError, Exhausted, Halted, Interrupted, Text, text
 from connector.model import Deal, Gone, Inventory, Membership, Person, Ref, Value, Written
 from connector.ports import Page
@@ -116,7 +117,7 @@ def reconcile(app: App, *, first: bool = True, watch: Watch = lambda _: None) ->
     with (
         app.lease() as lease,
         written_down(app, lease, None, None) as report,
-        counting_calls(app, lease, report),
+        counting_calls(app, report),
     ):
         report.watch, report.word = watch, "reconcile"
         try:
@@ -180,6 +181,7 @@ class _Comparing:
             store_records(conn, self.app.setup, page, self.app.clock(), self.app.setup.config.run.guards, told)
             counts = Counts(page.read, told.used, told.unchanged, len(page.rejects), page.ignored.total())
             runs.add_ledger(conn, self.report.run, self.name, f"={stream}", counts)
+            note_calls(conn, self.app, self.name)
         self.report.count(self.name, f"={stream}", counts)
         for reject in page.rejects:
             self.found.note("!", stream, reject.where, why=reject.what)

@@ -13,6 +13,7 @@ from connector.engine.deliver import deliver
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
 from connector.engine.report import Report
+from connector.engine.spending import spending
 from connector.errors import Interrupted
 from connector.rules.brake import Load, brake
 from connector.store import load, outbox, runs
@@ -37,7 +38,7 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
     with (
         app.lease() as lease,
         written_down(app, lease, as_of, force) as report,
-        counting_calls(app, lease, report),
+        counting_calls(app, report),
     ):
         report.watch = watch
         try:
@@ -94,27 +95,10 @@ def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | No
 
 
 @contextmanager
-def counting_calls(app: App, lease: Lease, report: Report) -> Iterator[None]:
-    """Calls of earlier runs of the day count against the day's budget, and this run's are remembered."""
-    spoken = {name: adapter.http for name, adapter in app.adapters.items() if adapter.http is not None}
-    now, tz = app.clock(), app.setup.config.timezone
-    today = now.astimezone(tz).date().isoformat()
-    # A part of a system with an allowance of its own has its own day, too.
-    parts = [(name, part, meter.day(now)) for name, http in spoken.items() for part, meter in http.meters.items()]
-    with app.reading() as conn:
-        before = {name: runs.calls_on(conn, name, today) for name in spoken}
-        for name, http in spoken.items():
-            http.charge_before(before[name])
-        for name, part, day in parts:
-            meter = spoken[name].meters[part]
-            meter.before, meter.calls = runs.calls_on(conn, f"{name}/{part}", day), 0
-    try:
-        yield
-    finally:
-        report.calls.update((name, http.calls) for name, http in spoken.items())
-        with lease.writing() as conn:
-            for name, http in spoken.items():
-                runs.set_calls(conn, name, today, before[name] + http.calls)
-            for name, part, day in parts:
-                meter = spoken[name].meters[part]
-                runs.set_calls(conn, f"{name}/{part}", day, meter.before + meter.calls)
+def counting_calls(app: App, report: Report) -> Iterator[None]:
+    """As `spending`, and the report tells of this run's calls."""
+    with spending(app):
+        try:
+            yield
+        finally:
+            report.calls.update({name: a.http.calls for name, a in app.adapters.items() if a.http is not None})

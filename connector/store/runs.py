@@ -174,9 +174,11 @@ def calls_on(conn: Connection, system: str, day: str) -> int:
     return conn.scalar(select(c.count).where(c.system == system, c.day == day)) or 0
 
 
-def set_calls(conn: Connection, system: str, day: str, count: int) -> None:
-    """Remember the API calls of a day."""
-    upsert(conn, t.calls, [{"system": system, "day": day, "count": count}], ["count"])
+def add_calls(conn: Connection, system: str, day: str, calls: int) -> None:
+    """Add to the API calls of a day."""
+    upsert(conn, t.calls, [{"system": system, "day": day, "count": 0}], [])
+    here = (t.calls.c.system == system) & (t.calls.c.day == day)
+    conn.execute(update(t.calls).where(here).values(count=t.calls.c.count + calls))
 
 
 def remembered(conn: Connection, name: str) -> str | None:
