@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+from connector.changes import AnyChange
 from connector.errors import ConnectorError, Text
 from connector.store.runs import Counts
 
@@ -38,6 +39,10 @@ class Report:
     deferred: list[tuple[str, str, ConnectorError]] = field(default_factory=list)
     """(system, stream, why) of streams that a spent budget left unread."""
     halted: list[Text] = field(default_factory=list)
+    held: Sequence[AnyChange] = ()
+    """Some of the changes that the brake holds back."""
+    held_counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """All of them, by system and kind."""
     calls: dict[str, int] = field(default_factory=dict)
     least_calls: dict[str, int] = field(default_factory=dict)
     planned: int = 0
@@ -143,6 +148,7 @@ class Report:
             "problems": [{"system": system, "message": str(error)} for system, error in self.problems],
             "deferred": [{"system": s, "stream": stream, "message": str(error)} for s, stream, error in self.deferred],
             "halted": [str(why) for why in self.halted],
+            "held": [{"system": s, "kind": kind, "changes": n} for (s, kind), n in sorted(self.held_counts.items())],
             "unbalanced": [{"system": system, "stream": stream} for system, stream, _ in self.unbalanced],
             "undoes": self.undoes or None,
         }

@@ -9,19 +9,22 @@ from datetime import datetime
 import structlog
 
 from connector.engine.app import App, run_id
+from connector.engine.braking import doubts
 from connector.engine.deliver import deliver
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
 from connector.engine.report import Report
 from connector.engine.spending import spending
 from connector.errors import Interrupted
-from connector.rules.brake import Load, brake
-from connector.store import load, outbox, runs
+from connector.store import outbox, runs
 from connector.store.lease import Lease
 
 log = structlog.get_logger("connector.run")
 
 Watch = Callable[[str], None]
+
+HELD = 20
+"""So many of the changes that the brake holds back are shown; `plan` shows all."""
 
 ROUNDS = 2
 """People made in the first round get their timeline in the second."""
@@ -56,6 +59,7 @@ def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:
         if report.halted and force is None:
             return
         report.halted.clear()
+        report.held, report.held_counts = (), {}
         before = report.created
         deliver(app, lease, report)
         app.go_on()
@@ -66,13 +70,11 @@ def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:
 def look_at_brake(app: App, report: Report) -> None:
     """Stop when too much of what is there would change at once."""
     with app.reading() as conn:
-        records = load.count_records(conn)
-        loads = {
-            system: Load(alters, adds, records.get(system, 0)) for system, (alters, adds) in outbox.loads(conn).items()
-        }
-        new = runs.new_systems(conn, app.adapters, report.run)
-    for why in brake(loads, app.setup.config.run.guards, new):
-        report.halt(why)
+        for why in doubts(conn, app, report.run):
+            report.halt(why)
+        if report.halted:
+            report.held = outbox.waiting(conn, HELD)
+            report.held_counts = outbox.waiting_kinds(conn)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ States: `pending` (may be sent from `next_at` on), `inflight` (claimed; after a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, true, update
 
-from connector.changes import UNDO, AddToList, AnyChange, Change, RaiseAlert, RemoveFromList, SetFields, WriteClass
+from connector.changes import (
+    UNDO,
+    AddToList,
+    AnyChange,
+    Change,
+    CreatePerson,
+    RaiseAlert,
+    RemoveFromList,
+    SetFields,
+    WriteClass,
+)
 from connector.ports import Receipt
 from connector.store import tables as t
 from connector.store.codec import dump_change, fingerprint, load_change, micros, moment
@@ -325,6 +336,12 @@ def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -
     return len(gone)
 
 
+def revocable(change: AnyChange) -> bool:
+    """Whether `withdraw` drops it when the newest plan does not contain it."""
+    undo = any(reason.rule == UNDO for reason in change.reasons)
+    return not undo and (change.write_class in (WriteClass.A, WriteClass.D) or isinstance(change, CreatePerson))
+
+
 def _undo(conn: Connection, row: Any) -> None:
     """An entry on a list that may have been made, or may yet be, is taken back once it cannot be made any more."""
     added = load_change(row.kind, row.payload)
@@ -377,15 +394,28 @@ def history(conn: Connection, identity: str, limit: int = 50) -> list[tuple[AnyC
     return [(load_change(r.kind, r.payload), r.status, r.run, moment(r.at), r.code) for r in conn.execute(query)]
 
 
-def loads(conn: Connection) -> dict[str, tuple[int, int]]:
-    """Per system, how many waiting changes alter something, and how many only add."""
+def waiting(conn: Connection, limit: int | None = None) -> list[AnyChange]:
+    """Changes that wait to be sent, in the order in which they were written down."""
+    c = t.outbox.c
+    query = select(c.kind, c.payload).where(c.state == "pending").order_by(c.created_at, c.key).limit(limit)
+    return [load_change(row.kind, row.payload) for row in conn.execute(query)]
+
+
+def waiting_kinds(conn: Connection) -> dict[tuple[str, str], int]:
+    """How many changes wait to be sent, by system and kind."""
+    c = t.outbox.c
+    query = select(c.system, c.kind, func.count().label("n")).where(c.state == "pending").group_by(c.system, c.kind)
+    return {(row.system, row.kind): row.n for row in conn.execute(query)}
+
+
+def loads(conn: Connection, but: Collection[str] = ()) -> dict[str, tuple[int, int]]:
+    """Per system, how many waiting changes alter something, and how many only add; `but`: keys not to count."""
     c = t.outbox.c
     query = select(c.system, c.alters, func.count().label("n")).where(c.state == "pending").group_by(c.system, c.alters)
-    found: dict[str, tuple[int, int]] = {}
-    for row in conn.execute(query):
-        alters, adds = found.get(row.system, (0, 0))
-        found[row.system] = (alters + row.n, adds) if row.alters else (alters, adds + row.n)
-    return found
+    counts: Counter[tuple[str, bool]] = Counter({(row.system, row.alters): row.n for row in conn.execute(query)})
+    for some in chunks(sorted(but)):
+        counts.subtract({(row.system, row.alters): row.n for row in conn.execute(query.where(c.key.in_(some)))})
+    return {system: (counts[system, True], counts[system, False]) for system in {system for system, _ in counts}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class RunRow:
     as_of: datetime
     outcome: str
     report: dict[str, Any]
+    reason: str = ""
+    """Why the brake was overruled, in the words of whoever did it."""
 
 
 def start_run(conn: Connection, run: str, started: datetime, as_of: datetime, token: int, reason: str) -> None:
@@ -85,20 +87,18 @@ def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: M
 def last_runs(conn: Connection, limit: int = 10) -> list[RunRow]:
     """The newest runs first."""
     query = select(t.run).order_by(t.run.c.started_at.desc(), t.run.c.id.desc()).limit(limit)
-    return [
-        RunRow(r.id, moment(r.started_at), maybe_moment(r.ended_at), moment(r.as_of), r.outcome, orjson.loads(r.report))
-        for r in conn.execute(query)
-    ]
+    return [_run(row) for row in conn.execute(query)]
+
+
+def _run(r: Any) -> RunRow:
+    started, ended = moment(r.started_at), maybe_moment(r.ended_at)
+    return RunRow(r.id, started, ended, moment(r.as_of), r.outcome, orjson.loads(r.report), r.reason)
 
 
 def find_run(conn: Connection, run: str) -> RunRow | None:
     """The run of that id."""
     r = conn.execute(select(t.run).where(t.run.c.id == run)).one_or_none()
-    if r is None:
-        return None
-    return RunRow(
-        r.id, moment(r.started_at), maybe_moment(r.ended_at), moment(r.as_of), r.outcome, orjson.loads(r.report)
-    )
+    return None if r is None else _run(r)
 
 
 def new_systems(conn: Connection, systems: Iterable[str], run: str) -> set[str]:
@@ -109,6 +109,13 @@ def new_systems(conn: Connection, systems: Iterable[str], run: str) -> set[str]:
     c = t.delivery.c
     brought = {s: select(c.no).where(c.system == s, c.status == "done", c.run != run).limit(1) for s in systems}
     return {system for system, query in brought.items() if conn.scalar(query) is None}
+
+
+def last_that_sent(conn: Connection, run: str) -> datetime | None:
+    """When the last run but this one ended that was allowed to send; None before the first."""
+    c = t.run.c
+    ended = select(func.max(c.ended_at)).where(c.outcome.in_(("done", "parked", "deferred", "failed")), c.id != run)
+    return maybe_moment(conn.scalar(ended))
 
 
 def add_ledger(conn: Connection, run: str, system: str, stream: str, counts: Counts) -> None:
