@@ -169,13 +169,16 @@ def _update(
         values[mapping.key] = identity
         reasons.append(Reason("identity", view.say("our key", "当方のキー"), mapping.key))
     written = view.subject.written.get(person.ref, {})
+    planned: dict[str, tuple[FieldRule, Value]] = {}
     for word, rule in mapping.fields.items():
-        if rule.only not in (None, person.ref.object):
+        if rule.only in (None, person.ref.object):
+            found = _wanted(view, mapping, person, word, rule, scores, written.get(rule.to), told)
+            if found is not _KEEP:
+                planned[word] = rule, found
+    for word, (rule, wanted) in planned.items():
+        if settled(wanted, person.native.get(rule.to), written.get(rule.to)):
             continue
-        wanted = _wanted(view, mapping, person, word, rule, scores, written.get(rule.to), told)
-        if wanted is _KEEP or settled(wanted, person.native.get(rule.to), written.get(rule.to)):
-            continue
-        if taken_back(wanted, written.get(rule.to)):
+        if _is_held(word, planned, person, written):
             said = view.say(f"{person.ref} {rule.to} was undone", f"{person.ref} {rule.to} は取り消し済み")
             yield Withheld(identity, UNDO, said)
             continue
@@ -209,6 +212,21 @@ def settled(wanted: Value, theirs: Value, last: Written | None) -> bool:
 def taken_back(wanted: Value, last: Written | None) -> bool:
     """Whether an administrator undid the writing of this very value; another one may be written."""
     return last is not None and any(same(wanted, value) for value in last.undone)
+
+
+def _is_held(
+    word: str, planned: Mapping[str, tuple[FieldRule, Value]], person: Person, written: Mapping[str, Written]
+) -> bool:  # fmt: skip
+    """Whether what was undone is not written again. A score takes its text and its band along: they must agree."""
+    rule, wanted = planned[word]
+    own = taken_back(wanted, written.get(rule.to))
+    score = ".".join(word.split(".")[:2]) if word.startswith("score.") else word
+    if score == word or score not in planned:
+        return own
+    of, value = planned[score]
+    if settled(value, person.native.get(of.to), written.get(of.to)):
+        return own
+    return taken_back(value, written.get(of.to))
 
 
 def _fought_over(wanted: Value, last: Written | None, guard: FlipFlop, as_of: datetime) -> bool:

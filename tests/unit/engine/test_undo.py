@@ -148,6 +148,21 @@ def test_another_value_is_written_again(world: World) -> None:
     assert fields(world, ref)["score"] == 26
 
 
+def test_the_reasons_of_a_score_never_speak_of_another_score_than_the_one_beside_them(world: World) -> None:
+    ref = known_lead(world)
+    undo(world, world.run().run)
+    (visitor,) = world.ma.people.values()
+    world.ma.add_touchpoint(visitor.ref, Kind.SEMINAR_ATTENDED, world.now - timedelta(hours=1))  # capped: still 31
+    world.run()
+    assert fields(world, ref) == {"score": None, "why": None, "title": None}
+
+    edit_mapping(world, "scores", "points: 10", "points: 5")
+    world.run()
+
+    assert fields(world, ref)["score"] == 26
+    assert str(fields(world, ref)["why"]).startswith("26点")
+
+
 def test_an_undo_can_be_undone(world: World) -> None:
     ref = known_lead(world)
     run = world.run().run
