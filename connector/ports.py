@@ -73,6 +73,9 @@ class Receipt:
     fix: Text | None = None
 
 
+LEFT = "LEFT"
+"""Code of a receipt for an alert that was not taken back, because its owner works on it."""
+
 ValueKind = Literal["text", "lines", "number", "moment", "yes"]
 """Kinds of value that we write: `lines` is text of several lines, `yes` is true or false."""
 
@@ -287,6 +290,9 @@ class Adapter(ABC):
 
     deal_words: ClassVar[frozenset[str]] = frozenset(DEAL_WORDS)
     """Which words of a deal a mapping may give a field."""
+
+    rereads: ClassVar[bool] = True
+    """Whether reading from the beginning gives again what is there; false where everything is given once, as files."""
 
     batch: ClassVar[int] = 1
     """Most changes of one group that a single `push` may be given."""

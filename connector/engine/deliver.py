@@ -16,11 +16,12 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import UNDO, AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
 from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.jobs import JobDesk, loads
 from connector.engine.report import Report
+from connector.engine.spending import note_calls
 from connector.errors import (
     AdapterError,
     ConnectorError,
@@ -51,17 +52,19 @@ _AT_WORK = text(
     "the system is at work on it; a later run fetches the results",
     "連携先で処理中です。結果は次回以降の実行で取得します",
 )
+_AMPLE = 2
+"""A budget that leaves so many times what the batches take at least is not short, whatever is sent again."""
 SAFETY = timedelta(seconds=90)
 """A batch is sent only while the lease lasts this much longer; renewed before that."""
 
 
-def deliver(app: App, lease: Lease, report: Report) -> None:
-    """Send what is due, each system in a thread of its own.
+def deliver(app: App, lease: Lease, report: Report, *, only: str | None = None) -> None:
+    """Send what is due, each system in a thread of its own; `only`: what the run of that id wrote down.
 
     :raises Fenced: another run has taken over; nothing was recorded after that
     """
     with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
-        for done in [pool.submit(_System(app, name, lease, report).deliver) for name in app.adapters]:
+        for done in [pool.submit(_System(app, name, lease, report, only).deliver) for name in app.adapters]:
             done.result()
 
 
@@ -83,6 +86,7 @@ class _System:
     name: str
     lease: Lease
     report: Report
+    only: str | None = None
     stopped: ConnectorError | None = None
     unfit: dict[Hashable, ConnectorError] = field(default_factory=dict)
     """Groups of changes that wait for a person, and why; the others go on."""
@@ -146,7 +150,7 @@ class _System:
         window = max(WINDOW, self.adapter.jobs.most if self.adapter.jobs else 0)
         with self.app.reading() as conn:
             lanes = [str(lane) for lane in self.app.setup.config.run.lanes]
-            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, window)
+            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, window, self.only)
 
     def _fit_to_send(self, wishes: Sequence[Wish]) -> list[Wish]:
         """Without list entries for people who opted out meanwhile, and with alerts held to the owners' day."""
@@ -199,18 +203,17 @@ class _System:
     def _send_all(self, wishes: Sequence[Wish]) -> None:
         by_job = self._loads(wishes)
         taken = {wish.change.key for load in by_job for wish in load}
-        batches = [
-            *((load, self._hand_over) for load in by_job),
-            *((b, self._send) for b in _batches([w for w in wishes if w.change.key not in taken], self.adapter)),
-        ]
+        rest = list(_batches([w for w in wishes if w.change.key not in taken], self.adapter))
+        batches = [*((load, self._hand_over) for load in by_job), *((batch, self._send) for batch in rest)]
         turn = {wish.change.key: place for place, wish in enumerate(wishes)}
         batches.sort(key=lambda each: turn[each[0][0].change.key])
         under_way: set[Future[None]] = set()
-        with ThreadPoolExecutor(max_workers=self.adapter.connections) as pool:
+        connections = self._connections([batch for batch, _ in batches])
+        with ThreadPoolExecutor(max_workers=connections) as pool:
             for batch, send in batches:
                 if not self.going:
                     break
-                if len(under_way) >= self.adapter.connections:
+                if len(under_way) >= connections:
                     done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                     for one in done:
                         one.result()
@@ -266,6 +269,12 @@ class _System:
         for kind, count in left.items():
             self.tally[kind].add(Counts(read=count, deferred=count))
 
+    def _connections(self, batches: Sequence[Sequence[Wish]]) -> int:
+        """One at a time when the budget may not suffice: side by side, a later lane could take the last call."""
+        http = self.adapter.http
+        needed = sum(self.adapter.calls_for(len(batch)) for batch in batches)
+        return 1 if http is not None and http.left() < _AMPLE * needed else self.adapter.connections
+
     def _send(self, batch: Sequence[Wish]) -> None:
         """One batch: claim, send, settle. What the adapter raises decides about the rest of the batch."""
         wishes = {wish.change.key: wish for wish in batch}
@@ -286,6 +295,7 @@ class _System:
         except AdapterError as raised:
             error = raised
         with self.lease.writing() as conn:
+            note_calls(conn, self.app, self.name)
             self._settle(conn, wishes, receipts)
             rest = [key for key in wishes if key not in {receipt.key for receipt in receipts}]
             if isinstance(error, Mismatch):
@@ -343,7 +353,7 @@ class _System:
         waiting: Mapping[str, int] = self.left
         if not self.going:
             with self.app.reading() as conn:
-                waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF)
+                waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF, self.only)
         for kind, count in waiting.items():
             self.tally[kind].add(Counts(read=count, deferred=count))
 
@@ -370,9 +380,11 @@ def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish
 def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:
     """What was written is what we last saw there: reading it back will be no news."""
     if isinstance(change, AddToList):
-        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, at=now)
+        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, ours=True, at=now)
     elif isinstance(change, RemoveFromList):
-        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, at=now)
+        # What an administrator takes back counts as taken off by people: it stays off.
+        ours = any(reason.rule == UNDO for reason in change.reasons)
+        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, ours=ours, at=now)
     elif isinstance(change, CreatePerson) and receipt.remote_id:
         ref = Ref(change.system, change.object, receipt.remote_id)
         people.put_created(conn, ref, change.values, change.identity, now)
@@ -382,4 +394,5 @@ def _write_back(change: SetFields) -> people.WriteBack:
     """As `_remember`, for fields: our own key apart from the values."""
     own = next((reason.field for reason in change.reasons if reason.rule == "identity"), None)
     values = {name: value for name, value in change.values.items() if name != own}
-    return people.WriteBack(change.ref, values, str(change.values[own]) if own else None)
+    undone = {reason.field: change.before.get(reason.field) for reason in change.reasons if reason.rule == UNDO}
+    return people.WriteBack(change.ref, values, str(change.values[own]) if own else None, undone)

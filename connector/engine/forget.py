@@ -114,7 +114,7 @@ def _hashes(conn: Connection, setup: Setup, who: Traces, unknown: Person | None)
 
 def _erase(conn: Connection, setup: Setup, who: Traces, hashes: Collection[str], at: datetime) -> None:
     """Everything about a person goes, and those who were like them are decided anew."""
-    near = people.sharing(conn, who.nos) - set(who.nos)
+    near = people.put_keys(conn, dict.fromkeys(who.nos, ())) - set(who.nos)
     spelt = erase.spellings_of(conn, who.nos)
     erase.erase(conn, who)
     unused = spellings.use(conn, spelt, ())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from connector.model import (
+    EMPTY,
     Gone,
     Inventory,
     Person,
@@ -39,6 +40,7 @@ from connector.store.codec import (
 from connector.store.identities import assign
 from connector.store.marks import chunks, mark_people
 from connector.store.spellings import Triple
+from connector.store.told import Told
 
 MOST_HOLDERS = 200
 """A key that more records hold says nothing of who is who, and leads nowhere."""
@@ -103,11 +105,28 @@ def person_nos(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, int]:
     return found
 
 
+def filed_of(conn: Connection, refs: Iterable[Ref]) -> list[Filed]:
+    """These records, as far as they are stored."""
+    return load_filed(conn, t.person.c.no, sorted(person_nos(conn, refs).values()))
+
+
 def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     """Ids of the records of one object that were seen and are not gone."""
     c = t.person.c
     found = select(c.id).where(c.system == system, c.object == name, c.known, c.gone_at.is_(None))
     return set(conn.scalars(found))
+
+
+def doubled(conn: Connection, system: str) -> dict[str, list[Ref]]:
+    """Living records of a system that bear the same key of ours, by that key."""
+    c = t.person.c
+    here = (c.system == system, c.known, c.gone_at.is_(None), c.external_key.is_not(None), c.external_key != "")
+    many = select(c.external_key).where(*here).group_by(c.external_key).having(func.count() > 1)
+    found: dict[str, list[Ref]] = defaultdict(list)
+    rows = conn.execute(select(c.object, c.id, c.external_key).where(*here, c.external_key.in_(many)).order_by(c.id))
+    for row in rows:
+        found[row.external_key].append(Ref(system, row.object, row.id))
+    return dict(found)
 
 
 def returned(conn: Connection, inventory: Inventory) -> list[Person]:
@@ -136,12 +155,14 @@ def ensure_people(conn: Connection, refs: Iterable[Ref], at: datetime) -> dict[R
 class Changed:
     """Row numbers of records that are new or differ.
 
-    `near`: those that share or shared a key with them; `spellings`: of companies, used more or less than before.
+    `near`: those that share or shared a key with them; `spellings`: of companies, used more or less than before;
+    `gone`: those that are no more.
     """
 
     nos: Sequence[int]
     near: frozenset[int] = frozenset()
     spellings: frozenset[int] = frozenset()
+    gone: frozenset[Ref] = frozenset()
 
     @property
     def concerned(self) -> set[int]:
@@ -149,22 +170,29 @@ class Changed:
         return {*self.nos, *self.near}
 
 
-def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Changed:
+def put_people(conn: Connection, filings: Sequence[Filing], at: datetime, told: Told) -> Changed:
     """Store person records; which of them are new or differ."""
     latest = {filing.person.ref: filing for filing in filings}
+    told.repeated(len(filings), len(latest))
     nos = ensure_people(conn, latest, at)
     spelt = spellings.ensure(conn, (f.spelling for f in latest.values() if f.spelling))
     stored: dict[int, tuple[str, bool, int | None]] = {}
+    known: set[int] = set()
     for some in chunks(sorted(nos.values())):
-        columns = (t.person.c.no, t.person.c.hash, t.person.c.gone_at, t.person.c.spelling)
+        columns = (t.person.c.no, t.person.c.hash, t.person.c.gone_at, t.person.c.spelling, t.person.c.known)
         for row in conn.execute(select(*columns).where(t.person.c.no.in_(some))):
             stored[row.no] = (row.hash, row.gone_at is not None, row.spelling)
+            if row.known and row.gone_at is None:
+                known.add(row.no)
     rows = []
     for ref, filing in latest.items():
         digest = person_hash(filing.person)
         spelling = spelt[filing.spelling] if filing.spelling else None
-        if stored[nos[ref]] != (digest, False, spelling):
-            rows.append(_person_row(nos[ref], filing, spelling, digest, at))
+        if stored[nos[ref]] == (digest, False, spelling):
+            told.tell(ref, "same")
+            continue
+        told.tell(ref, "changed" if nos[ref] in known else "new")
+        rows.append(_person_row(nos[ref], filing, spelling, digest, at))
     if not rows:
         return Changed(())
     changed = [row["no_"] for row in rows]
@@ -176,7 +204,7 @@ def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Cha
         rows,
     )
     by_no = {nos[ref]: filing.keys for ref, filing in latest.items()}
-    near = _put_keys(conn, {no: by_no[no] for no in changed})
+    near = put_keys(conn, {no: by_no[no] for no in changed})
     mark_people(conn, changed)
     return Changed(changed, near, frozenset(used))
 
@@ -193,7 +221,7 @@ def refile(conn: Connection, filings: Mapping[int, Filing]) -> Changed:
     conn.execute(
         update(t.person).where(t.person.c.no == bindparam("no_")).values(spelling=bindparam("spelling_")), rows
     )
-    near = _put_keys(conn, {no: filing.keys for no, filing in filings.items()})
+    near = put_keys(conn, {no: filing.keys for no, filing in filings.items()})
     return Changed(nos, near, frozenset(used))
 
 
@@ -246,7 +274,7 @@ def _person_row(no: int, filing: Filing, spelling: int | None, digest: str, at: 
     }
 
 
-def _put_keys(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> frozenset[int]:
+def put_keys(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> frozenset[int]:
     """Give records other keys; all who share one of the old or new keys, or shared one.
 
     A key says something about its holders until they are too many, so all of them are concerned when one more, or one
@@ -279,6 +307,7 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
     nos = person_nos(conn, latest)
     near: set[int] = set()
     changed = []
+    news: set[Ref] = set()
     unused: list[int | None] = []
     for ref, no in nos.items():
         successor = latest[ref].successor
@@ -296,20 +325,26 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
         if successor:
             ensure_people(conn, [successor], at)
             keys.append(("id", str(successor)))
-        near |= _put_keys(conn, {no: keys})
+        near |= put_keys(conn, {no: keys})
         changed.append(no)
+        news.add(ref)
         unused.append(row.spelling)
     mark_people(conn, changed)
-    return Changed(changed, frozenset(near), frozenset(spellings.use(conn, unused, ())))
+    used = frozenset(spellings.use(conn, unused, ()))
+    return Changed(changed, frozenset(near), used, frozenset(news))
 
 
 @dataclass(frozen=True, slots=True)
 class WriteBack:
-    """What was just written to a record: values by native name, and our key where it was among them."""
+    """What was just written to a record: values by native name, and our key where it was among them.
+
+    `undone`: for fields in which an earlier value was taken back, that value.
+    """
 
     ref: Ref
     values: Mapping[str, Value]
     key: str | None = None
+    undone: Mapping[str, Value] = field(default_factory=lambda: EMPTY)
 
 
 def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime) -> None:
@@ -321,14 +356,15 @@ def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime) -> N
         native = {**filed.person.native, **write.values}
         person = replace(filed.person, native=native, key=write.key or filed.person.key)
         written = {name: _written(filed.written.get(name), value, at) for name, value in write.values.items()}
-        stored = {name: [pack(w.value), micros(w.at), w.times] for name, w in {**filed.written, **written}.items()}
+        for name in write.undone.keys() & written.keys():
+            written[name] = replace(written[name], undone=(write.undone[name],))
         rows.append(
             {
                 "no_": filed.no,
                 "native_": dump_values(person.native),
                 "key_": person.key,
                 "hash_": person_hash(person),
-                "written_": orjson.dumps(stored).decode(),
+                "written_": _dump_written({**filed.written, **written}),
             }
         )
     if rows:
@@ -339,6 +375,28 @@ def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime) -> N
             "written": bindparam("written_"),
         }
         conn.execute(update(t.person).where(t.person.c.no == bindparam("no_")).values(**values), rows)
+
+
+def hold(conn: Connection, undone: Mapping[Ref, Mapping[str, Value]], at: datetime) -> None:
+    """Remember of fields (by record) which value is about to be taken back: no plan wants it there again."""
+    rows = []
+    for filed in load_filed(conn, t.person.c.no, sorted(person_nos(conn, undone).values())):
+        written = dict(filed.written)
+        for name, value in undone[filed.person.ref].items():
+            written[name] = replace(written.get(name, Written(value, at)), undone=(value,))
+        rows.append({"no_": filed.no, "written_": _dump_written(written)})
+    if rows:
+        conn.execute(
+            update(t.person).where(t.person.c.no == bindparam("no_")).values(written=bindparam("written_")), rows
+        )
+
+
+def _dump_written(written: Mapping[str, Written]) -> str:
+    kept = {
+        name: [pack(w.value), micros(w.at), w.times, *([[pack(v) for v in w.undone]] if w.undone else [])]
+        for name, w in written.items()
+    }
+    return orjson.dumps(kept).decode()
 
 
 def put_created(conn: Connection, ref: Ref, values: Mapping[str, Value], identity: str, at: datetime) -> None:
@@ -374,8 +432,8 @@ def load_filed(conn: Connection, column: ColumnElement[Any], values: Sequence[in
 def _filed(row: Any) -> Filed:
     tie = row.successor.split("/", 1) if row.successor else None
     written = {
-        name: Written(unpack(value), moment(at), times)
-        for name, (value, at, times) in orjson.loads(row.written).items()
+        name: Written(unpack(value), moment(at), times, tuple(unpack(v) for each in undone for v in each))
+        for name, (value, at, times, *undone) in orjson.loads(row.written).items()
     }
     return Filed(
         row.no,

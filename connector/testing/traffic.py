@@ -9,7 +9,16 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
 
-from connector.changes import AddToList, AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import (
+    AddToList,
+    AddTouchpoint,
+    AnyChange,
+    CloseAlert,
+    CreatePerson,
+    RaiseAlert,
+    RemoveFromList,
+    SetFields,
+)
 from connector.errors import AdapterError
 from connector.model import Inventory, Membership, Person, Record, Ref, Value
 from connector.ports import Adapter, Collected, Jobs, Page, Receipt
@@ -149,6 +158,8 @@ def look(world: World, changes: Sequence[AnyChange]) -> dict[str, object]:
     }
     if RaiseAlert in kinds:
         seen["alerts"] = sorted(world.alerts())
+    if CloseAlert in kinds:
+        seen["open"] = sorted(world.open_alerts())
     if AddTouchpoint in kinds:
         seen["timeline"] = sorted(world.timeline())
     if kinds & {AddToList, RemoveFromList}:

@@ -114,6 +114,14 @@ class SalesforceWorld(World):
     def alerts(self) -> Sequence[str]:
         return [row["Subject"] for row in self.org.records("Task") if not row["IsClosed"]]
 
+    def open_alerts(self) -> Sequence[str]:
+        return self.alerts()
+
+    def work_on_alerts(self) -> None:
+        for row in self.org.records("Task"):
+            if not row["IsClosed"]:
+                self.org.update("Task", row["Id"], {"Status": "In Progress"})
+
     def timeline(self) -> Sequence[str]:
         return [row["Subject"] for row in self.org.records("Task") if row["IsClosed"]]
 

@@ -37,9 +37,10 @@ TRANSLATED = (
     "docs/how-to/secrets",
     "docs/how-to/backup",
     "docs/how-to/forget",
+    "docs/how-to/undo",
 )
 """Pages that exist in both languages."""
-TO_COME = frozenset({"reconcile"})
+TO_COME: frozenset[str] = frozenset()
 """Commands that pages speak of though they are still to come; the page that does says so."""
 
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")

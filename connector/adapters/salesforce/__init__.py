@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from connector.adapters.salesforce.fields import FieldName
 from connector.adapters.salesforce.records import DEAL_WORDS, MOST, STREAMS, TASK
-from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
+from connector.changes import AddTouchpoint, AnyChange, CloseAlert, CreatePerson, RaiseAlert, SetFields
 from connector.errors import text
 from connector.http import BaseUrl, HttpOptions
 from connector.model import Role
@@ -53,6 +53,8 @@ class AlertOptions(Spec):
     """Status of a new task, by its API name."""
     priority: str = "High"
     """Priority, by its API name."""
+    closed: str = "Completed"
+    """Status of a task that is taken back (`connector undo`), by its API name: one that counts as closed."""
     reminder: bool = True
     """Whether its owner is reminded, at 00:00 UTC of the due day (09:00 in Japan)."""
 
@@ -172,7 +174,7 @@ class Salesforce(Adapter):
     type = "salesforce"
     Config = Config
     role = Role.SFA
-    writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
+    writes = frozenset({SetFields, CreatePerson, RaiseAlert, CloseAlert, AddTouchpoint})
     deal_words = DEAL_WORDS
     batch = 5 * MOST
     connections = 3

@@ -2,6 +2,7 @@
 
 * SetFields updates by id, so that a record that is gone is never made again.
 * CreatePerson upserts by our external id.
+* CloseAlert sets the status of a task by id, where that is still the one we gave it.
 * RaiseAlert and AddTouchpoint insert a task under our unique key. Not an upsert: that would open a task again which
   its owner has closed meanwhile. That the key is there already means that it was done before.
 """
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from connector.adapters.salesforce.fields import Description, Field, Json, WrongType, is_id, midnight
 from connector.adapters.salesforce.org import Org
 from connector.adapters.salesforce.records import PREFIXES, TASK
-from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
+from connector.changes import AddTouchpoint, AnyChange, CloseAlert, CreatePerson, RaiseAlert, SetFields
 from connector.model import Ref, Value
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Rows:
             return self._task(place, change.key, self._alert(change))
         if isinstance(change, AddTouchpoint):
             return self._task(place, change.key, self._entry(change))
+        if isinstance(change, CloseAlert):
+            body = self._values(TASK, {"Status": self._config.alert.closed}, creating=False)
+            route = Route("PATCH", COLLECTIONS, TASK)
+            return Row(place, change.key, route, change.remote_id, {"id": change.remote_id, **body})
         raise TypeError(change)
 
     def _update(self, place: int, change: SetFields) -> Row:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from simple_salesforce.format import format_soql
 
-from connector.adapters.salesforce.fields import Json
+from connector.adapters.salesforce.fields import Json, is_id
 from connector.adapters.salesforce.org import Org
 from connector.adapters.salesforce.records import MOST
 from connector.adapters.salesforce.refusals import refused, verdict
 from connector.adapters.salesforce.rows import Route, Row, Rows, Unfit
-from connector.changes import AnyChange
+from connector.changes import AnyChange, CloseAlert
 from connector.errors import AdapterError, Refused, Uncertain, text
-from connector.ports import Receipt
+from connector.ports import LEFT, Receipt
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce import Config
@@ -36,9 +36,11 @@ class Writer:
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
         """See `Adapter.push`."""
-        receipts: dict[int, Receipt] = {}
+        receipts = self._not_to_close(changes)
         waiting: list[Row] = []
         for place, change in enumerate(changes):
+            if place in receipts:
+                continue
             try:
                 waiting.append(self._rows.row(place, change))
             except Unfit as unfit:
@@ -52,6 +54,27 @@ class Writer:
                 return
             now, waiting = _together(waiting, MOST * self._config.collections_per_call)
             receipts |= self._send(now)
+
+    def _not_to_close(self, changes: Sequence[AnyChange]) -> dict[int, Receipt]:
+        """Alerts that need no closing: their owner closed or deleted them; and those that the owner works on."""
+        ours = {place: change for place, change in enumerate(changes) if isinstance(change, CloseAlert)}
+        if not ours:
+            return {}
+        ids = sorted({change.remote_id for change in ours.values() if is_id(change.remote_id)})
+        status: dict[str, tuple[str, bool]] = {}
+        for start in range(0, len(ids), 100):  # a query travels in a URL
+            soql = format_soql("SELECT Id, Status, IsClosed FROM Task WHERE Id IN {}", ids[start : start + 100])
+            status |= {
+                str(row["Id"]): (str(row["Status"]), row["IsClosed"] is True) for row in self._org.query_all(soql)
+            }
+        found: dict[int, Receipt] = {}
+        for place, change in ours.items():
+            said, closed = status.get(change.remote_id, ("", True))
+            if closed:
+                found[place] = Receipt(change.key, "done", change.remote_id)
+            elif said != self._config.alert.status:
+                found[place] = Receipt(change.key, "done", change.remote_id, LEFT)
+        return found
 
     def _send(self, rows: Sequence[Row]) -> dict[int, Receipt]:
         """Rows of one route, about different records: one collection, or several in one composite."""
