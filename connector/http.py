@@ -556,10 +556,10 @@ class Http:
         """Requests sent today: those of earlier runs, as far as we were told, and of this one."""
         return self._before + self.calls
 
-    def charge_before(self, calls_today: int) -> None:
-        """Begin a run, on a day on which `calls_today` requests were sent before it."""
+    def charge_before(self, calls_today: int, calls_in_run: int = 0) -> None:
+        """Begin a run, on a day on which `calls_today` requests were sent before it; or go on with one."""
         with self._lock:
-            self._before, self.calls = calls_today, 0
+            self._before, self.calls = calls_today - calls_in_run, calls_in_run
 
     @property
     def quota(self) -> Allowance | None:

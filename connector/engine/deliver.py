@@ -44,12 +44,12 @@ def deliver(app: App, lease: Lease, report: Report) -> None:
     :raises Fenced: another run has taken over; nothing was recorded after that
     """
     with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
-        for done in [pool.submit(_System(app, name, lease, report).deliver) for name in app.adapters]:
+        for done in [pool.submit(Delivery(app, name, lease, report).deliver) for name in app.adapters]:
             done.result()
 
 
 @dataclass
-class _System:
+class Delivery:
     """The delivery to one system during one run."""
 
     app: App
@@ -61,10 +61,14 @@ class _System:
     """Groups of changes that wait for a person, and why; the others go on."""
     left: Counter[str] = field(default_factory=Counter)
     """Changes of those groups, by kind."""
-    tally: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    tally: Counter[str] = field(default_factory=Counter)
+    """Changes that were looked at, by kind."""
+    uncounted: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    """What the ledger has not heard of yet: it does in the transaction that makes it true."""
 
     @property
     def adapter(self) -> Adapter:
+        """The system itself."""
         return self.app.adapters[self.name]
 
     @property
@@ -73,6 +77,11 @@ class _System:
         return self.stopped is None and not self.app.stopping
 
     def deliver(self) -> None:
+        """Send what is due, and sum up."""
+        self.send()
+        self.sum_up()
+
+    def send(self) -> None:
         """Everything that is due for this system, window by window."""
         seen: set[str] = set()
         while self.going:
@@ -81,11 +90,12 @@ class _System:
                 break
             seen.update(w.change.key for w in wishes)
             self._send_all(self._fit_to_send(wishes))
+
+    def sum_up(self) -> None:
+        """Count what was left, and tell what stood in the way."""
         self._count_deferred()
-        for kind, counts in sorted(self.tally.items()):
-            with self.lease.writing() as conn:
-                runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
-            self.report.count(self.name, f"→{kind}", counts)
+        with self.lease.writing() as conn:
+            self._count(conn)
         for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
             if not isinstance(error, Exhausted):
                 self.report.problem(self.name, error)
@@ -111,7 +121,9 @@ class _System:
                     self._tally(change, Counts(read=1, ignored=1))
                 else:
                     kept.append(wish)
-            return self._paced(conn, kept)
+            kept = self._paced(conn, kept)
+            self._count(conn)
+            return kept
 
     def _opted_out(self, conn: Connection, identity: str) -> bool:
         consents = self.app.setup.rules.consents()
@@ -189,8 +201,9 @@ class _System:
                 self._put_off(conn, rest, error)
             if error is not None:
                 self._tell(conn, error, len(rest))
+            self._count(conn)
         self.report.expect_calls(self.name, self.adapter.calls_for(len(batch)))
-        self.report.watch(f"{self.name} →{kind} {self.tally[kind].read:,}")
+        self.report.watch(f"{self.name} →{kind} {self.tally[kind]:,}")
         log.info("batch_delivered", system=self.name, kind=kind, receipts=len(receipts))
 
     def _settle(self, conn: Connection, wishes: dict[str, Wish], receipts: Sequence[Receipt]) -> None:
@@ -239,10 +252,17 @@ class _System:
             with self.app.reading() as conn:
                 waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF)
         for kind, count in waiting.items():
-            self.tally[kind].add(Counts(read=count, deferred=count))
+            self.uncounted[kind].add(Counts(read=count, deferred=count))
 
     def _tally(self, change: AnyChange, counts: Counts) -> None:
-        self.tally[type(change).__name__].add(counts)
+        self.uncounted[type(change).__name__].add(counts)
+
+    def _count(self, conn: Connection) -> None:
+        for kind, counts in sorted(self.uncounted.items()):
+            runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
+            self.report.count(self.name, f"→{kind}", counts)
+            self.tally[kind] += counts.read
+        self.uncounted.clear()
 
 
 def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish]]:

@@ -57,12 +57,13 @@ def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None
     for role in (Role.MA, Role.SFA):  # sales last: what protects people should be as fresh as can be
         names = [name for name in app.adapters if app.roles[name] is role]
         with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
-            under_way = [pool.submit(_pull_system, app, name, lease, report, force=force) for name in names]
+            under_way = [pool.submit(pull_system, app, name, lease, report, force=force) for name in names]
             for one in under_way:
                 one.result()
 
 
-def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bool) -> None:
+def pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bool) -> None:
+    """Read one system; what fails is reported."""
     adapter = app.adapters[name]
     if adapter.http is not None:
         report.expect_calls(name, 1)  # to sign in

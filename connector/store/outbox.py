@@ -109,6 +109,12 @@ def recover(conn: Connection, token: int) -> int:
     return _may_repeat(conn, mine)
 
 
+def abandoned(conn: Connection, system: str) -> int:
+    """As `recover`, for one system that nobody else delivers to now: whoever claimed its changes has left them."""
+    c = t.outbox.c
+    return _may_repeat(conn, (c.state == "inflight") & (c.system == system))
+
+
 def in_doubt(conn: Connection, keys: Sequence[str]) -> None:
     """The answer for these was lost: they may be sent again, unchanged at once, otherwise after a quarantine."""
     for some in chunks(keys):
