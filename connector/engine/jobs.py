@@ -131,20 +131,24 @@ def _plan(app: App, run: Lease, job: Job, report: Report) -> None:
     """
     while True:
         app.go_on()
-        with app.reading() as conn:
-            world = app.world(conn, report.as_of, report.run)
-            nos = load.affected_between(conn, world.as_of, job.after, job.last)
-            planned = planning.plan_chunk(conn, app.setup.rules, world, nos)
+        planned = _planned(app, job, report)
         with run.writing() as conn:
             if parts.is_done(conn, job.key):
                 return
             if not _still_so(conn, planned):
                 log.info("chunk_outdated", last=job.last)
                 continue
-            added = planning.write_down(app, conn, planned, world.as_of, report.run)
+            added = planning.write_down(app, conn, planned, report.as_of, report.run)
             planning.told(report, planned, added)
             parts.put_done(conn, job.key, report.as_part())
         return
+
+
+def _planned(app: App, job: Job, report: Report) -> planning.Planned:
+    with app.reading() as conn:
+        world = app.world(conn, report.as_of, report.run)
+        nos = load.affected_between(conn, report.as_of, job.after, job.last)
+        return planning.plan_chunk(conn, app.setup.rules, world, nos)
 
 
 def _still_so(conn: Connection, planned: planning.Planned) -> bool:

@@ -36,7 +36,7 @@ class NotNow(Exception):
 
 
 class _Later(procrastinate.BaseRetryStrategy):
-    def get_retry_decision(  # noqa: D102  as there
+    def get_retry_decision(
         self,
         *,
         exception: BaseException,

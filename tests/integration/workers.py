@@ -35,6 +35,7 @@ PEOPLE = 24
 
 STAND_IN = """\
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from connector.engine import planning
@@ -43,6 +44,15 @@ from connector.engine.log import set_up
 from connector.engine.worker import work
 
 ahead = timedelta(seconds=float(sys.argv[2]))
+plan_chunk = planning.plan_chunk
+
+
+def slowly(*work):
+    time.sleep(float(sys.argv[3]))
+    return plan_chunk(*work)
+
+
+planning.plan_chunk = slowly
 set_up("info")
 work(Path(sys.argv[1]), clock=lambda: now() + ahead)
 """
@@ -54,9 +64,9 @@ Hook = Callable[[str, Request, bool], None]
 class Worker:
     """`connector worker` as a process, with the clock of the emulated world."""
 
-    def __init__(self, config: Path, ahead: timedelta) -> None:
+    def __init__(self, config: Path, ahead: timedelta, slow_plan: float) -> None:
         environ = {**os.environ, "CONNECTOR_LANG": "en", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", STAND_IN, str(config), str(ahead.total_seconds())]
+        command = [sys.executable, "-c", STAND_IN, str(config), str(ahead.total_seconds()), str(slow_plan)]
         self.process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
         self.events: list[dict[str, Any]] = []
         self.said: list[str] = []
@@ -122,10 +132,10 @@ class Office:
     def config(self) -> Path:
         return self.world.folder / "config.yaml"
 
-    def hire(self, count: int = 2) -> list[Worker]:
+    def hire(self, count: int = 2, slow_plan: float = 0) -> list[Worker]:
         """Start workers; they are ready when this returns."""
         ahead = self.world.systems.clock() - _wall()
-        hired = [Worker(self.config, ahead) for _ in range(count)]
+        hired = [Worker(self.config, ahead, slow_plan) for _ in range(count)]
         self.workers += hired
         for worker in hired:
             worker.wait_for("worker_started")
