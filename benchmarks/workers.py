@@ -92,7 +92,7 @@ def _copy(path: str, app: App) -> None:
     with app.store.begin() as conn:
         raw: Any = conn.connection.driver_connection
         for name in TABLES:
-            columns = [column for column in t.metadata.tables[name].columns]
+            columns = list(t.metadata.tables[name].columns)
             booleans = [str(column.type) == "BOOLEAN" for column in columns]
             names = ", ".join(f'"{column.name}"' for column in columns)
             rows = source.execute(f"SELECT {names} FROM {name}")
