@@ -31,6 +31,8 @@ log = structlog.get_logger("connector.spread")
 LOOK = timedelta(seconds=0.2)
 SEARCH = timedelta(seconds=2)
 """How often to look for jobs that got lost."""
+OPENING = timedelta(seconds=10)
+"""What a worker that took a job gets to open its connector, before it counts as lost."""
 PATIENCE = timedelta(seconds=60)
 """A chunk that nobody has planned after this time, and that does not wait in the queue, is handed out again."""
 NOBODY = timedelta(minutes=5)
@@ -104,6 +106,8 @@ class Spread(Stages):
         try:
             stage.hand_out(some)
             stage.wait()
+        except Fenced:
+            raise  # what is in the queue now is another run's
         except BaseException:
             stage.call_back()
             raise
@@ -209,7 +213,7 @@ class _Stage:
         waiting, held, now = self.queue.waiting(), self._held(), time.monotonic()
         lost = []
         for key, job in self.jobs.items():
-            patience = SEARCH if job.part else PATIENCE
+            patience = OPENING if job.part else PATIENCE
             fresh = now - self.handed[key] < patience.total_seconds()
             if key not in self.done and key not in waiting and job.part not in held and not fresh:
                 lost.append(job)

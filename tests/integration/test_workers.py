@@ -42,6 +42,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def shared(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     monkeypatch.setattr(planning, "CHUNK", 5)
     monkeypatch.setattr(spread, "PATIENCE", timedelta(seconds=3))
+    monkeypatch.setattr(spread, "OPENING", timedelta(seconds=3))
     with office(tmp_path / "shared", postgres_url, monkeypatch) as made:
         yield made
 

@@ -67,15 +67,16 @@ def in_parts(world: World, hands: Hands) -> Report:
     return run(world.app, stages=Spread(hands))  # type: ignore[arg-type]  # as much of a queue as is asked of
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(900)
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_in_any_order_twice_or_lost_at_first_the_end_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planning, "CHUNK", 5)
     monkeypatch.setattr(spread, "LOOK", timedelta(0))
-    monkeypatch.setattr(spread, "SEARCH", timedelta(0))
-    monkeypatch.setattr(spread, "PATIENCE", timedelta(0))
+    for name in ("SEARCH", "OPENING", "PATIENCE"):
+        monkeypatch.setattr(spread, name, timedelta(0))
     lost: set[str] = set()
 
     def shuffle(some: Sequence[Job]) -> Sequence[Job]:
@@ -221,7 +222,7 @@ def test_a_job_that_cannot_be_done_ends_the_run_with_its_reason(world: World) ->
 
 
 def test_a_job_that_brings_down_every_worker_ends_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOOK", "SEARCH"):
+    for name in ("LOOK", "SEARCH", "OPENING"):
         monkeypatch.setattr(spread, name, timedelta(0))
     with pytest.raises(ConnectorError, match="every worker that tried this died"):
         in_parts(world, Hands(world, lambda _: []))
