@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -13,6 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import create_engine
+from sqlalchemy.exc import ProgrammingError
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Request
 
@@ -265,3 +269,37 @@ def test_a_worker_with_another_configuration_leaves_the_work_alone(
             run(app, stages=stages)
     assert worker.seen("configuration_differs")
     assert not worker.seen("job_done")
+
+
+def test_what_serve_begins_is_done_by_the_workers_that_are_up(tmp_path: Path, postgres_url: str) -> None:
+    (tmp_path / "mappings").mkdir()
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"store: {postgres_url}\nsystems:\n  ma: {{type: memory, role: ma}}\n  sfa: {{type: memory, role: sfa}}\n"
+        "run: {every: 1s, workers: true}\n"
+    )
+
+    def start(*command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "connector", *command, "--config", str(config)], cwd=tmp_path)
+
+    started = [start("serve", "--bind", "127.0.0.1:0"), start("worker"), start("worker")]
+    engine = create_engine(postgres_url)
+    try:
+
+        def done() -> bool:
+            with engine.connect() as conn:
+                try:
+                    found = conn.exec_driver_sql("SELECT outcome FROM run").scalars().all()
+                except ProgrammingError:  # nobody has made the tables yet
+                    return False
+            return found.count("done") > 1
+
+        eventually(done, 200)
+        for process in started:
+            process.terminate()
+        assert [process.wait(60) for process in started] == [0, 0, 0]
+    finally:
+        engine.dispose()
+        for process in started:
+            process.kill()
+            process.wait()
