@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 
-from benchmarks import deliver, engine, identity, ingest, memory, score
+from benchmarks import deliver, engine, identity, ingest, memory, score, workers
 from benchmarks.measure import Benchmark, Failed, Line, Size, table
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "memory": memory.lines,
     "deliver": deliver.lines,
     "identity": identity.lines,
+    "workers": workers.lines,
 }
 
 
@@ -48,7 +49,7 @@ def _run(names: list[str], size: Size) -> int:
             print(f"  {failure}", file=sys.stderr, flush=True)
     print(
         f"{size.people:,} people, {size.touchpoints:,} touchpoints over two years, seed {size.seed};"
-        f" {os.cpu_count()} cores; processor time, delivery by the wall clock"
+        f" {os.cpu_count()} cores; processor time, delivery and workers by the wall clock"
     )
     print(table(lines))
     return 1 if failures else 0

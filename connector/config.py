@@ -84,7 +84,9 @@ class RunOptions(Spec):
     attempts: int = Field(default=5, ge=1)
     """How often one record is tried before it is parked."""
     lease: Duration = timedelta(minutes=10)
-    """After this time without a sign of life another run may take over."""
+    """After this time without a sign of life another run, or another worker, may take over."""
+    workers: bool = False
+    """Whether `connector worker` processes do the work, on one machine or several; needs PostgreSQL as the store."""
 
 
 def _systems(value: Any) -> Any:
@@ -213,10 +215,17 @@ class _Reader:
             checks.all(rules, named_systems + [(foreign.system, foreign.mark_of("in")) for foreign in identity.ids])
         if config is None:
             return None
+        self._check_workers(config)
         return Setup(
             config, self.path.parent, systems, roles, identity, deals, rules, self.hash.hexdigest(),
             [p for p in self.problems if p.severity == "warning"], self.tests,
         )  # fmt: skip
+
+    def _check_workers(self, config: Config) -> None:
+        if config.run.workers and config.store_url is None and not config.store.startswith("postgresql"):
+            what = text("workers need PostgreSQL", "workers を使うには PostgreSQL が必要です")
+            fix = text("set `store` or `store_url` to it", "store または store_url に指定してください")
+            self.problems.append(config.run.mark_of("workers").problem(what, fix))
 
     def _yaml(self, path: Path) -> Any:
         shown = _shown(path)

@@ -576,13 +576,15 @@ class Http:
         """Requests sent today: those of earlier runs, as far as we were told, and of this one."""
         return self._by_day[self._day()]
 
-    def charge_before(self, calls_today: int, *, now: Callable[[], datetime] | None = None, zone: tzinfo = UTC) -> None:
-        """Begin a run, on a day on which `calls_today` requests were sent before it.
+    def charge_before(
+        self, calls_today: int, calls_in_run: int = 0, *, now: Callable[[], datetime] | None = None, zone: tzinfo = UTC
+    ) -> None:
+        """Begin a run, on a day on which `calls_today` requests were sent so far; or go on with one.
 
         `now` and `zone` tell when another day begins: a run may go on over midnight.
         """
         with self._lock:
-            self._now, self._zone, self.calls = now or self.utcnow, zone, 0
+            self._now, self._zone, self.calls = now or self.utcnow, zone, calls_in_run
             self._by_day = Counter({self._day(): calls_today})
 
     def take_fresh(self) -> Mapping[tuple[str, str], int]:

@@ -197,8 +197,9 @@ def postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with postgres_cluster.connect() as admin:
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-        try:
-            yield postgres_cluster.url(name)
-        finally:
-            # By force, because a test about crashes leaves connections behind.
+    try:
+        yield postgres_cluster.url(name)
+    finally:
+        # By force, and anew, because a test about crashes leaves connections behind, or none.
+        with postgres_cluster.connect() as admin:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -268,14 +268,15 @@ def run(
     """One pass: pull, plan, deliver. 取り込み・計画・反映を1回実行。"""
     from connector.cli.views import show_report
     from connector.engine.run import run as run_once
+    from connector.engine.spread import stages_of
 
     console = Console(json=json)
     _choice(if_locked, "--if-locked", ("fail", "skip", "wait"))
     app = _open(config)
     signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
     try:
-        with console.working(text("running", "実行中")) as watch:
-            report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch))
+        with stages_of(app) as stages, console.working(text("running", "実行中")) as watch:
+            report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch, stages=stages))
     except Locked as locked:
         if if_locked != "skip":
             raise
@@ -317,6 +318,15 @@ def serve(
 
     _log()
     raise typer.Exit(serve_forever(load(config), config, bind))
+
+
+@cli.command()
+def worker(config: ConfigPath = CONFIG) -> None:
+    """Do the work of runs, beside other workers, until SIGTERM. 実行の処理を分担（SIGTERM まで）。"""
+    from connector.engine.worker import work
+
+    _log()
+    work(config)
 
 
 @cli.command()

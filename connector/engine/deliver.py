@@ -21,7 +21,6 @@ from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.jobs import JobDesk, loads
 from connector.engine.report import Report
-from connector.engine.spending import note_calls
 from connector.errors import (
     AdapterError,
     ConnectorError,
@@ -64,7 +63,7 @@ def deliver(app: App, lease: Lease, report: Report, *, only: str | None = None) 
     :raises Fenced: another run has taken over; nothing was recorded after that
     """
     with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
-        for done in [pool.submit(_System(app, name, lease, report, only).deliver) for name in app.adapters]:
+        for done in [pool.submit(Delivery(app, name, lease, report, only).deliver) for name in app.adapters]:
             done.result()
 
 
@@ -75,11 +74,11 @@ def collect(app: App, lease: Lease, report: Report) -> None:
     """
     for name, adapter in app.adapters.items():
         if adapter.jobs is not None:
-            _System(app, name, lease, report).collect()
+            Delivery(app, name, lease, report).collect()
 
 
 @dataclass
-class _System:
+class Delivery:
     """The delivery to one system during one run."""
 
     app: App
@@ -92,14 +91,19 @@ class _System:
     """Groups of changes that wait for a person, and why; the others go on."""
     left: Counter[str] = field(default_factory=Counter)
     """Changes of those groups, by kind."""
-    tally: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    tally: Counter[str] = field(default_factory=Counter)
+    """Changes that were looked at, by kind."""
+    uncounted: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    """What the ledger has not heard of yet: it does in the transaction that makes it true."""
     desk: JobDesk = field(init=False)
 
     def __post_init__(self) -> None:
-        self.desk = JobDesk(self.app, self.name, self.lease, self._settle)
+        """A desk for the jobs of this system."""
+        self.desk = JobDesk(self.app, self.name, self.lease, self._settle_job)
 
     @property
     def adapter(self) -> Adapter:
+        """The system itself."""
         return self.app.adapters[self.name]
 
     @property
@@ -108,6 +112,11 @@ class _System:
         return self.stopped is None and not self.app.stopping
 
     def deliver(self) -> None:
+        """Send what is due, and sum up."""
+        self.send()
+        self.sum_up()
+
+    def send(self) -> None:
         """Everything that is due for this system, window by window."""
         seen: set[str] = set()
         while self._room():
@@ -117,8 +126,12 @@ class _System:
             seen.update(w.change.key for w in wishes)
             self._send_all(self._fit_to_send(wishes))
         self._wait_for_jobs()
+
+    def sum_up(self) -> None:
+        """Count what was left, and tell what stood in the way."""
         self._count_deferred()
-        self._write_ledger()
+        with self.lease.writing() as conn:
+            self._count(conn)
         for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
             if not isinstance(error, Exhausted):
                 self.report.problem(self.name, error)
@@ -137,13 +150,6 @@ class _System:
             self.desk.collect()
         except AdapterError as error:
             log.warning("system_unavailable", system=self.name, error=type(error).__name__, code=error.code)
-        self._write_ledger()
-
-    def _write_ledger(self) -> None:
-        for kind, counts in sorted(self.tally.items()):
-            with self.lease.writing() as conn:
-                runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
-            self.report.count(self.name, f"→{kind}", counts)
 
     def _due(self) -> list[Wish]:
         kinds = [kind.__name__ for kind in self.adapter.writes]
@@ -167,7 +173,9 @@ class _System:
                     self._tally(change, Counts(read=1, ignored=1))
                 else:
                     kept.append(wish)
-            return self._paced(conn, kept)
+            kept = self._paced(conn, kept)
+            self._count(conn)
+            return kept
 
     def _opted_out(self, conn: Connection, identity: str) -> bool:
         consents = self.app.setup.rules.consents()
@@ -267,7 +275,7 @@ class _System:
         if self.going:  # else they are counted with all that is still due
             left = self.desk.released + Counter(left)
         for kind, count in left.items():
-            self.tally[kind].add(Counts(read=count, deferred=count))
+            self.uncounted[kind].add(Counts(read=count, deferred=count))
 
     def _connections(self, batches: Sequence[Sequence[Wish]]) -> int:
         """One at a time when the budget may not suffice: side by side, a later lane could take the last call."""
@@ -295,7 +303,6 @@ class _System:
         except AdapterError as raised:
             error = raised
         with self.lease.writing() as conn:
-            note_calls(conn, self.app, self.name)
             self._settle(conn, wishes, receipts)
             rest = [key for key in wishes if key not in {receipt.key for receipt in receipts}]
             if isinstance(error, Mismatch):
@@ -305,9 +312,14 @@ class _System:
                 self._put_off(conn, rest, error)
             if error is not None:
                 self._tell(conn, error, len(rest))
+            self._count(conn)
         self.report.expect_calls(self.name, self.adapter.calls_for(len(batch)))
-        self.report.watch(f"{self.name} →{kind} {self.tally[kind].read:,}")
+        self.report.watch(f"{self.name} →{kind} {self.tally[kind]:,}")
         log.info("batch_delivered", system=self.name, kind=kind, receipts=len(receipts))
+
+    def _settle_job(self, conn: Connection, wishes: dict[str, Wish], receipts: Sequence[Receipt]) -> None:
+        self._settle(conn, wishes, receipts)
+        self._count(conn)
 
     def _settle(self, conn: Connection, wishes: dict[str, Wish], receipts: Sequence[Receipt]) -> None:
         now = self.app.clock()
@@ -355,10 +367,17 @@ class _System:
             with self.app.reading() as conn:
                 waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF, self.only)
         for kind, count in waiting.items():
-            self.tally[kind].add(Counts(read=count, deferred=count))
+            self.uncounted[kind].add(Counts(read=count, deferred=count))
 
     def _tally(self, change: AnyChange, counts: Counts) -> None:
-        self.tally[type(change).__name__].add(counts)
+        self.uncounted[type(change).__name__].add(counts)
+
+    def _count(self, conn: Connection) -> None:
+        for kind, counts in sorted(self.uncounted.items()):
+            runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
+            self.report.count(self.name, f"→{kind}", counts)
+            self.tally[kind] += counts.read
+        self.uncounted.clear()
 
 
 def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish]]:

@@ -4,7 +4,9 @@ Events are named noun + past verb:
 `run_started run_ended run_failed page_pulled stream_deferred chunk_planned batch_delivered system_unavailable
 system_probed system_read_anew request_sent job_submitted job_refused job_collected job_not_collected
 schedule_started schedule_stopped schedule_failed run_missed
-process_started process_ended process_overran process_stopped server_started store_unavailable readiness_failed`.
+process_started process_ended process_overran process_stopped server_started store_unavailable readiness_failed
+jobs_handed_out jobs_lost job_done job_left job_fenced job_failed chunk_outdated
+worker_started worker_stopped worker_unready configuration_differs`.
 """
 
 from __future__ import annotations
@@ -74,5 +76,5 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("urllib3", "simple_salesforce", "alembic", "apscheduler"):
+    for chatty in ("urllib3", "simple_salesforce", "alembic", "apscheduler", "asyncio", "procrastinate"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -35,6 +35,8 @@ class Planned:
 
     nos: Sequence[int]
     plan: Plan
+    told: Mapping[tuple[str, str], datetime | None] = field(default_factory=dict)
+    """When each rule of its alerts had last spoken about the alert's subject, as far as this plan knew."""
 
 
 def timeline_of(rules: Rules, as_of: datetime) -> tuple[Sequence[str], datetime]:
@@ -49,7 +51,10 @@ def plan_chunk(conn: Connection, rules: Rules, world: World, nos: Sequence[int])
     """Load a chunk of identities and plan it. Reads only."""
     loaded = load.load(conn, nos, rules.oldest(world.as_of), timeline_of(rules, world.as_of))
     found = Facts(loaded.subjects, Touchpoints.from_rows(loaded.touchpoints), world)
-    return Planned(nos, plan(found, rules))
+    planned = plan(found, rules)
+    known = {topic: at for subject in loaded.subjects for topic, at in subject.alerts.items()}
+    topics = [(change.rule, change.subject) for change in planned.changes if isinstance(change, RaiseAlert)]
+    return Planned(nos, planned, {topic: known.get(topic) for topic in topics})
 
 
 def chunks(app: App, world: World) -> Iterator[Planned]:
@@ -67,29 +72,14 @@ def chunks(app: App, world: World) -> Iterator[Planned]:
 
 def plan_all(app: App, lease: Lease, report: Report) -> None:
     """Plan every affected identity and write the changes into the outbox, a chunk in one transaction."""
-    with lease.writing() as conn:
-        note_rules(conn, app.setup.digest)
-        outbox.recover(conn, lease.token)
+    begin(app, lease)
     with app.reading() as conn:
         world = app.world(conn, report.as_of, report.run)
-        restored = recover.since(conn) is not None
     for planned in chunks(app, world):
         with lease.writing() as conn:
-            now = app.clock()
-            ids = [outcome.identity for outcome in planned.plan.outcomes]
-            outbox.withdraw(conn, ids, {change.key for change in planned.plan.changes})
-            held = recover.first_alerts(conn, planned.plan.changes) if restored else []
-            added = outbox.enqueue(conn, planned.plan.changes, report.run, now, _not_before(app, planned, now))
-            _hold(conn, report, held)
-            load.save_outcomes(conn, planned.plan.outcomes, planned.nos, world.as_of)
-        report.planned += added
-        report.identities += len(planned.nos)
-        report.watch(f"plan {report.identities:,}")
-        log.info("chunk_planned", identities=len(planned.nos), changes=added)
+            added = write_down(app, conn, planned, report)
+        told(report, planned, added)
         app.go_on()
-    if restored:
-        with lease.writing() as conn:
-            recover.end(conn)
 
 
 def _hold(conn: Connection, report: Report, alerts: Sequence[RaiseAlert]) -> None:
@@ -100,6 +90,33 @@ def _hold(conn: Connection, report: Report, alerts: Sequence[RaiseAlert]) -> Non
         runs.add_ledger(conn, report.run, system, "→RaiseAlert", counts)
         report.count(system, "→RaiseAlert", counts)
         log.warning("alerts_held", system=system, alerts=count)
+
+
+def begin(app: App, lease: Lease) -> None:
+    """What has to be done once, before anybody is planned."""
+    with lease.writing() as conn:
+        note_rules(conn, app.setup.digest)
+        outbox.recover(conn, lease.token)
+
+
+def write_down(app: App, conn: Connection, planned: Planned, report: Report) -> int:
+    """Put a chunk's changes into the outbox, and remember what it was planned from; how many changes are new."""
+    now = app.clock()
+    ids = [outcome.identity for outcome in planned.plan.outcomes]
+    outbox.withdraw(conn, ids, {change.key for change in planned.plan.changes})
+    held = recover.first_alerts(conn, planned.plan.changes) if recover.since(conn) else []
+    added = outbox.enqueue(conn, planned.plan.changes, report.run, now, _not_before(app, planned, now))
+    _hold(conn, report, held)
+    load.save_outcomes(conn, planned.plan.outcomes, planned.nos, report.as_of)
+    return added
+
+
+def told(report: Report, planned: Planned, added: int) -> None:
+    """Tell of a chunk that was written down."""
+    report.planned += added
+    report.identities += len(planned.nos)
+    report.watch(f"plan {report.identities:,}")
+    log.info("chunk_planned", identities=len(planned.nos), changes=added)
 
 
 def _not_before(app: App, planned: Planned, now: datetime) -> dict[str, datetime]:

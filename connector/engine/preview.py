@@ -77,9 +77,10 @@ def _read(app: App, report: Report) -> None:
     with app.lease() as lease:
         with lease.writing() as conn:
             runs.start_run(conn, report.run, report.started, report.as_of, lease.token, "")
-        with counting_calls(app, report):
+        with counting_calls(app, lease, report, app.adapters):
             pull(app, lease, report)
         with lease.writing() as conn:
+            runs.forget_calls(conn, report.run)
             runs.end_run(conn, report.run, app.clock(), "plan", report.as_data())
 
 

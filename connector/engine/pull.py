@@ -19,7 +19,6 @@ from connector.engine.identify import company_filing, decide_around, filing, ref
 from connector.engine.keep_out import keep_out
 from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
-from connector.engine.spending import note_calls
 from connector.engine.storable import storable
 from connector.engine.vanish import vanished
 from connector.errors import AdapterError, Exhausted, Halted, Mismatch, text
@@ -61,12 +60,13 @@ def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None
     for role in (Role.MA, Role.SFA):  # sales last: what protects people should be as fresh as can be
         names = [name for name in app.adapters if app.roles[name] is role]
         with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
-            under_way = [pool.submit(_pull_system, app, name, lease, report, force=force) for name in names]
+            under_way = [pool.submit(pull_system, app, name, lease, report, force=force) for name in names]
             for one in under_way:
                 one.result()
 
 
-def _pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bool) -> None:
+def pull_system(app: App, name: str, lease: Lease, report: Report, *, force: bool) -> None:
+    """Read one system; what fails is reported."""
     adapter = app.adapters[name]
     if adapter.http is not None:
         report.expect_calls(name, 1)  # to sign in
@@ -135,7 +135,6 @@ def _pull_stream(
             runs.move_cursor(conn, name, stream, page.cursor, at, page.read if page.complete else None)
             runs.put_rejects(conn, name, stream, page.rejects, report.run, at)
             runs.add_ledger(conn, report.run, name, stream, counts)
-            note_calls(conn, app, name)
         report.count(name, stream, counts)
         log.info("page_pulled", system=name, stream=stream, read=counts.read, used=counts.used)
         app.go_on()

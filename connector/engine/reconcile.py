@@ -20,7 +20,6 @@ from connector.engine.probing import keep_evidence
 from connector.engine.pull import pull, store_records
 from connector.engine.report import Report
 from connector.engine.run import Watch, counting_calls, written_down
-from connector.engine.spending import note_calls
 from connector.errors import AdapterError, Exhausted, Halted, Interrupted, Text, text
 from connector.model import Deal, Gone, Inventory, Membership, Person, Ref, Value, Written
 from connector.ports import Page
@@ -117,7 +116,7 @@ def reconcile(app: App, *, first: bool = True, watch: Watch = lambda _: None) ->
     with (
         app.lease() as lease,
         written_down(app, lease, None, None) as report,
-        counting_calls(app, report),
+        counting_calls(app, lease, report, app.adapters),
     ):
         report.watch, report.word = watch, "reconcile"
         try:
@@ -179,9 +178,8 @@ class _Comparing:
         with self.lease.writing() as conn:
             before = _Before.of(conn, page)
             store_records(conn, self.app.setup, page, self.app.clock(), self.app.setup.config.run.guards, told)
-            counts = Counts(page.read, told.used, told.unchanged, len(page.rejects), page.ignored.total())
+            counts = Counts(page.read, told.used, told.unchanged, len(page.rejects), page.ignored.total() + told.erased)
             runs.add_ledger(conn, self.report.run, self.name, f"={stream}", counts)
-            note_calls(conn, self.app, self.name)
         self.report.count(self.name, f"={stream}", counts)
         for reject in page.rejects:
             self.found.note("!", stream, reject.where, why=reject.what)
@@ -191,7 +189,7 @@ class _Comparing:
             if isinstance(record, Membership):
                 self._list(record, before.lists.get(record.list, frozenset()))
             elif isinstance(record, Gone):
-                if told.fates[record.ref] != "same":
+                if told.fates.get(record.ref, "same") != "same":
                     self.found.note("-", record.ref.object, str(record.ref))
             elif not isinstance(record, Inventory):
                 if isinstance(record, Person | Deal):

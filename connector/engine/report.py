@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 from connector.changes import AnyChange
-from connector.errors import ConnectorError, Text
+from connector.errors import ConnectorError, Text, text
 from connector.store.runs import Counts
 
 
@@ -84,6 +84,29 @@ class Report:
         with self._lock:
             self.least_calls[system] = self.least_calls.get(system, 0) + calls
 
+    def as_part(self) -> dict[str, Any]:
+        """What `add_part` takes on another machine; without the ledger, which stands in the store."""
+        with self._lock:
+            return {
+                "planned": self.planned,
+                "identities": self.identities,
+                "problems": [[system, _error_data(error)] for system, error in self.problems],
+                "deferred": [[system, stream, _error_data(error)] for system, stream, error in self.deferred],
+                "halted": [_text_data(why) for why in self.halted],
+                "least_calls": dict(self.least_calls),
+            }
+
+    def add_part(self, part: Mapping[str, Any]) -> None:
+        """Add what a part of this run did that was done elsewhere."""
+        with self._lock:
+            self.planned += part["planned"]
+            self.identities += part["identities"]
+            self.problems += [(system, _error_of(data)) for system, data in part["problems"]]
+            self.deferred += [(system, stream, _error_of(data)) for system, stream, data in part["deferred"]]
+            self.halted += [_text_of(data) for data in part["halted"]]
+        for system, calls in part["least_calls"].items():
+            self.expect_calls(system, calls)
+
     @property
     def outcome(self) -> str:
         """One word for how the run ended."""
@@ -152,3 +175,21 @@ class Report:
             "unbalanced": [{"system": system, "stream": stream} for system, stream, _ in self.unbalanced],
             "undoes": self.undoes or None,
         }
+
+
+def _text_data(said: Text) -> list[str]:
+    return [said.in_("en"), said.in_("ja")]
+
+
+def _text_of(data: Sequence[str]) -> Text:
+    return text("{said}", "{said_ja}", said=data[0], said_ja=data[1])
+
+
+def _error_data(error: ConnectorError) -> dict[str, Any]:
+    fix = _text_data(error.fix) if error.fix else None
+    return {"what": _text_data(error.what), "where": error.where, "fix": fix}
+
+
+def _error_of(data: Mapping[str, Any]) -> ConnectorError:
+    fix = _text_of(data["fix"]) if data["fix"] else None
+    return ConnectorError(_text_of(data["what"]), where=data["where"], fix=fix)

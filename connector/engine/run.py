@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -30,7 +30,34 @@ ROUNDS = 2
 """People made in the first round get their timeline in the second."""
 
 
-def run(app: App, *, as_of: datetime | None = None, force: str | None = None, watch: Watch = lambda _: None) -> Report:
+class Stages:
+    """The three stages of a run, done by this process."""
+
+    calls_here = True
+    """Whether it is this process that calls the systems, and counts the calls."""
+
+    def pull(self, app: App, lease: Lease, report: Report, *, force: bool) -> None:
+        """Hear of what earlier runs left at work, and read every system."""
+        collect(app, lease, report)
+        pull(app, lease, report, force=force)
+
+    def plan(self, app: App, lease: Lease, report: Report) -> None:
+        """Plan whoever is affected."""
+        plan_all(app, lease, report)
+
+    def deliver(self, app: App, lease: Lease, report: Report) -> None:
+        """Send what is due."""
+        deliver(app, lease, report)
+
+
+def run(
+    app: App,
+    *,
+    as_of: datetime | None = None,
+    force: str | None = None,
+    watch: Watch = lambda _: None,
+    stages: Stages | None = None,
+) -> Report:
     """Collect what earlier runs left at work, pull, plan, look at the brake, deliver.
 
     `force`: the reason why the brake is overruled this time; `watch` is told of every step.
@@ -38,17 +65,17 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
     :raises Locked: another run is at work
     :raises StoreError: the store cannot be used
     """
+    stages = stages or Stages()
     with (
         app.lease() as lease,
         written_down(app, lease, as_of, force) as report,
-        counting_calls(app, report),
+        counting_calls(app, lease, report, app.adapters if stages.calls_here else ()),
     ):
         report.watch = watch
         try:
-            collect(app, lease, report)
-            pull(app, lease, report, force=force is not None)
+            stages.pull(app, lease, report, force=force is not None)
             if _knows_again(app, report):
-                _rounds(app, lease, report, force)
+                _rounds(app, lease, report, force, stages)
         except Interrupted:
             report.interrupted = True
     return report
@@ -74,16 +101,18 @@ def _knows_again(app: App, report: Report) -> bool:
     return not unread
 
 
-def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:
+def _rounds(app: App, lease: Lease, report: Report, force: str | None, stages: Stages) -> None:
     for _ in range(ROUNDS):
-        plan_all(app, lease, report)
+        stages.plan(app, lease, report)
+        with lease.writing() as conn:
+            recover.end(conn)
         look_at_brake(app, report)
         if report.halted and force is None:
             return
         report.halted.clear()
         report.held, report.held_counts = (), {}
         before = report.created
-        deliver(app, lease, report)
+        stages.deliver(app, lease, report)
         app.go_on()
         if report.created == before:
             return
@@ -114,15 +143,17 @@ def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | No
         raise
     report.ended = app.clock()
     with lease.writing() as conn:
+        runs.forget_calls(conn, report.run)
         runs.end_run(conn, report.run, report.ended, report.outcome, report.as_data())
     log.info("run_ended", run=report.run, outcome=report.outcome, sent=report.sent())
 
 
 @contextmanager
-def counting_calls(app: App, report: Report) -> Iterator[None]:
-    """As `spending`, and the report tells of this run's calls."""
-    with spending(app):
+def counting_calls(app: App, lease: Lease, report: Report, names: Iterable[str]) -> Iterator[None]:
+    """As `spending` for the systems `names`, with every transaction, and the report tells of this run's calls."""
+    with spending(app, lease, names, report.run):
         try:
             yield
         finally:
-            report.calls.update({name: a.http.calls for name, a in app.adapters.items() if a.http is not None})
+            spoken = {name: app.adapters[name].http for name in names}
+            report.calls.update({name: http.calls for name, http in spoken.items() if http is not None})

@@ -1,12 +1,12 @@
 """What is spent: API calls by system and day, written down while they are made.
 
-Not under the lease: whoever has lost it made its calls all the same. Whoever asks a system - a run, `check`, `probe`,
-`inspect`, `reconcile`, `undo` - counts against the same day.
+At the end not under the lease: whoever has lost it made its calls all the same. Whoever asks a system - a run, a
+worker, `check`, `probe`, `inspect`, `reconcile`, `undo` - counts against the same day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -14,32 +14,50 @@ from sqlalchemy import Connection
 from connector.engine.app import App
 from connector.http import Meter
 from connector.store import database, runs
+from connector.store.lease import Lease
 
 
 @contextmanager
-def spending(app: App) -> Iterator[None]:
-    """Calls of earlier today count against the day's budget, and those made within are remembered."""
+def spending(app: App, lease: Lease | None = None, names: Iterable[str] | None = None, run: str = "") -> Iterator[None]:
+    """Calls of earlier today count against the day's budget, and those made within are remembered.
+
+    `lease`: with each of its transactions, so that a killed run has spent them, too. `names`: only these systems.
+    `run`: what others called in that run counts against its budget; until the run is forgotten.
+    """
+    names = list(app.adapters if names is None else names)
     now, zone = app.clock(), app.setup.config.timezone
     today = now.astimezone(zone).date().isoformat()
     with app.reading() as conn:
-        for name, adapter in app.adapters.items():
-            if adapter.http is None:
+        for name in names:
+            http = app.adapters[name].http
+            if http is None:
                 continue
-            adapter.http.charge_before(runs.calls_on(conn, name, today), now=app.clock, zone=zone)
+            so_far = runs.calls_on(conn, name, run) if run else 0
+            http.charge_before(runs.calls_on(conn, name, today), so_far, now=app.clock, zone=zone)
             # A part of a system with an allowance of its own has its own day, too.
-            for part, meter in adapter.http.meters.items():
+            for part, meter in http.meters.items():
                 meter.on = Meter.day(now)
                 meter.before, meter.calls = runs.calls_on(conn, f"{name}/{part}", meter.on), 0
+
+    def note(conn: Connection) -> None:
+        for name in names:
+            _note_calls(conn, app, name, run)
+
+    if lease is not None:
+        lease.noting = note
     try:
         yield
     finally:
+        if lease is not None:
+            lease.noting = None
         with database.writing(app.store) as conn:
-            for name in app.adapters:
-                note_calls(conn, app, name)
+            note(conn)
 
 
-def note_calls(conn: Connection, app: App, name: str) -> None:
-    """Write down the calls to a system that were made since this was last done: a killed run has spent them, too."""
+def _note_calls(conn: Connection, app: App, name: str, run: str) -> None:
+    """Write down the calls to a system that were made since this was last done."""
     http = app.adapters[name].http
     for (part, day), calls in http.take_fresh().items() if http is not None else ():
         runs.add_calls(conn, f"{name}/{part}" if part else name, day, calls)
+        if run and not part:
+            runs.add_calls(conn, name, run, calls)

@@ -64,7 +64,7 @@ def undo_run(app: App, run: str, *, send: bool, watch: Watch = lambda _: None) -
     with (
         app.lease() as lease,
         written_down(app, lease, None, None) as report,
-        counting_calls(app, report),
+        counting_calls(app, lease, report, app.adapters),
     ):
         report.watch = watch
         report.undoes, report.word = (run, "") if send else ("", "plan")

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ class Fenced(StoreError):
 
 @dataclass(slots=True)
 class Lease:
-    """Held by one process; every write transaction goes through `writing()`, which checks the token first.
+    """Held by one run; every write transaction goes through `writing()`, which checks the token first.
 
     As a context, it is given back at the end.
     """
@@ -45,6 +45,8 @@ class Lease:
     token: int
     ttl: timedelta
     _deadline: float = field(default=0.0)
+    noting: Callable[[Connection], None] | None = None
+    """Writes down with every transaction what must not be lost when the process is."""
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     """Threads of this process take turns here: SQLite's own waiting is not fair, and may starve one of them."""
 
@@ -69,6 +71,8 @@ class Lease:
             if not held:
                 raise Fenced
             yield conn
+            if self.noting is not None:
+                self.noting(conn)
         self._deadline = time.monotonic() + self.ttl.total_seconds()
 
     def left(self) -> timedelta:
@@ -106,24 +110,86 @@ def acquire(engine: Engine, name: str, ttl: timedelta) -> Lease:
 
     :raises Locked: another run holds it; the message names it
     """
-    holder = f"{socket.gethostname()} pid {os.getpid()}"
     try:
         with writing(engine) as conn:
-            now = _now(conn)
-            row = conn.execute(select(t.lease).where(t.lease.c.name == name).with_for_update()).one_or_none()
-            if row is not None and row.holder and row.expires > micros(now):
-                raise _held(row.holder, moment(row.heartbeat))
-            token = (row.token if row else 0) + 1
-            values = {
-                "holder": holder, "token": token, "expires": micros(now + ttl), "heartbeat": micros(now),
-            }  # fmt: skip
-            if row is None:
-                conn.execute(insert(t.lease).values(name=name, **values))
-            else:
-                conn.execute(update(t.lease).where(t.lease.c.name == name).values(**values))
+            token = _take(conn, name, ttl, here())
     except IntegrityError:
         raise _held("?", None) from None
     return Lease(engine, name, token, ttl, time.monotonic() + ttl.total_seconds())
+
+
+def here() -> str:
+    """Who we are, as the holder of a lease is named."""
+    return f"{socket.gethostname()} pid {os.getpid()}"
+
+
+def _take(conn: Connection, name: str, ttl: timedelta, holder: str, *, again: bool = False) -> int:
+    """Take a lease that is free or over (`again`: or held by this very holder); its new token."""
+    now = _now(conn)
+    row = conn.execute(select(t.lease).where(t.lease.c.name == name).with_for_update()).one_or_none()
+    mine = again and row is not None and row.holder == holder
+    if row is not None and row.holder and not mine and row.expires > micros(now):
+        raise _held(row.holder, moment(row.heartbeat))
+    token = (row.token if row else 0) + 1
+    values = {"holder": holder, "token": token, "expires": micros(now + ttl), "heartbeat": micros(now)}
+    if row is None:
+        conn.execute(insert(t.lease).values(name=name, **values))
+    else:
+        conn.execute(update(t.lease).where(t.lease.c.name == name).values(**values))
+    return token
+
+
+@dataclass(slots=True)
+class Share(Lease):
+    """A part of a run, done by one worker at a time: fenced with the run, and by a token of its own.
+
+    `token` stays the run's: by it changes are claimed.
+    """
+
+    part: str = ""
+    part_token: int = 0
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """As of the run, and refused when another worker has taken over this part."""
+        with Lease.writing(self) as conn:
+            now = _now(conn)
+            held = conn.execute(
+                update(t.lease)
+                .where(t.lease.c.name == self.part, t.lease.c.token == self.part_token)
+                .values(expires=micros(now + self.ttl), heartbeat=micros(now))
+            ).rowcount
+            if not held:
+                raise Fenced
+            yield conn
+
+    def release(self) -> None:
+        """Give this part back, not the run; harmless when it is lost already."""
+        with writing(self.engine) as conn:
+            conn.execute(
+                update(t.lease)
+                .where(t.lease.c.name == self.part, t.lease.c.token == self.part_token)
+                .values(expires=0, holder="")
+            )
+
+
+def take_part(run: Lease, part: str, holder: str) -> Share:
+    """Take a part of a run that is free, over, or held by `holder` already (who is then fenced from its past).
+
+    :raises Fenced: the run is over
+    :raises Locked: another worker is at it
+    """
+    with run.writing() as conn:
+        token = _take(conn, part, run.ttl, holder, again=True)
+    until = time.monotonic() + run.ttl.total_seconds()
+    return Share(run.engine, run.name, run.token, run.ttl, until, part=part, part_token=token)
+
+
+def held_parts(conn: Connection, parts: Collection[str]) -> set[str]:
+    """Those of these parts that a worker holds, by the clock of leases."""
+    c = t.lease.c
+    query = select(c.name).where(c.name.in_(sorted(parts)), c.holder != "", c.expires > micros(_now(conn)))
+    return set(conn.scalars(query))
 
 
 def _held(holder: str, since: datetime | None) -> Locked:

@@ -45,6 +45,14 @@ def affected_chunk(conn: Connection, as_of: datetime, after: int, size: int) -> 
     return list(conn.scalars(query))
 
 
+def affected_between(conn: Connection, as_of: datetime, after: int, last: int) -> list[int]:
+    """Row numbers of the affected identities behind `after` up to `last`, in order."""
+    no = t.identity.c.no
+    return list(
+        conn.scalars(select(no).where(t.identity.c.due_at <= micros(as_of), no > after, no <= last).order_by(no))
+    )
+
+
 def find_identity(conn: Connection, words: str) -> list[int]:
     """Identities that a person means by an id of ours, a record id, `system/object/id` or an e-mail address."""
     merged = select(t.identity.c.merged_into).where(t.identity.c.id == words)
@@ -76,7 +84,7 @@ def load(conn: Connection, nos: Sequence[int], oldest: datetime, timeline: tuple
         no: [f"person:{ids[no]}", *(f"deal:{deal.ref}" for deal in dict.fromkeys([*deals[no], *reached[no]]))]
         for no in nos
     }
-    alerts = _alerts(conn, {topic for own in topics.values() for topic in own})
+    alerts = told(conn, {topic for own in topics.values() for topic in own})
     bands = _bands(conn, nos)
     shown = _timeline(conn, nos, *timeline)
     subjects = [
@@ -189,7 +197,7 @@ def _lists(conn: Connection, people: _People) -> tuple[dict[int, _Lists], dict[i
     return on_list, ours
 
 
-def _alerts(conn: Connection, subjects: set[str]) -> dict[str, dict[tuple[str, str], datetime]]:
+def told(conn: Connection, subjects: set[str]) -> dict[str, dict[tuple[str, str], datetime]]:
     """When each rule last spoke about each of these subjects (`person:...`, `deal:...`)."""
     found: dict[str, dict[tuple[str, str], datetime]] = defaultdict(dict)
     c = t.outbox.c

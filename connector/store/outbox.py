@@ -145,6 +145,12 @@ def recover(conn: Connection, token: int) -> int:
     return may_repeat(conn, mine)
 
 
+def abandoned(conn: Connection, system: str) -> int:
+    """As `recover`, for one system that nobody else delivers to now: whoever claimed its changes has left them."""
+    c = t.outbox.c
+    return may_repeat(conn, (c.state == "inflight") & (c.system == system) & c.job.is_(None))
+
+
 def in_doubt(conn: Connection, keys: Sequence[str]) -> None:
     """The answer for these was lost: they may be sent again, unchanged at once, otherwise after a quarantine."""
     for some in chunks(keys):

@@ -129,6 +129,13 @@ def add_ledger(conn: Connection, run: str, system: str, stream: str, counts: Cou
         conn.execute(insert(t.ledger).values(run=run, system=system, stream=stream, **values))
 
 
+def ledger(conn: Connection, run: str) -> dict[tuple[str, str], Counts]:
+    """The lines of a run by system and stream."""
+    names = [f.name for f in fields(Counts)]
+    rows = conn.execute(select(t.ledger).where(t.ledger.c.run == run)).mappings()
+    return {(row["system"], row["stream"]): Counts(**{name: row[name] for name in names}) for row in rows}
+
+
 def positions(conn: Connection, system: str) -> dict[str, Position]:
     """The cursors of a system's streams."""
     return {
@@ -186,6 +193,11 @@ def add_calls(conn: Connection, system: str, day: str, calls: int) -> None:
     upsert(conn, t.calls, [{"system": system, "day": day, "count": 0}], [])
     here = (t.calls.c.system == system) & (t.calls.c.day == day)
     conn.execute(update(t.calls).where(here).values(count=t.calls.c.count + calls))
+
+
+def forget_calls(conn: Connection, day: str) -> None:
+    """Forget the API calls of a day, or of a run that is over."""
+    conn.execute(delete(t.calls).where(t.calls.c.day == day))
 
 
 def remembered(conn: Connection, name: str) -> str | None:

@@ -105,6 +105,10 @@ def test_every_problem_of_all_files_is_told_at_once(tmp_path: Path) -> None:
         ("", "config.yaml: the file is empty"),
         (CONFIG + "---\nsystems: {}\n", "more than one document"),
         (CONFIG + "run: {lanes: []}\n", "lanes"),
+        (
+            CONFIG + "run: {workers: true}\n",
+            "config.yaml:4:16: workers need PostgreSQL → set `store` or `store_url` to it",
+        ),
         (CONFIG + "mappings: elsewhere\n", "folder elsewhere does not exist"),
         ("[" * 60, "nested deeper than"),
     ],
@@ -255,6 +259,13 @@ def test_an_sfa_that_takes_no_alerts_is_told(tmp_path: Path) -> None:
     assert "crm" in found.silent
     assert "sfa" not in found.silent
     assert not setup(tmp_path, CONFIG + crm, alerts=alerts.replace("id: a,", "id: a, in: sfa,")).warnings
+
+
+@pytest.mark.parametrize(
+    "store", ["store: postgresql+psycopg://connector@host/connector", "store_url: {env: STORE_URL}"]
+)
+def test_workers_are_taken_where_postgresql_may_be(tmp_path: Path, store: str) -> None:
+    assert setup(tmp_path, f"{CONFIG}{store}\nrun: {{workers: true}}\n").config.run.workers
 
 
 def test_messages_are_japanese_too(tmp_path: Path) -> None:

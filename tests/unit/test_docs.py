@@ -34,6 +34,7 @@ TRANSLATED = (
     "docs/how-to/first-day-with-spreadsheets",
     "docs/how-to/cron",
     "docs/how-to/container",
+    "docs/how-to/more-than-one-machine",
     "docs/how-to/secrets",
     "docs/how-to/backup",
     "docs/how-to/forget",

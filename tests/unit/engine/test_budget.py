@@ -277,7 +277,7 @@ def test_lanes_go_in_order_and_what_stays_is_deferred_by_name(
     budgets["sfa"] = Budget(calls_per_run=calls)
     world.restart()
     report = Report("r", world.now, world.now)
-    with world.app.lease() as lease, spending(world.app):
+    with world.app.lease() as lease, spending(world.app, lease):
         with lease.writing() as conn:
             runs.start_run(conn, "r", world.now, world.now, lease.token, "")
             outbox.enqueue(conn, [_wish(ref, lane) for ref, lane in zip(refs, lanes, strict=True)], "r", world.now, {})

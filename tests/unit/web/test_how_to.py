@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from connector.web.serve import GRACE
 
 ROOT = Path(__file__).parents[3]
 PAGES = ROOT / "docs" / "how-to"
-NAMES = ["cron", "container", "secrets"]
+NAMES = ["cron", "container", "more-than-one-machine", "secrets"]
 
 
 def blocks(page: str, language: str = r"\w*") -> list[str]:
@@ -64,9 +65,36 @@ def test_yaml_is_yaml(name: str) -> None:
         assert yaml.safe_load(block)
 
 
+def services(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["services"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.workers.yaml"])
+def test_no_container_may_write_or_rise_above_what_it_is(name: str) -> None:
+    for service in services(name).values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service.get("user") != "root"
+        assert "ports" not in service
+
+
+def test_four_workers_share_the_store_and_every_secret_with_one_scheduler() -> None:
+    found = services("compose.workers.yaml")
+    assert set(found) == {"serve", "worker", "store"}
+    assert found["worker"]["deploy"] == {"replicas": 4}
+    assert found["worker"]["command"][0] == "worker"
+    for shared in ("secrets", "environment", "volumes", "image"):
+        assert found["worker"][shared] == found["serve"][shared]
+    assert found["store"]["networks"] == ["inside"], "the store is not reached from outside"
+    told = set(yaml.safe_load((ROOT / "compose.workers.yaml").read_text(encoding="utf-8"))["secrets"])
+    assert told == {*found["worker"]["secrets"], *found["store"]["secrets"]}
+
+
 def test_nothing_is_killed_before_its_time() -> None:
     needed = (GRACE + LAST_WORDS).total_seconds()
-    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["connector"]
+    serving = [services("compose.yaml")["connector"], services("compose.workers.yaml")["serve"]]
     (unit,) = (block for block in blocks("cron.md", "ini") if " serve " in block)
-    for given in (service["stop_grace_period"], re.search(r"TimeoutStopSec=(.*)in", unit)[1]):  # type: ignore[index]
+    for given in (*(service["stop_grace_period"] for service in serving), re.search(r"TimeoutStopSec=(.*)in", unit)[1]):  # type: ignore[index]
         assert int(given.removesuffix("m")) * 60 >= needed

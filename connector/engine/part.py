@@ -1,0 +1,159 @@
+"""A run's work in parts that any worker can do: read a system, plan some identities, deliver to a system.
+
+What a job is, and how it is done. Whoever does it works under the run's own token; a system is worked for by one worker
+at a time, with a token of its own besides. So a job may be done twice, late, or by two at once: what counts is written
+once, and whoever has been replaced writes nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.engine import planning
+from connector.engine.app import App
+from connector.engine.deliver import Delivery
+from connector.engine.pull import pull_system
+from connector.engine.report import Report
+from connector.engine.run import counting_calls
+from connector.store import load, outbox, parts
+from connector.store.lease import Lease, Share, take_part
+
+log = structlog.get_logger("connector.jobs")
+
+Kind = Literal["pull", "plan", "deliver"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One part of a run, as it waits for a worker. Plain data, and nothing personal."""
+
+    run: str
+    token: int
+    """The fencing token of the run."""
+    as_of: str
+    digest: str
+    """Of the configuration that the run began with: a worker with another one leaves the job alone."""
+    kind: Kind
+    turn: int = 0
+    """Planning and delivery are gone through more than once."""
+    system: str = ""
+    after: int = 0
+    last: int = 0
+    """Identities to plan: those behind `after`, up to `last`."""
+    force: bool = False
+
+    @property
+    def stage(self) -> str:
+        """What its key shares with the other jobs of its stage."""
+        return f"{self.run}:{self.kind}:{self.turn}:"
+
+    @property
+    def key(self) -> str:
+        """What a part is known by: done once under this key, it is done."""
+        return f"{self.stage}{self.system or self.last}"
+
+    @property
+    def name(self) -> str:
+        """As the log and people know it, within its run."""
+        return self.key.removeprefix(f"{self.run}:")
+
+    @property
+    def part(self) -> str:
+        """The name of the lease that it is done under; empty where there is none."""
+        return f"system:{self.system}" if self.system else ""
+
+    def as_data(self) -> dict[str, Any]:
+        """As the queue carries it."""
+        return asdict(self)
+
+
+def perform(app: App, job: Job, holder: str) -> None:
+    """Do a job, unless it is done already.
+
+    :raises Fenced: the run is over, or another worker was given this part
+    :raises Locked: another worker is at work for this system
+    :raises Interrupted: we were asked to end; what was done so far stays
+    :raises StoreError: the store cannot be used now
+    """
+    run = Lease(app.store, "run", job.token, app.setup.config.run.lease)
+    as_of = datetime.fromisoformat(job.as_of)
+    report = Report(job.run, as_of, as_of)
+    with app.reading() as conn:
+        if parts.is_done(conn, job.key):
+            return
+    if job.kind == "plan":
+        _plan(app, run, job, report)
+        return
+    with take_part(run, job.part, holder) as share, counting_calls(app, share, report, [job.system]):
+        with share.writing() as conn:
+            if parts.is_done(conn, job.key):  # by whoever had this part until now
+                return
+            if job.kind == "deliver":
+                outbox.abandoned(conn, job.system)
+        (_pull if job.kind == "pull" else _deliver)(app, share, job, report)
+        with share.writing() as conn:
+            parts.put_done(conn, job.key, report.as_part())
+
+
+def fail(app: App, job: Job, why: Mapping[str, Any]) -> None:
+    """Tell the run that a job cannot be done.
+
+    :raises Fenced: the run is over
+    """
+    run = Lease(app.store, "run", job.token, app.setup.config.run.lease)
+    with run.writing() as conn:
+        if not parts.is_done(conn, job.key):
+            parts.put_done(conn, job.key, {"failed": why})
+
+
+def _pull(app: App, share: Share, job: Job, report: Report) -> None:
+    if app.adapters[job.system].jobs is not None:
+        Delivery(app, job.system, share, report).collect()
+    pull_system(app, job.system, share, report, force=job.force)
+
+
+def _deliver(app: App, share: Share, job: Job, report: Report) -> None:
+    delivery = Delivery(app, job.system, share, report)
+    delivery.send()
+    app.go_on()  # whoever goes on from here sums up
+    delivery.sum_up()
+
+
+def _plan(app: App, run: Lease, job: Job, report: Report) -> None:
+    """Plan some identities.
+
+    Chunks are computed side by side, and written down one after the other. What two of them have in common are alerts
+    about one deal: a chunk that would repeat what another has told meanwhile is planned again.
+    """
+    while True:
+        app.go_on()
+        planned = _planned(app, job, report)
+        with run.writing() as conn:
+            if parts.is_done(conn, job.key):
+                return
+            if not _still_so(conn, planned):
+                log.info("chunk_outdated", last=job.last)
+                continue
+            added = planning.write_down(app, conn, planned, report)
+            planning.told(report, planned, added)
+            parts.put_done(conn, job.key, report.as_part())
+        return
+
+
+def _planned(app: App, job: Job, report: Report) -> planning.Planned:
+    with app.reading() as conn:
+        world = app.world(conn, report.as_of, report.run)
+        nos = load.affected_between(conn, report.as_of, job.after, job.last)
+        return planning.plan_chunk(conn, app.setup.rules, world, nos)
+
+
+def _still_so(conn: Connection, planned: planning.Planned) -> bool:
+    """Whether nobody has told meanwhile what this plan would tell."""
+    found = load.told(conn, {subject for _, subject in planned.told})
+    return all(found.get(topic[1], {}).get(topic) == at for topic, at in planned.told.items())

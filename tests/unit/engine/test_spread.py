@@ -1,0 +1,251 @@
+"""A run in parts: whatever the queue does with them, it ends where a run in one piece does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connector.engine import part, planning, spread
+from connector.engine.part import Job, perform
+from connector.engine.report import Exit, Report
+from connector.engine.run import run
+from connector.engine.spread import Spread
+from connector.errors import ConnectorError, Locked, text
+from connector.model import DealState, Kind
+from connector.store import outbox, parts
+from connector.store.lease import Fenced, Lease, take_part
+from tests.machine.world import World
+
+PEOPLE = 12
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path / "w")
+    yield made
+    made.close()
+
+
+class Hands:
+    """A queue whose jobs are done at once, after what `shuffle` makes of them."""
+
+    def __init__(self, world: World, shuffle: Any = list) -> None:
+        self.world, self.shuffle = world, shuffle
+        self.left: list[Job] = []
+
+    def put(self, some: Sequence[Job]) -> None:
+        for job in self.shuffle(some):
+            perform(self.world.app, job, "somebody")
+
+    def waiting(self) -> set[str]:
+        return set()
+
+    def clear(self) -> None:
+        pass
+
+
+def fill(world: World) -> None:
+    for n in range(PEOPLE):
+        ref = world.ma.add_person(email=f"p{n}@alpha{n % 3}.co.jp", family_name=f"山田{n}")
+        for day in range(n % 4):
+            world.ma.add_touchpoint(ref, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=day + 1))
+        if n % 3 == 0:
+            contact = world.sfa.add_person(email=f"p{n}@alpha{n % 3}.co.jp", family_name=f"山田{n}", owner_id="rep")
+            world.ma.add_touchpoint(ref, Kind.PAGE_VIEW, world.now - timedelta(hours=3))
+            state = DealState.OPEN if n % 2 else DealState.LOST
+            world.sfa.add_deal(f"案件{n}", people=(contact.id,), state=state, probability=70)
+
+
+def in_parts(world: World, hands: Hands) -> Report:
+    world.now += timedelta(seconds=1)
+    return run(world.app, stages=Spread(hands))  # type: ignore[arg-type]  # as much of a queue as is asked of
+
+
+@pytest.mark.timeout(900)
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_in_any_order_twice_or_lost_at_first_the_end_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "CHUNK", 5)
+    monkeypatch.setattr(spread, "LOOK", timedelta(0))
+    for name in ("SEARCH", "OPENING", "PATIENCE"):
+        monkeypatch.setattr(spread, name, timedelta(0))
+    lost: set[str] = set()
+
+    def shuffle(some: Sequence[Job]) -> Sequence[Job]:
+        drawn = data.draw(st.permutations([*some, *data.draw(st.lists(st.sampled_from(some), max_size=3))]))
+        gone = {job.key for job in some if job.key not in lost and data.draw(st.booleans())}
+        lost.update(gone)
+        return [job for job in drawn if job.key not in gone]
+
+    ends = []
+    for whole in (True, False):
+        made = World(tmp_path_factory.mktemp("w") / "w")
+        try:
+            fill(made)
+            report = made.run() if whole else in_parts(made, Hands(made, shuffle))
+            assert report.exit is Exit.DONE
+            assert all(counts.balances() for counts in report.ledger.values())
+            assert in_parts(made, Hands(made)).sent() == 0
+            ends.append((made.snapshot(), report.sent(), report.identities, report.planned))
+        finally:
+            made.close()
+    assert ends[0] == ends[1]
+    assert ends[0][1] > PEOPLE, "too little to do proves nothing"
+
+
+# --- chunks that know nothing of each other ---------------------------------------------------------------------------
+
+
+def two_at_one_deal(world: World) -> None:
+    """Two people of one deal stir on the two sides of a midnight that begins another stretch of seven days."""
+    world.now = world.ma.now = world.sfa.now = datetime(2026, 4, 1, 20, 0, tzinfo=UTC)
+    contacts = [world.sfa.add_person(email=f"p{n}@alpha.co.jp", family_name=f"山田{n}") for n in range(2)]
+    world.sfa.add_deal(
+        "案件", people=tuple(c.id for c in contacts), stage_since=world.now - timedelta(days=90), owner_id="rep"
+    )
+    for n, hour in enumerate((4, 18)):
+        ref = world.ma.add_person(email=f"p{n}@alpha.co.jp", family_name=f"山田{n}")
+        world.ma.add_touchpoint(ref, Kind.PAGE_VIEW, world.now.replace(hour=hour))
+
+
+def plan_side_by_side(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Both chunks are computed before either is written down; how many alerts there are then."""
+    two_at_one_deal(world)
+    monkeypatch.setattr(planning, "CHUNK", 1)
+    compute = part._planned
+
+    def side_by_side(some: Sequence[Job]) -> Sequence[Job]:
+        if some[0].kind != "plan":
+            return some
+        behind = list(some[1:])
+
+        def computed(*work: Any) -> planning.Planned:
+            found = compute(*work)
+            if behind:
+                perform(world.app, behind.pop(), "another")
+            return found
+
+        monkeypatch.setattr(part, "_planned", computed)
+        return some
+
+    in_parts(world, Hands(world, side_by_side))
+    return len(world.sfa.alerts)
+
+
+def test_two_chunks_at_once_do_not_tell_of_one_deal_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan_side_by_side(world, monkeypatch) == 1
+
+
+def test_it_is_the_second_look_that_prevents_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part, "_still_so", lambda *_: True)
+    assert plan_side_by_side(world, monkeypatch) == 2
+
+
+# --- jobs alone -------------------------------------------------------------------------------------------------------
+
+
+def a_job(world: World, lease: Lease, kind: part.Kind, **of: Any) -> Job:
+    return Job("r", lease.token, world.now.isoformat(), world.app.setup.digest, kind, **of)
+
+
+def test_a_job_of_a_run_that_is_over_does_nothing(world: World) -> None:
+    fill(world)
+    old = world.app.lease()
+    old.release()
+    with world.app.lease(), pytest.raises(Fenced):
+        perform(world.app, a_job(world, old, "pull", system="ma"), "somebody")
+
+
+def test_a_system_is_worked_for_by_one_at_a_time(world: World) -> None:
+    with world.app.lease() as lease, take_part(lease, "system:ma", "another"), pytest.raises(Locked):
+        perform(world.app, a_job(world, lease, "pull", system="ma"), "somebody")
+
+
+def test_whoever_lost_a_system_to_another_writes_nothing_more_while_the_run_goes_on(world: World) -> None:
+    with world.app.lease() as lease:
+        frozen = take_part(lease, "system:ma", "frozen")
+        frozen.ttl = timedelta(seconds=-1)
+        frozen.renew()
+        with take_part(lease, "system:ma", "another") as taken:
+            with pytest.raises(Fenced), frozen.writing():
+                pytest.fail("the fence is open")
+            frozen.release()
+            taken.renew()
+        lease.renew()
+
+
+def test_a_worker_that_lost_its_store_takes_its_own_part_again(world: World) -> None:
+    with world.app.lease() as lease:
+        before = take_part(lease, "system:ma", "me")
+        again = take_part(lease, "system:ma", "me")
+        with pytest.raises(Fenced):
+            before.renew()
+        again.renew()
+
+
+def test_what_a_dead_worker_claimed_is_sent_by_the_next(world: World) -> None:
+    fill(world)
+    world.run_with_sfa_down_at_delivery()
+    with world.app.lease() as lease:
+        with lease.writing() as conn:
+            keys = [key for (key,) in conn.exec_driver_sql("SELECT key FROM outbox WHERE state = 'pending'")]
+            assert keys
+            outbox.claim(conn, keys, lease.token, world.now)
+        world.pass_time(timedelta(hours=1))
+        with lease.writing() as conn:
+            from connector.store.runs import start_run
+
+            start_run(conn, "r", world.now, world.now, lease.token, "")
+        perform(world.app, a_job(world, lease, "deliver", system="sfa"), "somebody")
+        with world.app.reading() as conn:
+            assert conn.exec_driver_sql("SELECT count(*) FROM outbox WHERE state <> 'done'").scalar_one() == 0
+
+
+def test_a_job_that_cannot_be_done_ends_the_run_with_its_reason(world: World) -> None:
+    fill(world)
+    hands = Hands(world)
+
+    def put(some: Sequence[Job]) -> None:
+        part.fail(world.app, some[0], {"en": "no {brace} fits", "ja": "だめ"})
+
+    hands.put = put  # type: ignore[method-assign]
+    with pytest.raises(ConnectorError, match=r"a worker could not do its part \(pull:0:ma\): no \{brace\} fits"):
+        in_parts(world, hands)
+
+
+def test_a_job_that_brings_down_every_worker_ends_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOOK", "SEARCH", "OPENING"):
+        monkeypatch.setattr(spread, name, timedelta(0))
+    with pytest.raises(ConnectorError, match="every worker that tried this died"):
+        in_parts(world, Hands(world, lambda _: []))
+
+
+def test_what_was_told_of_a_problem_arrives_in_both_languages(world: World) -> None:
+    told, merged = Report("r", world.now, world.now), Report("r", world.now, world.now)
+    what = text("{n} {{braces}}", "{n} 個", n=3)
+    told.problem("ma", ConnectorError(what, where="ma", fix=text("mend it", "直す")))
+    told.halt(what)
+
+    merged.add_part(told.as_part())
+
+    assert [error.in_("ja") for _, error in merged.problems] == ["ma: 3 個 → 直す"]
+    assert [str(why) for why in merged.halted] == ["3 {braces}"]
+    assert merged.exit is Exit.STOPPED
+
+
+def test_parts_are_known_by_their_stage_and_forgotten_with_the_run(world: World) -> None:
+    with world.app.lease() as lease, lease.writing() as conn:
+        parts.put_done(conn, "r_1:plan:1:5", {"planned": 1})
+        parts.put_done(conn, "rx1:plan:1:5", {"planned": 2})
+        assert parts.done(conn, "r_1:plan:1:", set()) == {"r_1:plan:1:5": {"planned": 1}}
+        assert parts.done(conn, "r_1:plan:1:", {"r_1:plan:1:5"}) == {}
+        parts.forget(conn)
+        assert not parts.is_done(conn, "rx1:plan:1:5")
