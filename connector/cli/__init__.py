@@ -263,6 +263,7 @@ def run(
 ) -> None:
     """One pass: pull, plan, deliver. 取り込み・計画・反映を1回実行。"""
     from connector.cli.views import show_report
+    from connector.engine.publish import published
     from connector.engine.run import run as run_once
 
     console = Console(json=json)
@@ -270,8 +271,10 @@ def run(
     app = _open(config)
     signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
     try:
-        with console.working(text("running", "実行中")) as watch:
-            report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch))
+        with published(app, console.error) as ended:
+            with console.working(text("running", "実行中")) as watch:
+                report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch))
+            ended(report.run)
     except Locked as locked:
         if if_locked != "skip":
             raise
@@ -328,6 +331,28 @@ def status(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     finally:
         app.close()
     show_status(console, found)
+
+
+@cli.command()
+def report(
+    run: Annotated[str, typer.Argument(help="Id of a run, or `last` / 実行ID")] = "last",
+    config: ConfigPath = CONFIG,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page / HTML として出力")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """What one run did, in numbers and by rule; names nobody. 1回の実行の報告（個人情報なし）。"""
+    from connector.cli.account import show_account
+    from connector.engine.publish import find
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        row = find(app, run)
+    finally:
+        app.close()
+    show_account(console, row, app.setup.config.timezone, html)
 
 
 @cli.command()

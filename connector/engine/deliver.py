@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAle
 from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.report import Report
+from connector.engine.threads import Pool
 from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, Throttled, Uncertain
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
@@ -43,7 +44,7 @@ def deliver(app: App, lease: Lease, report: Report) -> None:
 
     :raises Fenced: another run has taken over; nothing was recorded after that
     """
-    with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
+    with Pool(max_workers=len(app.adapters)) as pool:
         for done in [pool.submit(_System(app, name, lease, report).deliver) for name in app.adapters]:
             done.result()
 
@@ -147,7 +148,7 @@ class _System:
     def _send_all(self, wishes: Sequence[Wish]) -> None:
         batches = _batches(wishes, self.adapter)
         under_way: set[Future[None]] = set()
-        with ThreadPoolExecutor(max_workers=self.adapter.connections) as pool:
+        with Pool(max_workers=self.adapter.connections) as pool:
             for batch in batches:
                 if not self.going:
                     break

@@ -1,10 +1,7 @@
 """Logging: JSON lines on standard error, with nothing personal and no secret in them.
 
-Events are named noun + past verb:
-`run_started run_ended run_failed page_pulled stream_deferred chunk_planned batch_delivered system_unavailable
-system_probed system_read_anew request_sent
-schedule_started schedule_stopped schedule_failed run_missed
-process_started process_ended process_overran process_stopped server_started store_unavailable readiness_failed`.
+Every line has `ts`, `level`, `logger` and `event`, and during a run `run`; those of libraries and of Python itself
+(warnings, uncaught exceptions) too. Our events are named noun + past verb, and are all in `EVENTS`.
 """
 
 from __future__ import annotations
@@ -12,10 +9,15 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import threading
+import traceback
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
+
+from connector.errors import ConnectorError
 
 _HIDDEN = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+"  # e-mail addresses
@@ -43,9 +45,72 @@ def _hidden(value: Any) -> Any:
     return [_hidden(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
+EVENTS = {
+    "run_started": "A run began.",
+    "run_ended": "A run came to its end: `outcome`, and how many changes were `sent`.",
+    "run_failed": "A run broke off by `error`; the next one goes on from there.",
+    "system_read_anew": "The mappings ask more of a system than before: everything is read again.",
+    "page_pulled": "A page was stored: records `read`, and of them `used`.",
+    "stream_deferred": "A call budget is spent: the stream is read by a later run.",
+    "chunk_planned": "So many `identities` were planned, with so many `changes` that were not there yet.",
+    "batch_delivered": "Changes of one `kind` were sent, with so many `receipts`.",
+    "system_unavailable": "A system did not do its part: `error`, and the vendor's `code` for it.",
+    "system_probed": "`connector probe` found something out.",
+    "request_sent": "A request (`--log debug`): method, path, status (0: no answer), milliseconds, attempt.",
+    "report_written": "The report of the run is in its folder.",
+    "metrics_written": "The metrics are in their file.",
+    "publishing_failed": "One of these two could not be written; the run itself is not touched by that.",
+    "schedule_started": "`serve` began.",
+    "schedule_stopped": "`serve` was asked to end; `running`: a run is under way and may finish.",
+    "schedule_failed": "A run could not be started.",
+    "run_missed": "A run did not begin in time: the one before was still under way (`overlap`), or `late`.",
+    "process_started": "`serve` started a run.",
+    "process_ended": "That run ended, with its `exit` code.",
+    "process_overran": "That run took too long, and is asked to end.",
+    "process_stopped": "That run was asked to end, or killed.",
+    "server_started": "The health endpoints answer.",
+    "store_unavailable": "The store does not answer.",
+    "readiness_failed": "`serve` could not look at its configuration and store; it looks again.",
+    "program_failed": "A mistake of this program: where it happened. Please report it.",
+}
+"""Every event that we log ourselves, and what it means."""
+
+
+def where(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception as its types and the places it came through.
+
+    What it says is left out unless it is our own: that of a stranger may quote a record, and no pattern knows a name.
+    """
+    found = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = [_told(each) for each in _chain(error)]
+    return event
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)
+    told = {
+        "type": type(error).__name__,
+        "at": [f"{'/'.join(Path(each.filename).parts[-2:])}:{each.lineno} {each.name}" for each in frames[-_FRAMES:]],
+    }
+    said = str(error) if isinstance(error, ConnectorError) else getattr(error, "strerror", None)
+    return told | ({"message": said} if isinstance(said, str) else {})
+
+
+_FRAMES = 30
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 def set_up(level: str) -> None:
     """Send our events and those of libraries the same way: redacted JSON on standard error."""
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
@@ -56,16 +121,13 @@ def set_up(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    tracebacks = structlog.processors.ExceptionRenderer(
-        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                tracebacks,
+                where,
                 redact,
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
@@ -74,5 +136,13 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("urllib3", "simple_salesforce", "alembic", "apscheduler"):
+    for chatty in ("urllib3", "simple_salesforce", "alembic", "apscheduler", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)
+    sys.excepthook = lambda _type, error, _trace: _uncaught(error)
+    threading.excepthook = lambda found: _uncaught(found.exc_value)
+
+
+def _uncaught(error: BaseException | None) -> None:
+    """A mistake of this program: told as any other event, because Python's own words may quote a record."""
+    structlog.get_logger("connector").critical("program_failed", exc_info=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -44,6 +44,8 @@ class Report:
     identities: int = 0
     interrupted: bool = False
     ended: datetime | None = None
+    closing: Mapping[str, Any] = field(default_factory=dict)
+    """What the store said at the end (`connector.engine.closing`)."""
     watch: Callable[[str], None] = lambda _: None
     """Told of every step, for somebody who waits."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -126,12 +128,20 @@ class Report:
                     "parked": counts.parked,
                     "ignored": counts.ignored,
                     "deferred": counts.deferred,
+                    "balances": counts.balances(),
                 }
                 for (system, stream), counts in sorted(self.ledger.items())
             ],
             "calls": self.calls,
             "least_calls": self.least_calls,
-            "problems": [{"system": system, "message": str(error)} for system, error in self.problems],
-            "deferred": [{"system": s, "stream": stream, "message": str(error)} for s, stream, error in self.deferred],
+            "problems": [{"system": system, **_in_both(error)} for system, error in self.problems],
+            "deferred": [{"system": s, "stream": stream, **_in_both(error)} for s, stream, error in self.deferred],
             "halted": [str(why) for why in self.halted],
+            "halted_ja": [why.in_("ja") for why in self.halted],
+            **self.closing,
         }
+
+
+def _in_both(error: ConnectorError) -> dict[str, str]:
+    """A message as it is kept: who reads the report later may want the other language."""
+    return {"message": str(error), "message_ja": error.in_("ja")}
