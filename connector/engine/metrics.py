@@ -57,7 +57,7 @@ MEANINGS: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
         GaugeMetricFamily, ("system",), "Changes that were sent without anybody knowing whether they took effect.",
     ),
     "connector_suppressed": (
-        GaugeMetricFamily, ("system", "reason"), "Records on lists that mass mails leave out, as last seen or written.",
+        GaugeMetricFamily, ("system",), "Records on lists that mass mails leave out, as last seen or written.",
     ),
     "connector_freshness_seconds": (
         GaugeMetricFamily, ("system",), "Time since every stream of the system was last read to its end.",
@@ -106,7 +106,7 @@ def measure(conn: Connection, setup: Setup, now: datetime) -> Sheet:
     _ledger(sheet, conn)
     _outbox(sheet, conn, setup, now)
     for system, count in measures.members(conn, _protecting(setup)).items():
-        sheet.put("connector_suppressed", count, system, "active_deal")
+        sheet.put("connector_suppressed", count, system)
     for system, requests in sorted(measures.calls_totals(conn).items()):
         sheet.put("connector_http_requests_total", requests, system)
     _last_report(sheet, conn, now)

@@ -31,7 +31,7 @@ th, td {{ border-bottom: 1px solid #ccc; padding: .2em .8em .2em 0; text-align: 
 _TABLE = Markup("{title}<table>\n{head}{rows}</table>\n")
 _TITLE = Markup("<h2>{}</h2>\n")
 _ROW = Markup("<tr>{}</tr>\n")
-_HEAD = Markup("<th scope={}>{}</th>")
+_HEAD = Markup('<th scope="{}">{}</th>')
 _CELL = Markup("<td>{}</td>")
 
 

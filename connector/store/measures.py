@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from connector.store import tables as t
 from connector.store.codec import micros, moment
@@ -119,7 +119,7 @@ def delivered(conn: Connection, run: str) -> list[Row]:
     by = (d.system, d.kind, o.lane, o.rule, d.status)
     joined = t.delivery.outerjoin(t.outbox, d.key == o.key)
     query = select(*by, func.count().label("count")).select_from(joined).where(d.run == run).group_by(*by).order_by(*by)
-    return [dict(row) for row in conn.execute(query).mappings()]
+    return _plain(conn, query)
 
 
 def parked_by_cause(conn: Connection, most: int) -> list[Row]:
@@ -128,7 +128,7 @@ def parked_by_cause(conn: Connection, most: int) -> list[Row]:
     by = (c.system, c.kind, c.code, c.error)
     count = func.count().label("count")
     query = select(*by, count).where(c.state == "parked").group_by(*by).order_by(count.desc(), *by).limit(most)
-    return [dict(row) for row in conn.execute(query).mappings()]
+    return _plain(conn, query)
 
 
 def rejects_by_cause(conn: Connection, most: int) -> list[Row]:
@@ -137,4 +137,9 @@ def rejects_by_cause(conn: Connection, most: int) -> list[Row]:
     by = (c.system, c.stream, c.code, c.what)
     count = func.count().label("count")
     query = select(*by, count).group_by(*by).order_by(count.desc(), *by).limit(most)
-    return [dict(row) for row in conn.execute(query).mappings()]
+    return _plain(conn, query)
+
+
+def _plain(conn: Connection, query: Select[Any]) -> list[Row]:
+    """Rows under plain names: those of SQLAlchemy are a kind of text that no JSON takes."""
+    return [{str(name): value for name, value in row.items()} for row in conn.execute(query).mappings()]
