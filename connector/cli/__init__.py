@@ -95,6 +95,7 @@ def _open(config: Path, only: str | None = None) -> Any:
 def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, json: AsJson = False) -> None:
     """Check the configuration without network or credentials. 設定を検査（通信なし）。"""
     from connector.config import load
+    from connector.engine.exposed import exposed
 
     console = Console(json=json)
     try:
@@ -104,7 +105,7 @@ def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, j
         raise typer.Exit(78) from None
     from connector.cli.lint import show_lint
 
-    console.problems(setup.warnings)
+    console.problems([*setup.warnings, *exposed(setup, config, here=False)])
     show_lint(console, setup)
 
 
@@ -125,9 +126,11 @@ def check(
     """Sign in and compare the mappings with each system; writes nothing. 接続して項目と権限を確認。"""
     from connector.cli.views import show_check
     from connector.engine.check import check_all
+    from connector.engine.exposed import exposed
 
     console = Console(json=json)
     app = _open(config)
+    console.problems(exposed(app.setup, config, here=True))
     try:
         if system is not None:
             _known_system(app.adapters, system)
