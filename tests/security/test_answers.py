@@ -170,6 +170,10 @@ LIES = {
 }
 
 
+PLAUSIBLE = {"not what was asked", "half a surrogate", "not UTF-8"}
+"""Lies that are JSON: a system of which nothing is asked yet may take them for an answer."""
+
+
 @pytest.mark.parametrize("lie", LIES)
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_an_answer_that_lies_is_an_error_of_ours_without_its_words(tmp_path: Path, name: str, lie: str) -> None:
@@ -179,9 +183,10 @@ def test_an_answer_that_lies_is_an_error_of_ours_without_its_words(tmp_path: Pat
         adapter(tmp_path, name, server.url) as one,
     ):
         found = failures(one)
-    assert found
+    assert found or lie in PLAUSIBLE
     hostname = Path("/etc/hostname").read_text().strip() if Path("/etc/hostname").exists() else "?"
     for error in found:
+        assert "the adapter failed" not in str(error)  # it knew what to make of it
         assert "aaaaaaaaaa" not in str(error)
         assert len(str(error)) < 1000
         assert hostname == "?" or hostname not in str(error)

@@ -35,6 +35,7 @@ TRANSLATED = (
     "docs/how-to/cron",
     "docs/how-to/container",
     "docs/how-to/secrets",
+    "docs/how-to/monitoring",
 )
 """Pages that exist in both languages."""
 TO_COME = frozenset({"forget", "reconcile"})

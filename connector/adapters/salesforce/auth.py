@@ -151,7 +151,7 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _object(response: requests.Response) -> Mapping[str, Any]:
     try:
         found = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -185,7 +185,7 @@ class BearerAuth(AuthBase):
 def _json(response: requests.Response) -> Any:
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -15,7 +15,7 @@ from connector.web.serve import GRACE
 
 ROOT = Path(__file__).parents[3]
 PAGES = ROOT / "docs" / "how-to"
-NAMES = ["cron", "container", "secrets"]
+NAMES = ["cron", "container", "secrets", "monitoring"]
 
 
 def blocks(page: str, language: str = r"\w*") -> list[str]:
