@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,11 @@ def adapter(folder: Path, name: str, url: str) -> Iterator[Adapter]:
 
 def failures(one: Adapter) -> list[AdapterError]:
     """What it says when it is checked, and when each of its streams is read."""
-    work: list[Callable[[], object]] = [one.check]
-    work += [lambda stream=stream: list(each_contained("sys", one.pull(stream, None))) for stream in one.streams]
+
+    def read(stream: str) -> object:
+        return list(each_contained("sys", one.pull(stream, None)))
+
+    work: list[Callable[[], object]] = [one.check, *(partial(read, stream) for stream in one.streams)]
     found = []
     for step in work:
         try:
