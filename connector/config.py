@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from connector import adapters
 from connector.changes import Lane, RaiseAlert
@@ -70,6 +70,15 @@ class Quiet(Spec):
     """What becomes of alerts over that number: one digest per owner and day."""
 
 
+class Reports(Spec):
+    """Where the account of each run is written."""
+
+    folder: str
+    """Folder for `run-ID.json` and `run-ID.html`; a relative one is beside this file."""
+    keep: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(days=90)
+    """Reports of runs that began longer ago are removed."""
+
+
 class RunOptions(Spec):
     """How runs go."""
 
@@ -87,6 +96,20 @@ class RunOptions(Spec):
     """After this time without a sign of life another run, or another worker, may take over."""
     workers: bool = False
     """Whether `connector worker` processes do the work, on one machine or several; needs PostgreSQL as the store."""
+    reports: Reports | None = None
+    """Where the account of each run is written."""
+    metrics_file: str | None = None
+    """File that each run leaves its metrics in, for Prometheus' textfile collector; its name ends in `.prom`."""
+
+    @field_validator("metrics_file")
+    @classmethod
+    def _prom(cls, value: str | None) -> str | None:
+        if value is not None and not value.endswith(".prom"):
+            raise SpecError(
+                text("does not end in .prom", ".prom で終わっていません"),
+                text("the textfile collector reads no other files", "textfile collector は .prom だけを読み取ります"),
+            )
+        return value
 
 
 def _systems(value: Any) -> Any:

@@ -11,7 +11,7 @@ import math
 import operator
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
 from pathlib import Path
@@ -549,3 +549,15 @@ class Secret(Spec):
 
     def __repr__(self) -> str:
         return f"Secret(env={self.env!r})" if self.env else f"Secret(file={self.file!r})"
+
+
+def secrets_in(value: object) -> Iterator[Secret]:
+    """The references in a value, however deep in blocks, lists and blocks by name."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Spec | Mapping):
+        for inner in vars(value).values() if isinstance(value, Spec) else value.values():
+            yield from secrets_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from secrets_in(inner)

@@ -9,6 +9,8 @@ Marks, each up to its `<!-- /... -->`:
 * `<!-- options:MODULE:CLASS -->`: the keys of a block of configuration
 * `<!-- commands -->`: every command with its arguments and options
 * `<!-- errors -->`: the error tree
+* `<!-- metrics -->`: what is measured
+* `<!-- events -->`: what is logged
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ from connector import errors
 from connector.adapters import BUILT_IN, adapter_class
 from connector.cli import cli
 from connector.config import Config
+from connector.engine.log import EVENTS
+from connector.engine.metrics import MEANINGS, RUN_SECONDS
 from connector.model import Kind, Ref
 from connector.rules.nurture import ListBy
 from connector.rules.score import ScoreRule
@@ -41,7 +45,9 @@ from connector.spec import Hours, Secret, Spec, share
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARKED = re.compile(
-    r"(<!-- (options(?::[\w.]+:\w+)?|commands|errors) -->\n).*?(<!-- /(?:options|commands|errors) -->)", re.DOTALL
+    r"(<!-- (options(?::[\w.]+:\w+)?|commands|errors|metrics|events) -->\n).*?"
+    r"(<!-- /(?:options|commands|errors|metrics|events) -->)",
+    re.DOTALL,
 )
 _UNITS = (("y", 365 * 86400), ("w", 7 * 86400), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
@@ -262,6 +268,21 @@ def error_tree() -> str:
     return "```\n" + "\n".join(line for line in lines if line.lstrip()[:1] in ("*", "·")) + "\n```\n"
 
 
+def metrics() -> str:
+    """Every metric with its labels."""
+    rows = [
+        (f"`{name}`", ", ".join(f"`{label}`" for label in labels), said) for name, (_, labels, said) in MEANINGS.items()
+    ]
+    name, said = RUN_SECONDS
+    rows.append((f"`{name}_count`, `{name}_sum`", "", said))
+    return table(("metric", "labels", "meaning"), rows)
+
+
+def events() -> str:
+    """Every event of the log."""
+    return table(("event", "meaning"), [(f"`{name}`", said) for name, said in EVENTS.items()])
+
+
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
@@ -277,7 +298,9 @@ def pages() -> list[Path]:
 
 def renewed(path: Path, content: str) -> str:
     """The page with its marked parts as they should be."""
-    makers: dict[str, Callable[[], str]] = {"commands": commands, "errors": error_tree}
+    makers: dict[str, Callable[[], str]] = {
+        "commands": commands, "errors": error_tree, "metrics": metrics, "events": events,
+    }  # fmt: skip
     links: dict[type, str] = {}
     heading = ""
     for line in content.splitlines():

@@ -98,6 +98,7 @@ def _open(config: Path, only: str | None = None) -> Any:
 def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, json: AsJson = False) -> None:
     """Check the configuration without network or credentials. 設定を検査（通信なし）。"""
     from connector.config import load
+    from connector.engine.exposed import exposed
 
     console = Console(json=json)
     try:
@@ -107,7 +108,7 @@ def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, j
         raise typer.Exit(78) from None
     from connector.cli.lint import show_lint
 
-    console.problems(setup.warnings)
+    console.problems([*setup.warnings, *exposed(setup, config, here=False)])
     show_lint(console, setup)
 
 
@@ -128,9 +129,11 @@ def check(
     """Sign in and compare the mappings with each system; writes nothing. 接続して項目と権限を確認。"""
     from connector.cli.views import show_check
     from connector.engine.check import check_all
+    from connector.engine.exposed import exposed
 
     console = Console(json=json)
     app = _open(config)
+    console.problems(exposed(app.setup, config, here=True))
     try:
         if system is not None:
             _known_system(app.adapters, system)
@@ -267,6 +270,7 @@ def run(
 ) -> None:
     """One pass: pull, plan, deliver. 取り込み・計画・反映を1回実行。"""
     from connector.cli.views import show_report
+    from connector.engine.publish import published
     from connector.engine.run import run as run_once
     from connector.engine.spread import stages_of
 
@@ -275,8 +279,10 @@ def run(
     app = _open(config)
     signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
     try:
-        with stages_of(app) as stages, console.working(text("running", "実行中")) as watch:
-            report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch, stages=stages))
+        with published(app, console.error) as ended, stages_of(app) as stages:
+            with console.working(text("running", "実行中")) as watch:
+                report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch, stages=stages))
+            ended(report.run)
     except Locked as locked:
         if if_locked != "skip":
             raise
@@ -342,6 +348,28 @@ def status(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     finally:
         app.close()
     show_status(console, found)
+
+
+@cli.command()
+def report(
+    run: Annotated[str, typer.Argument(help="Id of a run, or `last` / 実行ID")] = "last",
+    config: ConfigPath = CONFIG,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page / HTML として出力")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """What one run did, in numbers and by rule; names nobody. 1回の実行の報告（個人情報なし）。"""
+    from connector.cli.account import show_account
+    from connector.engine.publish import find
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        row = find(app, run)
+    finally:
+        app.close()
+    show_account(console, row, app.setup.config.timezone, html)
 
 
 @cli.command()

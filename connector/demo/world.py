@@ -78,12 +78,14 @@ def configure(folder: Path, running: Systems) -> Path:
     secrets.mkdir(mode=0o700)
     for name, value in running.secrets().items():
         (secrets / name.lower()).write_text(value, encoding="utf-8")
+        (secrets / name.lower()).chmod(0o600)
     template = TEMPLATES["all"]
     config = pointed_at(template.text(), running)
     # In quotes as JSON has them: a path may hold what means something in YAML.
     kept = {name: json.dumps(str(secrets / name.lower()), ensure_ascii=False) for name in running.secrets()}
     config = re.sub(r"\{env: (\w+)\}", lambda found: f"{{file: {kept[found[1]]}}}", config)
     (folder / "config.yaml").write_text(config, encoding="utf-8")
+    (folder / "config.yaml").chmod(0o640)
     (folder / "mappings").mkdir()
     for name, mapping in template.mappings():
         (folder / "mappings" / name).write_bytes(mapping.read_bytes())

@@ -17,7 +17,7 @@ from connector.errors import ConfigError, Interrupted, Problem, StoreError, text
 from connector.model import Role
 from connector.ports import Adapter
 from connector.rules.view import World
-from connector.spec import Secret, Spec
+from connector.spec import Spec, secrets_in
 from connector.store import database, files, keep, load, runs
 from connector.store.beside import Beside, sqlite_file
 from connector.store.lease import Lease, acquire
@@ -167,25 +167,13 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
 def _reveal_all(options: Iterable[Spec]) -> None:
     """Every secret that is missing, at once."""
     problems: list[Problem] = []
-    for secret in _secrets(list(options)):
+    for secret in secrets_in(list(options)):
         try:
             secret.reveal()
         except ConfigError as error:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
-
-
-def _secrets(value: object) -> Iterator[Secret]:
-    """The references in a value, however deep in blocks, lists and blocks by name."""
-    if isinstance(value, Secret):
-        yield value
-    elif isinstance(value, Spec | Mapping):
-        for inner in vars(value).values() if isinstance(value, Spec) else value.values():
-            yield from _secrets(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _secrets(inner)
 
 
 def run_id(started: datetime) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.jobs import JobDesk, loads
 from connector.engine.report import Report
+from connector.engine.threads import Pool
 from connector.errors import (
     AdapterError,
     ConnectorError,
@@ -62,7 +63,7 @@ def deliver(app: App, lease: Lease, report: Report, *, only: str | None = None) 
 
     :raises Fenced: another run has taken over; nothing was recorded after that
     """
-    with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
+    with Pool(max_workers=len(app.adapters)) as pool:
         for done in [pool.submit(Delivery(app, name, lease, report, only).deliver) for name in app.adapters]:
             done.result()
 
@@ -217,7 +218,7 @@ class Delivery:
         batches.sort(key=lambda each: turn[each[0][0].change.key])
         under_way: set[Future[None]] = set()
         connections = self._connections([batch for batch, _ in batches])
-        with ThreadPoolExecutor(max_workers=connections) as pool:
+        with Pool(max_workers=connections) as pool:
             for batch, send in batches:
                 if not self.going:
                     break

@@ -1,12 +1,7 @@
 """Logging: JSON lines on standard error, with nothing personal and no secret in them.
 
-Events are named noun + past verb:
-`run_started run_ended run_failed page_pulled stream_deferred chunk_planned batch_delivered system_unavailable
-system_probed system_read_anew request_sent job_submitted job_refused job_collected job_not_collected
-schedule_started schedule_stopped schedule_failed run_missed
-process_started process_ended process_overran process_stopped server_started store_unavailable readiness_failed
-jobs_handed_out jobs_lost job_done job_left job_fenced job_failed chunk_outdated
-worker_started worker_stopped worker_unready configuration_differs`.
+Every line has `ts`, `level`, `logger` and `event`, and during a run `run`; those of libraries and of Python itself
+(warnings, uncaught exceptions) too. Our events are named noun + past verb, and are all in `EVENTS`.
 """
 
 from __future__ import annotations
@@ -14,10 +9,15 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import threading
+import traceback
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
+
+from connector.errors import ConnectorError
 
 _HIDDEN = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+"  # e-mail addresses
@@ -45,9 +45,90 @@ def _hidden(value: Any) -> Any:
     return [_hidden(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
+EVENTS = {
+    "run_started": "A run began.",
+    "run_ended": "A run came to its end: `outcome`, and how many changes were `sent`.",
+    "run_failed": "A run broke off by `error`; the next one goes on from there.",
+    "system_read_anew": "The mappings ask more of a system than before: everything is read again.",
+    "page_pulled": "A page was stored: records `read`, and of them `used`.",
+    "stream_deferred": "A call budget is spent: the stream is read by a later run.",
+    "chunk_planned": "So many `identities` were planned, with so many `changes` that were not there yet.",
+    "batch_delivered": "Changes of one `kind` were sent, with so many `receipts`.",
+    "system_unavailable": "A system did not do its part: `error`, and the vendor's `code` for it.",
+    "system_probed": "`connector probe` found something out.",
+    "request_sent": "A request (`--log debug`): method, path, status (0: no answer), milliseconds, attempt.",
+    "report_written": "The report of the run is in its folder.",
+    "metrics_written": "The metrics are in their file.",
+    "publishing_failed": "One of these two could not be written; the run itself is not touched by that.",
+    "chunk_outdated": "What another worker told meanwhile: the chunk is planned again.",
+    "alerts_held": "Alerts that may have been raised before the store was restored count as raised.",
+    "job_submitted": "So many `changes` were handed over as a job that the system does in its own time.",
+    "job_refused": "The system does not take them as a job: they go the other way.",
+    "job_collected": "The results of a job are in: `receipts`, changes it never tried, and those without known result.",
+    "job_not_collected": "A job could not be asked about; it is asked again.",
+    "run_undone": "A run was taken back: `changes` for that, and what had to be `left`.",
+    "system_compared": "`connector reconcile` compared a system; so many records are `differing`.",
+    "jobs_handed_out": "Parts of a run wait for a worker.",
+    "jobs_lost": "Parts that neither wait nor are being done are handed out again.",
+    "job_done": "A worker did its part.",
+    "job_left": "A worker left its part to another.",
+    "job_fenced": "A worker found that its part, or the run, is another's now; it wrote nothing more.",
+    "job_failed": "A worker cannot do its part; the run is told.",
+    "worker_started": "`connector worker` began.",
+    "worker_stopped": "`connector worker` ended.",
+    "worker_unready": "`connector worker` cannot work now; it tries again.",
+    "configuration_differs": "A worker has another configuration than the run, and leaves its part alone.",
+    "schedule_started": "`serve` began.",
+    "schedule_stopped": "`serve` was asked to end; `running`: a run is under way and may finish.",
+    "schedule_failed": "A run could not be started.",
+    "run_missed": "A run did not begin in time: the one before was still under way (`overlap`), or `late`.",
+    "process_started": "`serve` started a run.",
+    "process_ended": "That run ended, with its `exit` code.",
+    "process_overran": "That run took too long, and is asked to end.",
+    "process_stopped": "That run was asked to end, or killed.",
+    "server_started": "The health endpoints answer.",
+    "store_unavailable": "The store does not answer.",
+    "readiness_failed": "`serve` could not look at its configuration and store; it looks again.",
+    "program_failed": "A mistake of this program: where it happened. Please report it.",
+}
+"""Every event that we log ourselves, and what it means."""
+
+
+def where(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception as its types and the places it came through.
+
+    What it says is left out unless it is our own: that of a stranger may quote a record, and no pattern knows a name.
+    """
+    found = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = [_told(each) for each in _chain(error)]
+    return event
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)
+    told = {
+        "type": type(error).__name__,
+        "at": [f"{'/'.join(Path(each.filename).parts[-2:])}:{each.lineno} {each.name}" for each in frames[-_FRAMES:]],
+    }
+    said = str(error) if isinstance(error, ConnectorError) else getattr(error, "strerror", None)
+    return told | ({"message": said} if isinstance(said, str) else {})
+
+
+_FRAMES = 30
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 def set_up(level: str) -> None:
     """Send our events and those of libraries the same way: redacted JSON on standard error."""
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
@@ -58,16 +139,13 @@ def set_up(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    tracebacks = structlog.processors.ExceptionRenderer(
-        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                tracebacks,
+                where,
                 redact,
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
@@ -76,5 +154,13 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("urllib3", "simple_salesforce", "alembic", "apscheduler", "asyncio", "procrastinate"):
+    for chatty in ("urllib3", "simple_salesforce", "alembic", "apscheduler", "asyncio", "procrastinate", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)
+    sys.excepthook = lambda _type, error, _trace: _uncaught(error)
+    threading.excepthook = lambda found: _uncaught(found.exc_value)
+
+
+def _uncaught(error: BaseException | None) -> None:
+    """A mistake of this program: told as any other event, because Python's own words may quote a record."""
+    structlog.get_logger("connector").critical("program_failed", exc_info=error)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import structlog
 from sqlalchemy import Connection
+from structlog.contextvars import bound_contextvars
 
 from connector.engine import planning
 from connector.engine.app import App
@@ -81,6 +82,11 @@ def perform(app: App, job: Job, holder: str) -> None:
     :raises Interrupted: we were asked to end; what was done so far stays
     :raises StoreError: the store cannot be used now
     """
+    with bound_contextvars(run=job.run):
+        _perform(app, job, holder)
+
+
+def _perform(app: App, job: Job, holder: str) -> None:
     run = Lease(app.store, "run", job.token, app.setup.config.run.lease)
     as_of = datetime.fromisoformat(job.as_of)
     report = Report(job.run, as_of, as_of)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ from connector.engine.keep_out import keep_out
 from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
 from connector.engine.storable import storable
+from connector.engine.threads import Pool
 from connector.engine.vanish import vanished
 from connector.errors import AdapterError, Exhausted, Halted, Mismatch, text
 from connector.model import (
@@ -59,7 +59,7 @@ def pull(app: App, lease: Lease, report: Report, *, force: bool = False) -> None
     refile(app, lease)
     for role in (Role.MA, Role.SFA):  # sales last: what protects people should be as fresh as can be
         names = [name for name in app.adapters if app.roles[name] is role]
-        with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+        with Pool(max_workers=max(1, len(names))) as pool:
             under_way = [pool.submit(pull_system, app, name, lease, report, force=force) for name in names]
             for one in under_way:
                 one.result()

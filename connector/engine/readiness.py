@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from alembic.migration import MigrationContext
@@ -17,15 +19,20 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.config import Setup, load
-from connector.engine.app import store_url
+from connector.engine.app import now, store_url
+from connector.engine.metrics import Sheet, measure
 from connector.errors import ConfigError, ConnectorError
 from connector.store import database, migrations, runs
 
 log = structlog.get_logger("connector.readiness")
 
+T = TypeVar("T")
+
 EVERY = timedelta(seconds=5)
 STALE = timedelta(seconds=30)
 CONNECT_SECONDS = "5"
+MEASURE_EVERY = timedelta(seconds=15)
+MEASURE_STALE = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +49,32 @@ def look_at_store(setup: Setup) -> StoreState:
 
     :raises ConfigError: when its URL is a secret that is missing
     """
+    return _ask(setup, _state, StoreState())
+
+
+def measure_store(setup: Setup) -> Sheet | None:
+    """What the store can tell for Prometheus; None when it does not answer, or is not of this version.
+
+    :raises ConfigError: when its URL is a secret that is missing
+    """
+    return _ask(setup, lambda conn: measure(conn, setup, now()) if _state(conn).at_head else None, None)
+
+
+def _ask(setup: Setup, question: Callable[[Connection], T], otherwise: T) -> T:
     written = store_url(setup)
     try:
         url = make_url(written)
         if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-            return StoreState()
+            return otherwise
         engine = database.open_engine(_impatient(url).render_as_string(hide_password=False))
         try:
             with database.reading(engine) as conn:
-                return _state(conn)
+                return question(conn)
         finally:
             engine.dispose()
     except (SQLAlchemyError, ConnectorError) as error:
         log.warning("store_unavailable", error=type(error).__name__)
-        return StoreState()
+        return otherwise
 
 
 def _state(conn: Connection) -> StoreState:
@@ -85,6 +104,8 @@ class Watch:
         self._setup = setup
         self._seen: Mapping[str, bool] = {}
         self._seen_at = time.monotonic()
+        self._sheet: Sheet | None = None
+        self._measured_at = -math.inf
 
     def start(self) -> None:
         """Begin looking."""
@@ -95,6 +116,11 @@ class Watch:
         fresh = time.monotonic() - self._seen_at < STALE.total_seconds()
         return self._seen if fresh else {}
 
+    def sheet(self) -> Sheet | None:
+        """What was measured last; None when the store did not answer, or that was too long ago."""
+        fresh = time.monotonic() - self._measured_at < MEASURE_STALE.total_seconds()
+        return self._sheet if fresh else None
+
     def look(self) -> None:
         """Look once."""
         try:
@@ -104,6 +130,9 @@ class Watch:
             valid, state = False, self._store_as_before()
         self._seen = {"configuration": valid, "store": state.reachable, "schema": state.at_head}
         self._seen_at = time.monotonic()
+        if self._seen_at - self._measured_at >= MEASURE_EVERY.total_seconds() or not state.at_head:
+            self._sheet = measure_store(self._setup) if state.at_head else None
+            self._measured_at = self._seen_at
 
     def _store_as_before(self) -> StoreState:
         """The store that the last valid configuration named."""

@@ -53,6 +53,8 @@ class Report:
     undoes: str = ""
     """The run that this one takes back."""
     ended: datetime | None = None
+    closing: Mapping[str, Any] = field(default_factory=dict)
+    """What the store said at the end (`connector.engine.closing`)."""
     watch: Callable[[str], None] = lambda _: None
     """Told of every step, for somebody who waits."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -163,18 +165,26 @@ class Report:
                     "parked": counts.parked,
                     "ignored": counts.ignored,
                     "deferred": counts.deferred,
+                    "balances": counts.balances(),
                 }
                 for (system, stream), counts in sorted(self.ledger.items())
             ],
             "calls": self.calls,
             "least_calls": self.least_calls,
-            "problems": [{"system": system, "message": str(error)} for system, error in self.problems],
-            "deferred": [{"system": s, "stream": stream, "message": str(error)} for s, stream, error in self.deferred],
+            "problems": [{"system": system, **_in_both(error)} for system, error in self.problems],
+            "deferred": [{"system": s, "stream": stream, **_in_both(error)} for s, stream, error in self.deferred],
             "halted": [str(why) for why in self.halted],
             "held": [{"system": s, "kind": kind, "changes": n} for (s, kind), n in sorted(self.held_counts.items())],
             "unbalanced": [{"system": system, "stream": stream} for system, stream, _ in self.unbalanced],
             "undoes": self.undoes or None,
+            "halted_ja": [why.in_("ja") for why in self.halted],
+            **self.closing,
         }
+
+
+def _in_both(error: ConnectorError) -> dict[str, str]:
+    """A message as it is kept: who reads the report later may want the other language."""
+    return {"message": str(error), "message_ja": error.in_("ja")}
 
 
 def _text_data(said: Text) -> list[str]:

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from connector.engine.app import App, last_read, run_id
 from connector.engine.braking import doubts
+from connector.engine.closing import closing
 from connector.engine.deliver import collect, deliver
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
@@ -135,17 +137,19 @@ def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | No
     report = Report(run_id(started), started, as_of or started)
     with lease.writing() as conn:
         runs.start_run(conn, report.run, started, report.as_of, lease.token, force or "")
-    log.info("run_started", run=report.run)
-    try:
-        yield report
-    except BaseException:
-        log.error("run_failed", run=report.run)  # noqa: TRY400  the error itself is told by whoever catches it
-        raise
-    report.ended = app.clock()
-    with lease.writing() as conn:
-        runs.forget_calls(conn, report.run)
-        runs.end_run(conn, report.run, report.ended, report.outcome, report.as_data())
-    log.info("run_ended", run=report.run, outcome=report.outcome, sent=report.sent())
+    with bound_contextvars(run=report.run):  # stands in every line from here on
+        log.info("run_started")
+        try:
+            yield report
+        except BaseException as error:
+            log.error("run_failed", error=type(error).__name__)  # noqa: TRY400  told by whoever catches it
+            raise
+        report.ended = app.clock()
+        with lease.writing() as conn:
+            report.closing = closing(conn, app, report.run)
+            runs.forget_calls(conn, report.run)
+            runs.end_run(conn, report.run, report.ended, report.outcome, report.as_data())
+        log.info("run_ended", outcome=report.outcome, sent=report.sent())
 
 
 @contextmanager

@@ -31,6 +31,9 @@ LONGEST = timedelta(hours=6)
 LAST_WORDS = timedelta(seconds=30)
 """What a run gets to end by itself once it was asked to."""
 
+MISSED = ("overlap", "late")
+"""Why a run did not begin in time."""
+
 _RUN = "run"
 
 

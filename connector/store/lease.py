@@ -192,6 +192,13 @@ def held_parts(conn: Connection, parts: Collection[str]) -> set[str]:
     return set(conn.scalars(query))
 
 
+def held(conn: Connection, name: str) -> int | None:
+    """The token of whoever holds the lease now; None when nobody does."""
+    row = conn.execute(select(t.lease).where(t.lease.c.name == name)).one_or_none()
+    alive = row is not None and row.holder and row.expires > micros(_now(conn))
+    return row.token if row is not None and alive else None
+
+
 def _held(holder: str, since: datetime | None) -> Locked:
     return Locked(
         text(

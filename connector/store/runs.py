@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from connector.ports import Reject
 from connector.store import tables as t
@@ -86,19 +86,29 @@ def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: M
 
 def last_runs(conn: Connection, limit: int = 10) -> list[RunRow]:
     """The newest runs first."""
-    query = select(t.run).order_by(t.run.c.started_at.desc(), t.run.c.id.desc()).limit(limit)
-    return [_run(row) for row in conn.execute(query)]
+    return list(_run_rows(conn, select(t.run).order_by(t.run.c.started_at.desc(), t.run.c.id.desc()).limit(limit)))
 
 
-def _run(r: Any) -> RunRow:
-    started, ended = moment(r.started_at), maybe_moment(r.ended_at)
-    return RunRow(r.id, started, ended, moment(r.as_of), r.outcome, orjson.loads(r.report), r.reason)
+def last_report(conn: Connection) -> dict[str, Any]:
+    """The report of the run that ended last; empty when none did, or it told nothing."""
+    c = t.run.c
+    real = c.ended_at.is_not(None) & (c.outcome != "plan")
+    found = conn.scalar(select(c.report).where(real).order_by(c.ended_at.desc(), c.id.desc()).limit(1))
+    report: dict[str, Any] = orjson.loads(found or "{}")
+    return report
 
 
 def find_run(conn: Connection, run: str) -> RunRow | None:
-    """The run of that id."""
-    r = conn.execute(select(t.run).where(t.run.c.id == run)).one_or_none()
-    return None if r is None else _run(r)
+    """One run; by its id, or with `last` the one that began last to do something."""
+    c = t.run.c
+    query = select(t.run).where(c.outcome != "plan").order_by(c.started_at.desc(), c.id.desc()).limit(1)
+    return next(_run_rows(conn, query if run == "last" else select(t.run).where(c.id == run)), None)
+
+
+def _run_rows(conn: Connection, query: Select[Any]) -> Iterator[RunRow]:
+    for r in conn.execute(query):
+        ended, report = maybe_moment(r.ended_at), orjson.loads(r.report)
+        yield RunRow(r.id, moment(r.started_at), ended, moment(r.as_of), r.outcome, report, r.reason)
 
 
 def new_systems(conn: Connection, systems: Iterable[str], run: str) -> set[str]:

@@ -3,6 +3,7 @@
 /healthz  is the scheduler alive? A system or a store that is down does not make it fail: a restart would not help.
 /readyz   could a run begin now?
 /version
+/metrics  what Prometheus asks for
 
 They hold nothing secret and change nothing, so they may be bound to any address; whatever is more than that may not.
 """
@@ -36,6 +37,8 @@ HEADERS = {
 }
 
 Answer = tuple[int, dict[str, Any]]
+PATHS = ("/healthz", "/readyz", "/version", "/metrics")
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -51,25 +54,33 @@ class Health:
     """What a run needs, and whether it is there; empty when nobody knows."""
     runs: Callable[[], Mapping[str, Any]]
     """How the runs went since the start."""
+    metrics: Callable[[], bytes]
+    """What is measured, as Prometheus reads it."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        status, data = self._answer(request)
-        response = Response(orjson.dumps(data) + b"\n", status, HEADERS, content_type="application/json")
-        if status == 405:
-            response.headers["Allow"] = "GET, HEAD"
+        error = self._refusal(request)
+        if error is None and request.path == "/metrics":
+            response = Response(self.metrics(), 200, HEADERS, content_type=METRICS)
+        else:
+            status, data = error or self._answer(request)
+            response = Response(orjson.dumps(data) + b"\n", status, HEADERS, content_type="application/json")
+            if status == 405:
+                response.headers["Allow"] = "GET, HEAD"
         return response(environ, start_response)
 
-    def _answer(self, request: Request) -> Answer:
-        pages = {"/healthz": self._healthz, "/readyz": self._readyz, "/version": _version}
+    def _refusal(self, request: Request) -> Answer | None:
         if not self._is_ours(request.environ.get("HTTP_HOST", "")):
             return 421, {"error": "unknown host"}
-        if request.path not in pages:
+        if request.path not in PATHS:
             return 404, {"error": "not found"}
         if request.method not in ("GET", "HEAD"):
             return 405, {"error": "method not allowed"}
-        return pages[request.path]()
+        return None
+
+    def _answer(self, request: Request) -> Answer:
+        return {"/healthz": self._healthz, "/readyz": self._readyz, "/version": _version}[request.path]()
 
     def _is_ours(self, host: str) -> bool:
         """Whether the Host header is one of ours: a page whose name was made to point here brings its own name.

@@ -23,9 +23,10 @@ from waitress.server import create_server
 
 from connector.config import Setup
 from connector.engine.app import now
+from connector.engine.metrics import Sheet
 from connector.engine.readiness import Watch, look_at_store
 from connector.engine.report import Exit
-from connector.engine.schedule import LAST_WORDS, Schedule, first_run
+from connector.engine.schedule import LAST_WORDS, MISSED, Schedule, first_run
 from connector.errors import ConfigError, ConnectorError, text
 from connector.web.health import Health, split_address
 
@@ -86,6 +87,7 @@ def _health(host: str, schedule: Schedule, watch: Watch) -> Health:
         schedule.heartbeat_age,
         lambda: _checks(watch.checks(), schedule.last_exit),
         lambda: _how_runs_went(schedule),
+        lambda: _metrics(schedule, watch),
     )
 
 
@@ -161,6 +163,17 @@ def _wait(schedule: Schedule, signals: Signals, patience: timedelta) -> int | No
 def _checks(seen: Mapping[str, bool], last_exit: int | None) -> Mapping[str, bool]:
     """What was seen, and what only a run sees: a secret that is missing."""
     return {**seen, "configuration": False} if seen and last_exit == Exit.CONFIG else seen
+
+
+def _metrics(schedule: Schedule, watch: Watch) -> bytes:
+    """What the store told last, and what only this process knows: nothing is asked while somebody waits."""
+    told, own = watch.sheet(), Sheet()
+    own.put("connector_store_reachable", int(told is not None))
+    alive_at = now().timestamp() - schedule.heartbeat_age()
+    own.put("connector_scheduler_heartbeat_timestamp_seconds", alive_at)
+    for reason in MISSED:
+        own.put("connector_misfires_total", schedule.missed[reason], reason)
+    return (told.text() if told else b"") + own.text()
 
 
 def _how_runs_went(schedule: Schedule) -> Mapping[str, Any]:

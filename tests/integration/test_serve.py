@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from connector.store import database, runs
 
@@ -105,13 +106,30 @@ class Served:
         return [event for event in self.events if event["event"] == name]
 
     def get(self, port: int, path: str, host: str = "localhost") -> tuple[int, Any]:
+        status, content = self.read(port, path, host)
+        return status, json.loads(content)
+
+    def read(self, port: int, path: str, host: str = "localhost") -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            return answer.status, answer.read()
         finally:
             connection.close()
+
+    def metric(self, port: int, name: str, **labels: str) -> float | None:
+        """What is told of a metric; None: nothing."""
+        status, content = self.read(port, "/metrics")
+        assert status == 200
+        samples = [s for family in text_string_to_metric_families(content.decode()) for s in family.samples]
+        return next((s.value for s in samples if s.name == name and s.labels == labels), None)
+
+    def until_metric(self, port: int, name: str, value: float, seconds: float = 60, **labels: str) -> None:
+        deadline = time.monotonic() + seconds
+        while (found := self.metric(port, name, **labels)) != value:
+            assert time.monotonic() < deadline, (name, found, self.events, self.said)
+            time.sleep(0.2)
 
     def until_ready(self, port: int, status: int = 200, seconds: float = 60, **checks: str) -> Any:
         """The first answer with this status and these checks."""
@@ -241,6 +259,32 @@ class TestRunning:
         assert served.end() == 0
 
 
+class TestMetrics:
+    def test_runs_are_counted_whoever_started_them(self, start: Start, tmp_path: Path) -> None:
+        write_config(tmp_path, every="1h")
+        by_hand = [sys.executable, "-m", "connector", "run", "--config", "config.yaml"]
+        subprocess.run(by_hand, cwd=tmp_path, check=True, capture_output=True)
+        served = start()
+        port = port_of(served)
+        served.until_metric(port, "connector_runs_total", 1, outcome="done")
+        assert served.metric(port, "connector_store_reachable") == 1
+        assert served.metric(port, "connector_misfires_total", reason="overlap") == 0
+        alive_at = served.metric(port, "connector_scheduler_heartbeat_timestamp_seconds")
+        assert alive_at is not None
+        assert abs(time.time() - alive_at) < 60
+        assert served.read(port, "/metrics", "evil.example")[0] == 421
+        assert served.end() == 0
+
+    def test_without_a_store_the_scheduler_is_told_all_the_same(self, start: Start, tmp_path: Path) -> None:
+        write_config(tmp_path, every="1h")
+        served = start(*python("raise SystemExit(1)"))
+        port = port_of(served)
+        served.until_metric(port, "connector_store_reachable", 0)
+        assert served.metric(port, "connector_scheduler_heartbeat_timestamp_seconds") is not None
+        assert served.metric(port, "connector_run_last_success_timestamp_seconds") is None
+        assert served.end() == 0
+
+
 class TestEnding:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_the_run_under_way_finishes(self, start: Start, tmp_path: Path, number: int) -> None:
@@ -345,6 +389,26 @@ class TestTrouble:
         assert served.get(port, "/healthz")[0] == 200
         served.until_ready(port, 503, configuration="ok", store="failed", schema="failed")
         assert served.end() == 0
+
+    def test_an_outage_of_a_system_is_no_reason_to_restart(self, start: Start, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            down = bound.getsockname()[1]
+        config = write_config(tmp_path)
+        sfa = f"sfa: {{type: salesforce, base_url: 'http://127.0.0.1:{down}', client_id: {{env: HOME}}, retries: 0, "
+        config.write_text(
+            config.read_text().replace("sfa: {type: memory, role: sfa}", sfa + "client_secret: {env: HOME}}")
+        )
+        served = start()
+        port = port_of(served)
+        for _ in range(2):
+            served.wait_for("process_ended", exit=1)
+        served.until_ready(port)
+        assert served.get(port, "/healthz")[1]["status"] == "alive"
+        served.until_metric(port, "connector_run_last_outcome", 1, outcome="failed")
+        assert served.end() == 0
+        assert served.seen("system_unavailable")[0]["system"] == "sfa"
+        assert len({event["run"] for event in served.seen("run_started")}) >= 2
+        assert all("run" in event for event in served.events if event["logger"] in ("connector.pull", "connector.http"))
 
     def test_a_configuration_that_is_wrong_from_the_start(self, start: Start, tmp_path: Path) -> None:
         write_config(tmp_path, every="often")

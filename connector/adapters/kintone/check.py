@@ -11,7 +11,7 @@ from connector.adapters.kintone.options import Config, EntryFields
 from connector.adapters.kintone.read import Reader
 from connector.adapters.kintone.records import Shape, missing_options, state_field
 from connector.adapters.kintone.values import takes_lines
-from connector.errors import AdapterError, Mismatch, text
+from connector.errors import AdapterError, Mismatch, Text, text
 from connector.model import PERSON_FIELD_KIND
 from connector.ports import FieldShown, Finding, Needs, ObjectNeeds, ObjectShown
 from connector.spec import unknown_key
@@ -72,7 +72,7 @@ class Checker:
             if len(failures) == len(self._config.apps):
                 raise failures[0]
             yield from found
-        yield _UNCHECKED
+        yield _UNTOLD if self._config.username is None else _UNTOLD_OF_A_USER
 
     def _options(self) -> Iterator[Finding]:
         for name in self._needs.objects:
@@ -110,7 +110,9 @@ class Checker:
         if word in self._reader.deals:
             yield from self._deals(found, needs)
         if word in (*self._reader.people, *self._reader.deals):
-            self._client.records(word, "limit 1", ["$id"])
+            rows = self._client.records(word, "limit 1", ["$id"])
+            if rows:
+                yield from self._rights(word, int(rows[0]["$id"]["value"]), writes=bool(needs.write))
             yield from self._claim(found)
         alert, timeline = self._config.alert, self._config.timeline
         if self._needs.alerts and alert is not None and alert.app == word:
@@ -124,6 +126,8 @@ class Checker:
         if self._needs.timeline and timeline is not None and timeline.app == word:
             yield from self._entries(found, timeline.fields)
         yield from self._lookups(found, needs)
+        if self._client.manages(word):
+            yield _too_much(word, text("may change the settings of the app", "アプリの管理権限があります"))
         meter = self._client.http.meters[word]
         what = text(
             "calls today, by our own count: {used} of {limit}",
@@ -132,6 +136,16 @@ class Checker:
             limit=meter.limit,
         )
         yield Finding("info", what, word)
+
+    def _rights(self, word: str, number: int, *, writes: bool) -> Iterator[Finding]:
+        """What our user may do with one of the records, and need not, or may not, and must."""
+        rights = self._client.rights(word, number) or {}
+        if rights.get("deletable"):
+            yield _too_much(word, text("may delete records", "レコードを削除できます"))
+        if writes and rights.get("editable") is False:
+            what = text("may not edit record {n}", "レコード {n} を編集できません", n=number)
+            fix = text("give the user edit access", "ユーザーに編集権限を与えてください")
+            yield Finding("error", what, word, fix=fix)
 
     def _shape(self, found: Found) -> Shape:
         app = self._client.app(found.app)
@@ -283,16 +297,35 @@ class Checker:
         ]
 
 
-_UNCHECKED = Finding(
+def _too_much(word: str, what: Text) -> Finding:
+    """A right that we have no use for: what cannot be done cannot go wrong, nor be misused by who finds the secret."""
+    return Finding(
+        "warning",
+        what,
+        word,
+        fix=text(
+            "take that right away: view, add and edit are all that is needed",
+            "その権限を外してください。閲覧・追加・編集だけで動作します",
+        ),
+    )
+
+
+_LOOK = text(
+    "look at the token's (or the user's) rights in each app we write to",
+    "書き込み先アプリのトークン(またはユーザー)の権限を確認してください",
+)
+_UNTOLD = Finding(
     "info",
     text(
-        "whether we may add and edit cannot be seen without writing",
-        "追加・編集の権限は、実際に書き込むまで確認できません",
+        "whether we may add, edit and delete cannot be seen without writing",
+        "追加・編集・削除の権限は、実際に書き込むまで確認できません",
     ),
-    fix=text(
-        "look at the token's (or the user's) rights in each app we write to",
-        "書き込み先アプリのトークン(またはユーザー)の権限を確認してください",
-    ),
+    fix=_LOOK,
+)
+_UNTOLD_OF_A_USER = Finding(
+    "info",
+    text("whether we may add cannot be seen without writing", "追加の権限は、実際に書き込むまで確認できません"),
+    fix=_LOOK,
 )
 
 

@@ -144,6 +144,26 @@ class Client:
             asks=True,
         )
 
+    def rights(self, word: str, number: int) -> Mapping[str, bool] | None:
+        """What our user may do with a record: `viewable editable deletable`; None where we come without a password.
+
+        Source: as `closed`.
+        """
+        if self.config.username is None:
+            return None
+        answer = self._get(word, "records/acl/evaluate", {"app": self.app(word).id, "ids": [number]})
+        return _told(answer, lambda: dict(answer["rights"][0]["record"]), self._where(word), asks=True)
+
+    def manages(self, word: str) -> bool:
+        """Whether we may change the settings of an app: only who may is shown those that are not in use yet."""
+        try:
+            self._get(word, "preview/app/form/fields", {"app": self.app(word).id})
+        except Mismatch as error:
+            if error.code not in ("GAIA_NO01", "CB_NO02"):
+                raise
+            return False
+        return True
+
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def write(self, word: str, action: Action, parts: Sequence[Sequence[Mapping[str, Json]]]) -> Sequence[str]:

@@ -151,7 +151,7 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _object(response: requests.Response) -> Mapping[str, Any]:
     try:
         found = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -186,7 +186,7 @@ def json_of(response: requests.Response) -> Any:
     """The body as JSON; None where it is none."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from connector.adapters.salesforce import rights
 from connector.adapters.salesforce.fields import Description, Field, is_identifier
 from connector.adapters.salesforce.org import Org
 from connector.adapters.salesforce.read import demanded_names, welcome
@@ -46,6 +47,7 @@ class Checker:
             yield from self._object(name)
         if self._needs.alerts or self._needs.timeline:
             yield from self._tasks()
+        yield from rights.of_user(self._org)
         yield from self._allowance()
 
     def objects(self) -> Iterator[ObjectShown]:
@@ -109,6 +111,7 @@ class Checker:
                 fix=text("give the integration user read access to it", "連携ユーザーに参照権限を与えてください"),
             )
             return
+        yield from rights.of_object(described)
         yield from self._reading(described)
         yield from self._writing(described, needs)
         if needs.key is not None:

@@ -152,6 +152,8 @@ class Description:
     createable: bool
     updateable: bool
     _fields: Mapping[str, Field]
+    deletable: bool = False
+    """Whether records may be deleted; not remembered from run to run, because only `check` asks."""
 
     def field(self, name: str) -> Field | None:
         """The field of this name; None when there is none, or the user may not see it."""
@@ -183,6 +185,7 @@ def description(raw: Mapping[str, Any]) -> Description:
         bool(raw["createable"]),
         bool(raw["updateable"]),
         {field.name.lower(): field for field in fields},
+        bool(raw.get("deletable")),
     )
 
 

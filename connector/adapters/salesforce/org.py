@@ -200,7 +200,7 @@ class Org:
             return do(client)
         except SalesforceError as error:
             raise self.error(error.status, error.content, asks=asks) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             what = text("the answer is not JSON", "応答が JSON として読めません")
             raise (Unavailable if asks else Uncertain)(what, where=self.name) from None
 

@@ -28,6 +28,7 @@ class Staff:
 def set_up(org: SalesforceEmulator, smp: ShanonEmulator) -> Staff:
     """Add fields, lists and people of our own to two systems that are as they came."""
     _fields(org)
+    _least_rights(org)
     _attributes(smp)
     for name in LISTS:
         smp.create_list(name)
@@ -58,6 +59,14 @@ def _fields(org: SalesforceEmulator) -> None:
     org.add_field("Activity", name="MA_Key__c", label="MA キー", length=64, external_id=True, unique=True)
     org.add_field("Opportunity", name="Loss_Reason__c", type="picklist", label="失注理由", picklist=LOST_REASONS)
     org.add_field("Opportunity", name="Product__c", label="製品", length=80)
+
+
+def _least_rights(org: SalesforceEmulator) -> None:
+    """The permission set of docs/quickstart.md, and no more."""
+    org.deny("Lead", "delete")
+    org.deny("Contact", "create", "delete")
+    for name in ("Account", "Opportunity", "OpportunityContactRole", "Event"):
+        org.deny(name, "create", "edit", "delete")
 
 
 def _attributes(smp: ShanonEmulator) -> None:

@@ -75,10 +75,10 @@ def describe_summary(sobject: SObject, base: str) -> dict[str, Any]:
     own = f"{base}/sobjects/{sobject.name}"
     return {
         "activateable": False,
-        "createable": sobject.createable,
+        "createable": sobject.createable and "create" not in sobject.denied,
         "custom": sobject.name.endswith("__c"),
         "customSetting": False,
-        "deletable": sobject.deletable,
+        "deletable": sobject.deletable and "delete" not in sobject.denied,
         "deprecatedAndHidden": False,
         "feedEnabled": False,
         "keyPrefix": sobject.prefix,
@@ -94,7 +94,7 @@ def describe_summary(sobject: SObject, base: str) -> dict[str, Any]:
         "searchable": sobject.createable,
         "triggerable": sobject.createable,
         "undeletable": sobject.deletable,
-        "updateable": sobject.updateable,
+        "updateable": sobject.updateable and "edit" not in sobject.denied,
         "urls": {
             "sobject": own,
             "describe": f"{own}/describe",

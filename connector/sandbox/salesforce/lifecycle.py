@@ -36,7 +36,7 @@ class Lifecycle:
     def delete(self, sobject: SObject, record_id: str, access: Access) -> None:
         """Put a record and what belongs to it into the recycle bin."""
         row = self._present(sobject, record_id)
-        if not (sobject.deletable or access.system):
+        if not access.may(sobject, "delete"):
             raise refuse("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
         gone: list[tuple[str, str]] = []
         self._bury(sobject.name, row, gone, {})

@@ -362,6 +362,13 @@ def _setup(name: str, label: str, prefix: str, *fields: Field) -> SObject:
     )
 
 
+PERMISSIONS = (
+    "ApiEnabled", "AuthorApex", "BulkApiHardDelete", "CustomizeApplication", "EditTask", "ManageUsers", "ModifyAllData",
+    "ModifyMetadata", "ViewAllData", "ViewSetup",
+)  # fmt: skip
+"""Some of the permissions that a user may have, as `UserPermissionAccess` names them."""
+
+
 def _catalogue(name: str, label: str, prefix: str, *fields: Field) -> SObject:
     order = Field(name="SortOrder", type="int", precision=8)
     return _setup(name, label, prefix, _text("ApiName", 255), _text("MasterLabel", 255), order, *fields)
@@ -391,6 +398,12 @@ def standard_objects() -> list[SObject]:
         ),
         _setup(
             "Organization", "Organization", "00D", _text("Name", 80), _flag("IsSandbox"), _text("TimeZoneSidKey", 40)
+        ),
+        _setup(
+            "UserPermissionAccess",
+            "User Permission Access",
+            "0PA",
+            *(_flag(f"Permissions{name}") for name in PERMISSIONS),
         ),
         _catalogue("OpportunityStage", "Opportunity Stage", "01J", *stage),
         _catalogue("LeadStatus", "Lead Status Value", "01L", _flag("IsConverted"), _flag("IsDefault")),

@@ -71,6 +71,7 @@ class Org:
             self.store.put("User", self._first_user(api))
             self.org_id = self.rows.seed("Organization", {"Name": "Example", "TimeZoneSidKey": self.settings.timezone})
             self.queue_id = self.add_queue("Leads")
+            self.rows.seed("UserPermissionAccess", {"PermissionsApiEnabled": True, "PermissionsEditTask": True})
             for order, (name, percent, closed, won, forecast) in enumerate(objects.STAGES, 1):
                 flags = {"IsActive": True, "IsClosed": closed, "IsWon": won, "SortOrder": order}
                 rest = {"DefaultProbability": float(percent), "ForecastCategoryName": forecast}
@@ -147,6 +148,18 @@ class Org:
         sobject = self.schema[object_name]
         sobject.read_only.add(sobject.fields[name.lower()].name)
         self.schema_changed = self.clock()
+
+    def deny(self, object_name: str, *rights: str) -> None:
+        """Take rights on the records of an object from the API user: `create`, `edit`, `delete`."""
+        self.schema[object_name].denied.update(rights)
+        self.schema_changed = self.clock()
+
+    def grant(self, *permissions: str) -> None:
+        """Give the API user permissions, by their names in `objects.PERMISSIONS`."""
+        flags = {f"Permissions{name}": True for name in permissions}
+        with self.transaction():
+            (row,) = self.store.live("UserPermissionAccess")
+            self.store.put("UserPermissionAccess", {**row, **flags})
 
     def add_user(self, last_name: str, **members: Any) -> str:
         """Add an active user; further fields of User as keywords."""

@@ -40,6 +40,11 @@ class Access:
     allow_duplicates: bool = False
     assign: bool = False
 
+    def may(self, sobject: SObject, right: str) -> bool:
+        """Whether this writer has a right on the records of an object: `create`, `edit`, `delete`."""
+        offered = {"create": sobject.createable, "edit": sobject.updateable, "delete": sobject.deletable}[right]
+        return self.system or (offered and (self.sees_all or right not in sobject.denied))
+
     def field(self, sobject: SObject, name: str) -> Field | None:
         """The field as this writer sees it."""
         return sobject.field(name) if self.sees_all or self.system else sobject.visible(name)
@@ -85,7 +90,7 @@ class Records:
 
     def insert(self, sobject: SObject, given: Mapping[str, Any], access: Access) -> str:
         """Create a record and give its id."""
-        if not (sobject.createable or access.system):
+        if not access.may(sobject, "create"):
             raise refuse("INVALID_TYPE_FOR_OPERATION", f"entity type {sobject.name} does not support create")
         wanted = self._resolved(given)
         row = self._blank(sobject, access)
@@ -105,7 +110,7 @@ class Records:
             raise refuse("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", status=404)
         if old["IsDeleted"]:
             raise refuse("ENTITY_IS_DELETED", "entity is deleted", status=404)
-        if not (sobject.updateable or access.system):
+        if not access.may(sobject, "edit"):
             raise refuse("INVALID_TYPE_FOR_OPERATION", f"entity type {sobject.name} does not support update")
         wanted = self._resolved(given)
         self._check(sobject, wanted, access, old)

@@ -85,6 +85,8 @@ class SObject:
     fields: dict[str, Field] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     read_only: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
+    """What the API user may not do with records: `create`, `edit`, `delete`."""
 
     def add(self, *new: Field) -> None:
         """Add fields, or replace those of the same name."""

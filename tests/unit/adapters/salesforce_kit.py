@@ -43,7 +43,11 @@ NEEDS = Needs(
 
 
 def prepare(org: SalesforceEmulator) -> None:
-    """The fields that an administrator adds."""
+    """The fields that an administrator adds, and the rights that the integration user needs."""
+    for name in ("Account", "Opportunity", "OpportunityContactRole"):
+        org.deny(name, "create", "edit", "delete")
+    for name in ("Contact", "Lead"):
+        org.deny(name, "delete")
     for name in ("Contact", "Lead"):
         org.add_field(name, name="MA_Person_Id__c", length=64, external_id=True, unique=True)
         org.add_field(name, name="MA_Score__c", type="double", precision=18)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.adapters.kintone.options import AlertOptions
+from connector.adapters.kintone.options import AlertOptions, App
 from connector.errors import Mismatch, Unauthorized, Unavailable
 from connector.model import DealState
 from connector.ports import Finding, Needs, ObjectNeeds, ValueKind
@@ -44,8 +44,71 @@ def test_a_sound_set_up_has_calls_and_what_cannot_be_known(ready: Stage) -> None
     findings = ready.adapter().check()
     assert {finding.severity for finding in findings} == {"info"}
     said = [str(finding.what) for finding in findings]
-    assert "calls today, by our own count: 2 of 9000" in said
+    assert "calls today, by our own count: 3 of 9000" in said
     assert "without writing" in said[-1]
+
+
+# --- rights -----------------------------------------------------------------------------------------------------------
+
+
+def as_user(ready: Stage, *rights: str) -> dict[str, Any]:
+    """Options with which the connector comes as a user who has these rights in every app."""
+    ready.kintone.add_user("mayor", "連携 太郎", password="p")
+    for number in ready.ids.values():
+        ready.kintone.set_rights(number, "mayor", *rights)
+    apps = {name: {"id": int(number)} for name, number in ready.ids.items()}
+    apps["people"] |= {"owner": "担当者", "summary": {"table": "接点", "line": "行"}}  # type: ignore[dict-item]
+    return {
+        "username": Secret(env="KT_USER"),
+        "password": Secret(env="KT_PASSWORD"),
+        "apps": {name: App.model_validate(options) for name, options in apps.items()},
+    }
+
+
+@pytest.fixture
+def _user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KT_USER", "mayor")
+    monkeypatch.setenv("KT_PASSWORD", "p")
+
+
+def warned(ready: Stage, **options: Any) -> list[tuple[str, str, str]]:
+    findings = ready.adapter(**options).check()
+    return [(f.severity, f.object, str(f.what)) for f in findings if f.severity != "info"]
+
+
+def test_a_token_that_may_change_the_settings_is_told(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KT_DEALS", ready.kintone.add_token(ready.ids["deals"], "view", "add", "edit", "manage"))
+    assert warned(ready) == [("warning", "deals", "may change the settings of the app")]
+
+
+@pytest.mark.usefixtures("_user")
+def test_a_user_with_what_is_needed_is_sound(ready: Stage) -> None:
+    ready.add("people", 姓="山田")
+    assert warned(ready, **as_user(ready, "view", "add", "edit")) == []
+
+
+@pytest.mark.usefixtures("_user")
+def test_a_user_who_may_delete_or_manage_is_told_of_each_app(ready: Stage) -> None:
+    ready.add("people", 姓="山田")
+    found = warned(ready, **as_user(ready, "view", "add", "edit", "delete", "manage"))
+    assert ("warning", "people", "may delete records") in found
+    settings = {app for _, app, what in found if what == "may change the settings of the app"}
+    assert settings == {"people", "deals", "alerts", "touchpoints"}
+
+
+@pytest.mark.usefixtures("_user")
+def test_a_user_who_may_not_edit_is_told(ready: Stage) -> None:
+    ready.add("people", 姓="山田")
+    found = warned(ready, **as_user(ready, "view", "add"))
+    assert found == [("error", "people", "may not edit record 1")]
+
+
+def test_what_a_token_may_delete_no_interface_tells(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready.add("people", 姓="山田")
+    token = ready.kintone.add_token(ready.ids["people"], "view", "add", "edit", "delete")
+    monkeypatch.setenv("KT_PEOPLE", token)
+    assert warned(ready) == []
+    assert "delete cannot be seen without writing" in str(list(ready.adapter().check())[-1].what)
 
 
 # --- people -----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connector.adapters.salesforce.rights import TOO_MUCH
 from connector.errors import Unauthorized
 from connector.ports import Finding, Needs, ObjectNeeds
 from connector.sandbox.salesforce import SalesforceEmulator
@@ -99,6 +100,26 @@ CASES: dict[str, tuple[Callable[[Org], object], set[Place]]] = {
         lambda org: org.hide_field("Task", "Call_Result__c"),
         {("error", "Task", "Call_Result__c")},
     ),
+    "contacts that may be deleted": (
+        lambda org: org.schema["Contact"].denied.clear(),
+        {("warning", "Contact", "")},
+    ),
+    "leads that may be deleted": (
+        lambda org: org.schema["Lead"].denied.clear(),
+        {("warning", "Lead", "")},
+    ),
+    "deals that may be written": (
+        lambda org: org.schema["Opportunity"].denied.discard("edit"),
+        {("warning", "Opportunity", "")},
+    ),
+    "companies that may be made": (
+        lambda org: org.schema["Account"].denied.discard("create"),
+        {("warning", "Account", "")},
+    ),
+    "leads that the user may not make": (
+        lambda org: org.deny("Lead", "create"),
+        {("error", "Lead", "")},
+    ),
     "a field of deals": (
         lambda org: org.hide_field("Opportunity", "Loss_Reason__c"),
         {("error", "Opportunity", "Loss_Reason__c")},
@@ -112,6 +133,31 @@ CASES: dict[str, tuple[Callable[[Org], object], set[Place]]] = {
         {("error", "Opportunity", "IsWon")},
     ),
 }
+
+
+@pytest.mark.parametrize("permission", TOO_MUCH)
+def test_each_permission_of_an_administrator_is_named(ready: Stage, permission: str) -> None:
+    ready.org.grant(permission)
+    assert [f.what for f in check(ready) if f.severity != "info"] == [TOO_MUCH[permission]]
+
+
+def test_the_permissions_that_are_needed_are_none_too_many(ready: Stage) -> None:
+    ready.org.grant("ApiEnabled", "EditTask", "ViewSetup")
+    assert places(check(ready)) == set()
+
+
+def test_permissions_that_this_org_does_not_know_are_not_asked_for(ready: Stage) -> None:
+    ready.org.grant("ModifyAllData")
+    ready.org.hide_field("UserPermissionAccess", "PermissionsBulkApiHardDelete")
+    assert [f.what for f in check(ready) if f.severity != "info"] == [TOO_MUCH["ModifyAllData"]]
+
+
+def test_an_org_that_tells_nothing_of_permissions(ready: Stage) -> None:
+    for permission in TOO_MUCH:
+        ready.org.hide_field("UserPermissionAccess", f"Permissions{permission}")
+    found = check(ready)
+    assert places(found) == set()
+    assert "cannot be told what else our user may do" in [str(f.what) for f in found]
 
 
 @pytest.mark.parametrize("name", CASES)

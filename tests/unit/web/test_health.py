@@ -19,7 +19,10 @@ def client(
     checks: Mapping[str, bool] = FINE,
     runs: Mapping[str, Any] | None = None,
 ) -> Client:
-    return Client(Health(bound_to, ["connector.example"], lambda: age, lambda: checks, lambda: runs or {}))
+    health = Health(
+        bound_to, ["connector.example"], lambda: age, lambda: checks, lambda: runs or {}, lambda: b"connector_up 1\n"
+    )
+    return Client(health)
 
 
 def get(path: str, headers: Mapping[str, str] = LOCAL, **about: Any) -> TestResponse:
@@ -59,6 +62,15 @@ class TestReadiness:
 
     def test_not_ready_when_nobody_knows(self) -> None:
         assert get("/readyz", checks={}).status_code == 503
+
+
+def test_metrics() -> None:
+    answer = get("/metrics")
+    assert (answer.status_code, answer.text) == (200, "connector_up 1\n")
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert get("/metrics", headers={"Host": "evil.example"}).status_code == 421
+    assert client().post("/metrics", headers=LOCAL).status_code == 405
 
 
 def test_version() -> None:

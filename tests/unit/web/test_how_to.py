@@ -16,7 +16,7 @@ from connector.web.serve import GRACE
 
 ROOT = Path(__file__).parents[3]
 PAGES = ROOT / "docs" / "how-to"
-NAMES = ["cron", "container", "more-than-one-machine", "secrets"]
+NAMES = ["cron", "container", "more-than-one-machine", "secrets", "monitoring"]
 
 
 def blocks(page: str, language: str = r"\w*") -> list[str]:

@@ -90,7 +90,7 @@ class Client:
             return "no data"
         try:
             response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             return f"{response.status_code} text"
         busy = " busy" if _BUSY_WORDS in response.text else ""
         return f"{response.status_code} json{busy}"
@@ -158,7 +158,7 @@ class Client:
         try:
             answer = response.json()
             return Token(str(answer["accessToken"]), began + _RENEW_AT * int(answer["expireIn"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, RecursionError, KeyError, TypeError):
             what = text("the sign-in holds no token", "サインインの応答にトークンがありません")
             raise senseless(self.name, what, response.text) from None
 
@@ -179,7 +179,7 @@ class Client:
             return None
         try:
             response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             what = text("answered no JSON", "応答が JSON ではありません")
             return senseless(self.name, what, response.text) if asks else unclear(self.name, response.text)
         return None

@@ -69,7 +69,7 @@ class Client:
             return "no data"
         try:
             answer = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = "text"
         else:
             kind = f"json code {answer.get('code')}" if isinstance(answer, dict) else "json"
@@ -98,7 +98,7 @@ class Client:
         asks = self._asks(response)
         try:
             answer = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             if response.status_code >= 300:
                 return self._known(response.status_code, response.status_code, asks=asks, answer=response.text)
             if asks:
