@@ -1,0 +1,188 @@
+"""One fault at one request of a run, healthy runs after it, and what must hold then."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from connector.sandbox.server import Server
+from tests.faults.kinds import CUT_AFTER, KINDS, Kind, Scene, spoiling
+from tests.faults.pair import Pair, pair
+from tests.faults.proxy import Asked, Spoil
+
+PHASES = ("first run", "later run")
+PATIENT = 60.0
+OWN: Mapping[str, Mapping[str, str]] = {
+    "salesforce": {
+        "partial": "row_fail", "locked": "row_lock", "expired": "expired", "quota": "quota", "locator": "locator",
+    },
+    "kintone": {"partial": "row_fail", "locked": "db_lock", "quota": "quota"},
+    "esales": {"partial": "row_fail", "expired": "expired", "quota": "quota"},
+    "shanon": {"partial": "row_fail", "expired": "expired", "quota": "quota"},
+}  # fmt: skip
+"""What each emulated system calls its own faults; which of them it has, it has as its documentation says."""
+_JSON = "application/json;charset=UTF-8"
+ERRORS: Mapping[str, tuple[str, bytes]] = {
+    "salesforce": (_JSON, b'[{"message":"try again later","errorCode":"SERVER_UNAVAILABLE"}]'),
+    "kintone": (_JSON, b'{"code":"GAIA_UN01","id":"x","message":"please try again"}'),
+    "esales": (_JSON, b'{"code":500,"message":"system error"}'),
+    "shanon": (
+        "application/xml;charset=UTF-8",
+        b'<?xml version="1.0"?><Response xmlns="http://www.shanon.co.jp/SmpApi" version="1.0"><Error>'
+        b"<Code>InternalError</Code><Message>try again</Message></Error></Response>",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Which fault, where."""
+
+    sfa: str
+    system: str
+    phase: str
+    ordinal: int
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.sfa}: {self.kind} at request {self.ordinal} to {self.system} of the {self.phase}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a case; `struck`: whether the fault hit anything at all."""
+
+    struck: bool
+    wrong: tuple[str, ...]
+    sent: int
+    request: str
+
+
+@contextmanager
+def canary() -> Iterator[Server]:
+    """A server on another port that no request must ever reach."""
+
+    def nothing(request: Any) -> Any:
+        raise AssertionError(request)
+
+    with Server(nothing) as server:
+        yield server
+
+
+def play(case: Case) -> Outcome:
+    """Play a case: its story, the run that is hit, three healthy ones."""
+    with pair(case.sfa) as both, canary() as elsewhere:
+        if case.phase == "later run":
+            both.run()
+            both.go_on()
+        struck = _hit(both, case, elsewhere.url)
+        for after in _HEALTHY:
+            both.send_again()
+            both.clock.advance(after)
+            both.run()
+        wrong = [*_wrong(both, case), *(f"the canary heard {each}" for each in elsewhere.exchanges)]
+        sent = sum(report.sent() for report in both.reports)
+        return Outcome(bool(struck), tuple(wrong), sent, struck[0] if struck else "")
+
+
+_HEALTHY = (timedelta(0), timedelta(0), timedelta(hours=25), timedelta(hours=1))
+"""Before each: a Retry-After may say a day, and whom a guard held is looked at again within an hour."""
+
+
+def _hit(both: Pair, case: Case, elsewhere: str) -> list[str]:
+    proxy, chaos = both.proxies[case.system], both.chaos(case.system)
+    struck: list[str] = []
+
+    def arm(own: str) -> Callable[[], bool]:
+        chaos.plan(own)
+
+        def used() -> bool:
+            left = chaos.take(own)
+            chaos.calm()
+            return left is None
+
+        return used
+
+    scene = Scene(arm, OWN[case.system], ERRORS[case.system], elsewhere, both.clock)
+    proxy.forget()
+    proxy.order = lambda asked: _spoil(case, scene, asked, struck)
+    both.run(CUT_AFTER if case.kind.hangs else PATIENT)
+    proxy.forget()
+    proxy.deliver_late()
+    return struck
+
+
+def _spoil(case: Case, scene: Scene, asked: Asked, struck: list[str]) -> Spoil | None:
+    if asked.number != case.ordinal:
+        return None
+    return spoiling(case.kind, scene, lambda: struck.append(f"{asked.method} {asked.target.partition('?')[0]}"))
+
+
+def _wrong(both: Pair, case: Case) -> Iterator[str]:
+    """Whatever differs from the world that no fault has hit."""
+    expected, seen = undisturbed(case.sfa, case.phase)[0], both.seen()
+    for name, rows in expected.items():
+        if seen[name] != rows:
+            yield f"{name}: {_difference(rows, seen[name])}"
+    yield from (f"{count} times {key}" for key, count in both.sales.keys().items() if count > 1)
+    if backlog := both.backlog():
+        yield f"still waiting: {backlog} {both.parked()}"
+    if fresh := both.fresh():
+        yield f"would still write: {fresh}"
+
+
+def _difference(expected: Any, seen: Any) -> str:
+    if hasattr(expected, "total"):
+        return f"missing {[*(expected - seen).elements()]}, too many {[*(seen - expected).elements()]}"
+    return f"expected {expected}, seen {seen}"
+
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@cache
+def undisturbed(sfa: str, phase: str) -> tuple[dict[str, Any], Mapping[str, int]]:
+    """What is seen after the same runs without a fault, and how many requests the run had that others are hit in."""
+    with pair(sfa) as both:
+        if phase == "later run":
+            both.run()
+            both.go_on()
+        for proxy in both.proxies.values():
+            proxy.forget()
+        both.run()
+        requests = {name: len(proxy.seen) for name, proxy in both.proxies.items()}
+        for after in _HEALTHY:
+            both.clock.advance(after)
+            both.run()
+        assert both.fresh() == []
+        return both.seen(), requests
+
+
+def cases(sfa: str) -> list[Case]:
+    """The whole matrix of one SFA and the MA before it."""
+    return [
+        Case(sfa, system, phase, ordinal, kind)
+        for phase in PHASES
+        for system, requests in undisturbed(sfa, phase)[1].items()
+        for ordinal in range(1, requests + 1)
+        for kind in KINDS
+    ]
+
+
+def sample(sfa: str, size: int, seed: int) -> list[Case]:
+    """Some cases: every kind in turn, each at another place."""
+    dice = random.Random(seed)
+    left: dict[str, list[Case]] = {}
+    for case in cases(sfa):
+        left.setdefault(str(case.kind), []).append(case)
+    chosen: list[Case] = []
+    while len(chosen) < size:
+        for some in left.values():
+            chosen.append(some.pop(dice.randrange(len(some))))
+    return chosen[:size]
