@@ -32,6 +32,8 @@ class Kind:
     variant: str = ""
     hangs: bool = False
     """Whether the client has to give up by itself."""
+    on_writes: bool = False
+    """Whether it can strike only what is written."""
 
     def __str__(self) -> str:
         return f"{self.name}-{self.variant}" if self.variant else self.name
@@ -77,12 +79,9 @@ def _timeout_after(wire: Wire, scene: Scene) -> None:
     wire.wait_for_client()
 
 
-def _late_commit(wire: Wire, scene: Scene) -> bool:
-    if wire.asked.method == "GET":
-        return _unspoilt(wire, wire.forward())
+def _late_commit(wire: Wire, scene: Scene) -> None:
     wire.forward_later()
     wire.reset()
-    return True
 
 
 def _status(status: int, body: bytes = b"", **headers: str) -> Callable[[Wire, Scene], None]:
@@ -143,8 +142,6 @@ def _own(word: str) -> Callable[[Wire, Scene], bool]:
     """A fault that only the system itself can make."""
 
     def spoil(wire: Wire, scene: Scene) -> bool:
-        if word not in scene.own:
-            return _unspoilt(wire, wire.forward())
         struck = scene.arm(scene.own[word])
         answer = wire.forward()
         done = struck()
@@ -234,7 +231,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("reset after commit", _reset_after),
     Kind("timeout", _timeout_before, "before commit", hangs=True),
     Kind("timeout", _timeout_after, "after commit", hangs=True),
-    Kind("late commit", _late_commit),
+    Kind("late commit", _late_commit, on_writes=True),
     Kind("408", _status(408)),
     Kind("429", _asked_to_wait(lambda _: "2"), "seconds"),
     Kind("429", _asked_to_wait(_in_two_seconds), "date"),
@@ -250,8 +247,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("malformed", _malformed),
     Kind("wrong content type", _wrong_type),
     Kind("200 with an error", _error_in_200),
-    Kind("partial batch", _own("partial")),
-    Kind("row locked", _own("locked")),
+    Kind("partial batch", _own("partial"), on_writes=True),
+    Kind("row locked", _own("locked"), on_writes=True),
     Kind("401 expired", _own("expired")),
     Kind("403 quota", _own("quota")),
     Kind("redirect", _redirect),

@@ -74,8 +74,8 @@ class Sales:
 
 
 class InSalesforce(Sales):
-    def __init__(self, clock: Clock, smp: ShanonEmulator) -> None:
-        self.org = SalesforceEmulator(clock=clock, settings=OrgSettings(page_size=3))
+    def __init__(self, clock: Clock, smp: ShanonEmulator, page: int) -> None:
+        self.org = SalesforceEmulator(clock=clock, settings=OrgSettings(page_size=page))
         self.chaos, self.handle = self.org.chaos, self.org.handle
         setting.set_up(self.org, smp)
         self.owner = self.org.add_user("高橋")
@@ -132,7 +132,8 @@ class InSalesforce(Sales):
 
 
 class InKintone(Sales):
-    def __init__(self, clock: Clock, smp: ShanonEmulator) -> None:
+    def __init__(self, clock: Clock, smp: ShanonEmulator, page: int) -> None:
+        self.page = page
         self.kintone = KintoneEmulator(clock=clock)
         self.chaos, self.handle = self.kintone.chaos, self.kintone.handle
         setting.set_up(SalesforceEmulator(clock=clock), smp)
@@ -167,7 +168,7 @@ class InKintone(Sales):
         apps = {
             rf"(?s)(\b{name}:(?: \{{|\s+))id: \d+": rf"\g<1>id: {app.id}" for name, app in self.apps.by_name().items()
         }
-        here = f"base_url: {url.replace('127.0.0.1', 'localhost')}\n    page_size: 3"
+        here = f"base_url: {url.replace('127.0.0.1', 'localhost')}\n    page_size: {self.page}"
         return {r"base_url: https://example\.cybozu\.com": here, **apps}
 
     def seen(self) -> Mapping[str, Any]:
@@ -183,8 +184,8 @@ class InKintone(Sales):
 
 
 class InEsales(Sales):
-    def __init__(self, clock: Clock, smp: ShanonEmulator) -> None:
-        self.remix = RemixEmulator(clock=clock, settings=RemixSettings(page_size=3))
+    def __init__(self, clock: Clock, smp: ShanonEmulator, page: int) -> None:
+        self.remix = RemixEmulator(clock=clock, settings=RemixSettings(page_size=page))
         self.chaos, self.handle = self.remix.chaos, self.remix.handle
         setting.set_up(SalesforceEmulator(clock=clock), smp)
         self.columns = remix_tenant.set_up(self.remix)
@@ -370,7 +371,8 @@ def _no_sleep(_: float) -> None:
     """Waiting is not what these tests are about."""
 
 
-_MAKERS: Mapping[str, Callable[[Clock, ShanonEmulator], Sales]] = {
+_PAGE = 3
+_MAKERS: Mapping[str, Callable[[Clock, ShanonEmulator, int], Sales]] = {
     "salesforce": InSalesforce,
     "kintone": InKintone,
     "esales": InEsales,
@@ -378,18 +380,18 @@ _MAKERS: Mapping[str, Callable[[Clock, ShanonEmulator], Sales]] = {
 
 
 @contextmanager
-def pair(sfa: str) -> Iterator[Pair]:
-    """Two systems in which the story has begun, and an empty store."""
+def pair(sfa: str, *, small: str = "") -> Iterator[Pair]:
+    """Two systems in which the story has begun, and an empty store; the system `small` gives small pages."""
     clock = Clock(START, ticking=False)
     smp = ShanonEmulator(clock=clock)
-    sales = _MAKERS[sfa](clock, smp)
+    sales = _MAKERS[sfa](clock, smp, _PAGE if small == sfa else 100)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=FAST_DISK)))
         proxies = {}
         for name, handle, chaos in (("shanon", smp.handle, smp.chaos), (sfa, sales.handle, sales.chaos)):
             served = stack.enter_context(Server(handle, chaos=chaos))
             proxies[name] = stack.enter_context(Proxy(served.url))
-        _configure(folder, sfa, smp, sales, proxies)
+        _configure(folder, sfa, smp, sales, proxies, _PAGE if small == "shanon" else 100)
         shutil.copy(_empty_store(), folder / "connector.db")
         made = Pair(sfa, folder, clock, smp, sales, proxies, load(folder / "config.yaml"))
         made.begin()
@@ -399,7 +401,9 @@ def pair(sfa: str) -> Iterator[Pair]:
         yield made
 
 
-def _configure(folder: Path, sfa: str, smp: ShanonEmulator, sales: Sales, proxies: Mapping[str, Proxy]) -> None:
+def _configure(
+    folder: Path, sfa: str, smp: ShanonEmulator, sales: Sales, proxies: Mapping[str, Proxy], page: int
+) -> None:
     secrets = {
         "SHANON_API_KEY": smp.api_key, "SHANON_PASSWORD": smp.password, "SHANON_SECRET": smp.secret, **sales.secrets(),
     }  # fmt: skip
@@ -408,7 +412,7 @@ def _configure(folder: Path, sfa: str, smp: ShanonEmulator, sales: Sales, proxie
     template = TEMPLATES[f"shanon+{sfa}"]
     config = template.text().replace("data/connector.db", "connector.db")
     places = {
-        r"base_url: https://example\.smktg\.jp": f"base_url: {proxies['shanon'].url}\n    rate: 1000\n    page_size: 3",
+        r"base_url: https://example\.smktg\.jp": f"base_url: {proxies['shanon'].url}\n    rate: 1000\n    page_size: {page}",
         r"\{env: (\w+)\}": lambda found: f'{{file: "{folder / found[1].lower()}"}}',
         r"guards: \{": "guards: {at_least: 100000, ",
         **sales.places(proxies[sfa].url),
