@@ -81,6 +81,8 @@ def play(case: Case) -> Outcome:
             both.run()
             both.go_on()
         struck = _hit(both, case, elsewhere.url)
+        if case.phase == "first run":
+            both.go_on()
         for after in _healthy(case.kind):
             both.send_again()
             both.clock.advance(after)
@@ -128,14 +130,17 @@ def _spoil(case: Case, scene: Scene, asked: Asked, struck: list[str]) -> Spoil |
 def _wrong(both: Pair, case: Case) -> Iterator[str]:
     """Whatever differs from the world that no fault has hit."""
     expected, seen = undisturbed(case.sfa, case.system, case.phase, _healthy(case.kind)[-1])[0], both.seen()
-    for name, rows in expected.items():
-        if seen[name] != rows:
-            yield f"{name}: {_difference(rows, seen[name])}"
+    yield from differences(expected, seen)
     yield from (f"{count} times {key}" for key, count in both.sales.keys().items() if count > 1)
     if backlog := both.backlog():
         yield f"still waiting: {backlog} {both.parked()}"
     if fresh := both.fresh():
         yield f"would still write: {fresh}"
+
+
+def differences(expected: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    """What is seen in one world and not in the other."""
+    return [f"{name}: {_difference(rows, seen[name])}" for name, rows in expected.items() if seen[name] != rows]
 
 
 def _difference(expected: Any, seen: Any) -> str:
@@ -155,6 +160,8 @@ def undisturbed(sfa: str, system: str, phase: str, last: timedelta) -> tuple[dic
         proxy.forget()
         both.run()
         asked = list(proxy.seen)
+        if phase == "first run":
+            both.go_on()
         for after in (timedelta(0), last):
             both.clock.advance(after)
             both.run()

@@ -38,6 +38,8 @@ START = datetime.fromisoformat("2026-10-14T10:00:00+09:00")
 SITE = "https://www.mirai-soft-example.co.jp"
 SFAS = ("salesforce", "kintone", "esales")
 FAST_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the store waits for the disk at every commit
+KARI = "kari@kari-example.co.jp"
+"""Somebody of whom nobody knows much: a visitor to whom nothing is written."""
 BETWEEN_RUNS = timedelta(minutes=15)
 
 
@@ -56,6 +58,18 @@ class Sales:
 
     def lose(self, deal: Any) -> None:
         raise NotImplementedError
+
+    def say_no(self, contact: Any) -> None:
+        """Somebody wants no mail any more."""
+        raise NotImplementedError
+
+    def drop(self, contact: Any) -> None:
+        """A record is deleted."""
+        raise NotImplementedError
+
+    def merge(self, winner: Any, loser: Any) -> None:
+        """Two records become one; where a system has no word for that, one of them is deleted."""
+        self.drop(loser)
 
     def secrets(self) -> Mapping[str, str]:
         raise NotImplementedError
@@ -108,6 +122,15 @@ class InSalesforce(Sales):
     def lose(self, deal: str) -> None:
         self.org.update("Opportunity", deal, {"StageName": "Closed Lost"})
 
+    def say_no(self, contact: str) -> None:
+        self.org.update("Contact", contact, {"HasOptedOutOfEmail": True})
+
+    def drop(self, contact: str) -> None:
+        self.org.delete("Contact", contact)
+
+    def merge(self, winner: str, loser: str) -> None:
+        self.org.merge("Contact", winner, [loser])
+
     def secrets(self) -> Mapping[str, str]:
         return {"SF_CLIENT_ID": self.org.client_id, "SF_CLIENT_SECRET": self.org.client_secret}
 
@@ -127,7 +150,7 @@ class InSalesforce(Sales):
 
     def keys(self) -> Counter[str]:
         tasks = Counter(str(row["MA_Key__c"]) for row in self.org.records("Task"))
-        people = [row["MA_Person_Id__c"] for name in ("Contact", "Lead") for row in self.org.records(name)]
+        people = [row.get("MA_Person_Id__c") for name in ("Contact", "Lead") for row in self.org.records(name)]
         return tasks + Counter(str(key) for key in people if key)
 
 
@@ -160,6 +183,16 @@ class InKintone(Sales):
     def lose(self, deal: str) -> None:
         day = self.kintone.clock().date().isoformat()
         self.kintone.update(self.apps.deals.id, deal, {"進捗": "失注", "完了日": day})
+
+    def say_no(self, contact: str) -> None:
+        self.kintone.update(self.apps.people.id, self._number(contact), {"メール配信": ["停止"]})
+
+    def drop(self, contact: str) -> None:
+        self.kintone.delete(self.apps.people.id, self._number(contact))
+
+    def _number(self, contact: str) -> str:
+        rows = self.kintone.records(self.apps.people.id)
+        return str(next(row["$id"] for row in rows if row["顧客番号"] == contact))
 
     def secrets(self) -> Mapping[str, str]:
         return {f"KINTONE_{name.upper()}": app.token for name, app in self.apps.by_name().items()}
@@ -212,6 +245,12 @@ class InEsales(Sales):
 
     def lose(self, deal: int) -> None:
         self.remix.update("business", deal, {203: "失注", self.columns.closed_on: self.remix.clock().date()})
+
+    def say_no(self, contact: int) -> None:
+        self.remix.update("person", contact, {self.columns.optout: "停止"})
+
+    def drop(self, contact: int) -> None:
+        self.remix.delete("person", contact)
 
     def secrets(self) -> Mapping[str, str]:
         return {"ESALES_TOKEN": self.remix.api_token}
@@ -269,6 +308,7 @@ class Pair:
     reports: list[Report] = field(default_factory=list)
     visitors: dict[str, int] = field(default_factory=dict)
     deals: dict[str, Any] = field(default_factory=dict)
+    contacts: dict[str, Any] = field(default_factory=dict)
 
     def chaos(self, system: str) -> Chaos:
         return self.smp.chaos if system == "shanon" else self.sales.chaos
@@ -287,7 +327,9 @@ class Pair:
     def begin(self) -> None:
         """What happened before the first run."""
         sales = self.sales
-        known = sales.contact("三枝 亮", "株式会社碧海", "saegusa@hekikai-example.co.jp")
+        self.contacts["nobody"] = sales.contact("試 用", "株式会社試", "")
+        self.visitor("仮 登録", "株式会社仮", KARI, "/case")
+        known = self.contacts["known"] = sales.contact("三枝 亮", "株式会社碧海", "saegusa@hekikai-example.co.jp")
         sales.contact("柴 良平", "株式会社碧海", "shiba@hekikai-example.co.jp")
         slow = sales.contact("榎本 静", "株式会社榎本", "enomoto@enomoto-example.co.jp")
         lost = sales.contact("八木 巧", "株式会社八木", "yagi@yagi-example.co.jp")
@@ -326,7 +368,7 @@ class Pair:
             if http is not None:
                 brief = {"timeout": timedelta(seconds=seconds), "max_bytes": MOST_BYTES}
                 http.options = http.options.model_copy(update=brief)
-                http.sleep, http.utcnow = _no_sleep, self.clock
+                http.sleep = _no_sleep
         try:
             yield app
         finally:
