@@ -257,7 +257,9 @@ def bring_forward(conn: Connection, now: datetime) -> None:
     c = t.outbox.c
     late = micros(now + _LONGEST_PUT_OFF)
     waits = c.state == "pending"
-    conn.execute(update(t.outbox).where(waits, c.uncertain_until > late).values(uncertain_until=micros(now + QUARANTINE)))
+    conn.execute(
+        update(t.outbox).where(waits, c.uncertain_until > late).values(uncertain_until=micros(now + QUARANTINE))
+    )
     conn.execute(update(t.outbox).where(waits, c.next_at > late).values(next_at=micros(now)))
 
 

@@ -151,6 +151,14 @@ def _own(word: str) -> Callable[[Wire, Scene], bool]:
     return spoil
 
 
+def _expired(wire: Wire, scene: Scene) -> bool:
+    """A session that ends; where there is none, a 401 that is gone with the next request."""
+    if "expired" in scene.own:
+        return _own("expired")(wire, scene)
+    wire.reply(Answer(401))
+    return True
+
+
 def _redirect(wire: Wire, scene: Scene) -> None:
     wire.reply(Answer(302, [("Location", f"{scene.canary}{wire.asked.target}")]))
 
@@ -249,7 +257,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("200 with an error", _error_in_200),
     Kind("partial batch", _own("partial"), on_writes=True),
     Kind("row locked", _own("locked"), on_writes=True),
-    Kind("401 expired", _own("expired")),
+    Kind("401 expired", _expired),
     Kind("403 quota", _own("quota")),
     Kind("redirect", _redirect),
     Kind("gzip bomb", _gzip_bomb),

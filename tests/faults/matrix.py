@@ -21,7 +21,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "partial": "row_fail", "locked": "row_lock", "expired": "expired", "quota": "quota", "locator": "locator",
     },
     "kintone": {"partial": "row_fail", "locked": "db_lock", "quota": "quota"},
-    "esales": {"partial": "row_fail", "expired": "expired", "quota": "quota"},
+    "esales": {"partial": "row_fail", "quota": "quota"},
     "shanon": {"partial": "row_fail", "expired": "expired", "quota": "quota"},
 }  # fmt: skip
 """What each emulated system calls its own faults; which of them it has, it has as its documentation says."""

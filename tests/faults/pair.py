@@ -109,7 +109,12 @@ class InSalesforce(Sales):
     def deal(self, company: str, contact: str, *, state: str, days: int) -> str:
         stage = {"likely": "Negotiation/Review", "slow": "Qualification", "lost": "Closed Lost"}[state]
         now = self.org.clock()
-        made = {"AccountId": self._account(company), "Name": f"{company} 更新", "StageName": stage, "OwnerId": self.owner}
+        made = {
+            "AccountId": self._account(company),
+            "Name": f"{company} 更新",
+            "StageName": stage,
+            "OwnerId": self.owner,
+        }
         day = (now - timedelta(days=days)).date() if state == "lost" else (now + timedelta(days=60)).date()
         more = {"Loss_Reason__c": "予算", "Product__c": "勤怠クラウド"} if state == "lost" else {}
         self.org.clock.advance(-timedelta(days=days))
@@ -145,7 +150,9 @@ class InSalesforce(Sales):
                 name: Counter(_plain(row, _OF_ORG) for row in self.org.records(name))
                 for name in ("Contact", "Lead", "Account", "Opportunity")
             },
-            "Task": Counter(_plain({**row, "who": names.get(row["WhoId"])}, _OF_ORG) for row in self.org.records("Task")),
+            "Task": Counter(
+                _plain({**row, "who": names.get(row["WhoId"])}, _OF_ORG) for row in self.org.records("Task")
+            ),
         }
 
     def keys(self) -> Counter[str]:
@@ -404,7 +411,9 @@ class Pair:
         """What people see in both systems."""
         return {
             **self.sales.seen(),
-            "visitors": Counter(_plain(row, frozenset({"DateUpdate", "DateUnsubscribe"})) for row in self.smp.visitors()),
+            "visitors": Counter(
+                _plain(row, frozenset({"DateUpdate", "DateUnsubscribe"})) for row in self.smp.visitors()
+            ),
             "lists": {name: Counter(self.smp.members(number)) for number, name in self.smp.lists().items()},
         }
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from tests.faults import tally
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.matrix import OWN, Case, Outcome, cases, play
 
 SYSTEMS = ("shanon", "salesforce", "kintone", "esales")
-OWN_WORDS = {"partial batch": "partial", "row locked": "locked", "401 expired": "expired", "403 quota": "quota"}
+OWN_WORDS = {"partial batch": "partial", "row locked": "locked", "403 quota": "quota"}
 TRIES = 5
 """Requests that are tried until one is found at which there is something to spoil."""
 
@@ -37,15 +35,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         systems = having if metafunc.config.getoption("--prove") else dict.fromkeys(some)
         places += [pytest.param(system, kind, id=f"{system}-{kind}") for system in systems]
     metafunc.parametrize(("system", "kind"), places)
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Logging every request of thousands of runs would take longer than the runs."""
-    before = structlog.get_config()["wrapper_class"]
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.configure(wrapper_class=before)
 
 
 def seed() -> str:
