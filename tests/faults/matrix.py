@@ -32,8 +32,10 @@ ERRORS: Mapping[str, tuple[str, bytes]] = {
     "esales": (_JSON, b'{"code":500,"message":"system error"}'),
     "shanon": (
         "application/xml;charset=UTF-8",
-        b'<?xml version="1.0"?><Response xmlns="http://www.shanon.co.jp/SmpApi" version="1.0"><Error>'
-        b"<Code>InternalError</Code><Message>try again</Message></Error></Response>",
+        (
+            b'<?xml version="1.0"?><Response xmlns="http://www.shanon.co.jp/SmpApi" version="1.0"><Error>'
+            b"<Code>InternalError</Code><Message>try again</Message></Error></Response>"
+        ),
     ),
 }
 

@@ -462,8 +462,9 @@ def _configure(
         (folder / name.lower()).write_text(value, encoding="utf-8")
     template = TEMPLATES[f"shanon+{sfa}"]
     config = template.text().replace("data/connector.db", "connector.db")
-    places = {
-        r"base_url: https://example\.smktg\.jp": f"base_url: {proxies['shanon'].url}\n    rate: 1000\n    page_size: {page}",
+    shanon = f"base_url: {proxies['shanon'].url}\n    rate: 1000\n    page_size: {page}"
+    places: dict[str, str | Callable[[re.Match[str]], str]] = {
+        r"base_url: https://example\.smktg\.jp": shanon,
         r"\{env: (\w+)\}": lambda found: f'{{file: "{folder / found[1].lower()}"}}',
         r"guards: \{": "guards: {at_least: 100000, ",
         **sales.places(proxies[sfa].url),

@@ -104,9 +104,22 @@ Spoil = Callable[[Wire], None]
 """Deals with a request in place of the proxy, to its end."""
 
 
+class _Link(socketserver.BaseRequestHandler):
+    """A connection of the client."""
+
+    server: _Server
+
+    def handle(self) -> None:
+        self.server.proxy.serve(self.request)
+
+
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(("127.0.0.1", 0), _Link)
+        self.proxy = proxy
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a client that is gone is what tests here are about."""
@@ -125,7 +138,7 @@ class Proxy:
         self.late: list[Asked] = []
         self.order: Callable[[Asked], Spoil | None] = lambda _: None
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), self._handler)
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
@@ -168,7 +181,8 @@ class Proxy:
         kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _OF_A_CONNECTION]
         return Answer(response.status, kept, body)
 
-    def _handler(self, client: socket.socket, *_: object) -> None:
+    def serve(self, client: socket.socket) -> None:
+        """Deal with the requests of a connection, until it is over."""
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(Hung, OSError), client.makefile("rb") as stream:
             while (asked := self._read(stream)) is not None:

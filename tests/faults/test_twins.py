@@ -216,7 +216,7 @@ def test_twins_end_alike(prove: bool) -> None:
     number = MACHINES_OF_PROVE if prove else MACHINES
     some = settings(max_examples=number, stateful_step_count=10, suppress_health_check=list(HealthCheck))
     with deterministic():
-        run_state_machine_as_test(Twins, settings=some)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(Twins, settings=some)
     tally.count("events", Count.events)
     tally.count("faults", Count.struck.total() - Count.struck["kill"])
     tally.count("simulated kills", Count.struck["kill"])

@@ -260,7 +260,7 @@ def deterministic() -> Iterator[None]:
     from connector.engine import deliver, pull
     from connector.store import lease
 
-    writing = lease.writing
+    writing = database.writing
     with pytest.MonkeyPatch.context() as patch:
         for module in (pull, deliver):
             patch.setattr(module, "ThreadPoolExecutor", Inline)
