@@ -208,7 +208,7 @@ class Twins(RuleBasedStateMachine):
         assert self.hit.seen() == hit
 
 
-MACHINES, MACHINES_OF_PROVE = 25, 1500
+MACHINES, MACHINES_OF_PROVE = 25, 800
 
 
 @pytest.mark.timeout(7200)
