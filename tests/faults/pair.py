@@ -449,6 +449,7 @@ def pair(sfa: str, *, small: str = "") -> Iterator[Pair]:
         if sfa == "esales":
             with made.app() as app:
                 probe(app, "esales")
+            proxies[sfa].forget()
         yield made
 
 
