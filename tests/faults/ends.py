@@ -92,8 +92,8 @@ def _sales(made: Emulated, found: End) -> None:
         for record in made.kintone.records(app.id):
             found.add(f"kintone {kind}", record["ma_key"] or record.get("メールアドレス"), _kintone(record))
     for kind in ("person", made.remix.settings.extension):
-        for row in made.remix.records(kind):
-            found.add(f"esales {kind}", _esales_key(kind, row), _esales(row))
+        for card in made.remix.records(kind):
+            found.add(f"esales {kind}", _esales_key(kind, card), _esales(card))
 
 
 def _names(made: Emulated) -> Mapping[Any, str]:
@@ -140,7 +140,8 @@ def _stored(store: str, names: Mapping[Any, str]) -> Iterator[tuple[str, object,
                 yield "store member", f"{row.list} {row.person_id}", [row.on_list, row.ours]
             for row in conn.execute(select(t.outbox).where(t.outbox.c.state.in_(_UNFINISHED))):
                 yield "store unfinished", f"{row.kind} {row.key}", row.state
-            once = t.outbox.c.write_class.in_(("B", "C")) & (t.outbox.c.state == "done")
+            # Somebody who was made and is found by our key before the receipt was stored needs no making any more.
+            once = t.outbox.c.kind.in_(("RaiseAlert", "AddTouchpoint")) & (t.outbox.c.state == "done")
             for row in conn.execute(select(t.outbox).where(once)):
                 yield "store done", f"{row.kind} {row.key}", row.identity
     finally:

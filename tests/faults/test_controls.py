@@ -21,6 +21,7 @@ from connector.store import lease as lease_module
 from connector.store import outbox, runs
 from connector.store import tables as t
 from connector.store.codec import dump_change, load_change
+from connector.store.database import writing
 from connector.store.lease import Lease
 from connector.store.runs import Counts
 from tests.faults import tally
@@ -28,6 +29,8 @@ from tests.faults.checks import again, killed, some, thawed, two_starts, unannou
 from tests.faults.cuts import cut_everywhere
 from tests.faults.ends import Fault
 from tests.faults.kit import Stage
+from tests.faults.points import Points, instrumented
+from tests.faults.world import direct
 
 Break = Callable[[pytest.MonkeyPatch], None]
 Check = Callable[[Stage, Path], Iterator[list[Fault]]]
@@ -80,11 +83,11 @@ def blind_retry_under_a_new_key(patch: pytest.MonkeyPatch) -> None:
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def writing(self: Lease) -> Iterator[Connection]:
-        with self._one_at_a_time, lease_module.writing(self.engine) as conn:
+    def unfenced(self: Lease) -> Iterator[Connection]:
+        with self._one_at_a_time, writing(self.engine) as conn:
             yield conn
 
-    patch.setattr(Lease, "writing", writing)
+    patch.setattr(Lease, "writing", unfenced)
 
 
 def a_token_that_does_not_grow(patch: pytest.MonkeyPatch) -> None:
@@ -92,7 +95,7 @@ def a_token_that_does_not_grow(patch: pytest.MonkeyPatch) -> None:
 
     def same(engine: Any, name: str, ttl: timedelta) -> Lease:
         lease = acquire(engine, name, ttl)
-        with lease_module.writing(engine) as conn:
+        with writing(engine) as conn:
             conn.execute(update(t.lease).values(token=1))
         lease.token = 1
         return lease
@@ -104,7 +107,7 @@ def a_lease_for_everybody(patch: pytest.MonkeyPatch) -> None:
     acquire = lease_module.acquire
 
     def anyway(engine: Any, name: str, ttl: timedelta) -> Lease:
-        with lease_module.writing(engine) as conn:
+        with writing(engine) as conn:
             conn.execute(update(t.lease).values(expires=0))
         return acquire(engine, name, ttl)
 
@@ -163,11 +166,20 @@ def one_round(patch: pytest.MonkeyPatch) -> None:
 # --- how it is noticed ------------------------------------------------------------------------------------------------
 
 
+def passed(stage: Stage, when: str, folder: Path) -> list[str]:
+    world = stage.world(when, folder)
+    with direct(world.made), instrumented(Points()) as points:
+        world.run()
+    return points.seen
+
+
 def by_a_kill(when: str, system: str, *words: str, most: int = 6) -> Check:
     """At some of the points with these words, evenly spread."""
 
     def check(stage: Stage, folder: Path) -> Iterator[list[Fault]]:
-        points = some(stage.points[when], system, *words)
+        # The broken program has points of its own.
+        points = some(passed(stage, when, folder / "whole"), system, *words)
+        assert points
         for number, at in enumerate(points[:: max(1, len(points) // most)]):
             yield killed(stage, when, folder / f"{number}", at)
 
@@ -193,7 +205,7 @@ def by_a_look_at_the_store(stage: Stage, folder: Path) -> Iterator[list[Fault]]:
 
 
 CONTROLS: Sequence[tuple[Break, Check]] = (
-    (cursor_before_its_page, by_a_kill("next", "shanon", "_pull_stream", "begin", most=30)),
+    (cursor_before_its_page, by_a_kill("first", "salesforce", "_pull_system", "begin", most=24)),
     (random_keys, by_a_second_run),
     (blind_retry_under_a_new_key, by_a_kill("next", "salesforce", "deliver._send", "begin")),
     (no_fence, by_sleep),
