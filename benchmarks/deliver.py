@@ -157,10 +157,11 @@ def _fill(app: App, changes: list[SetFields]) -> None:
     from connector.model import Person
     from connector.store import outbox, people
     from connector.store.database import writing
+    from connector.store.told import Told
 
     at = now()
     for some in _batches(changes):
         with writing(app.store) as conn:
             filings = [people.Filing(Person(change.ref, {"family_name": "山田"}), ()) for change in some]
-            people.put_people(conn, filings, at)
+            people.put_people(conn, filings, at, Told())
             outbox.enqueue(conn, some, "bench", at, {})

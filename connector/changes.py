@@ -109,6 +109,25 @@ class RaiseAlert(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloseAlert(Change):
+    """Take back an alert that we raised. One that its owner has closed, deleted or begun to work on stays as it is.
+
+    The receipt is `done` in each of these cases, with the code `ports.LEFT` where the owner is at work on it.
+    """
+
+    write_class = WriteClass.A
+
+    alert: str
+    """The key it was raised under."""
+    remote_id: str
+    """The system's own id of it, as its receipt told."""
+
+    @property
+    def alters(self) -> bool:  # noqa: D102  as in Change
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddTouchpoint(Change):
     """Put a touchpoint on a person's timeline in the SFA. Exactly one entry per `key`."""
 
@@ -147,8 +166,12 @@ class RemoveFromList(Change):
         return True
 
 
-AnyChange = SetFields | CreatePerson | RaiseAlert | AddTouchpoint | AddToList | RemoveFromList
-CHANGES: tuple[type[Change], ...] = (SetFields, CreatePerson, RaiseAlert, AddTouchpoint, AddToList, RemoveFromList)
+AnyChange = SetFields | CreatePerson | RaiseAlert | CloseAlert | AddTouchpoint | AddToList | RemoveFromList
+CHANGES: tuple[type[Change], ...] = (
+    SetFields, CreatePerson, RaiseAlert, CloseAlert, AddTouchpoint, AddToList, RemoveFromList,
+)  # fmt: skip
+UNDO = "undo"
+"""What stands for a rule in the reasons of a change that takes an earlier one back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@
     * Refused        this one item isn't acceptable: park it, go on
   * Halted           the brake: too much would change: nothing is sent, the plan is shown
   * Interrupted      we were asked to end: finish what was begun, leave the rest for the next run
-  * StoreError       our own memory cannot be used: locked by another run, newer than this program, damaged
+  * StoreError       our own memory cannot be used: locked by another run, damaged, no room on its disk
+    * Locked         another run is at work
+    * WrongStore     it is not the store that we worked with: lost, emptied, an older copy, of a newer program
 
 A message says what happened, where, and what to do next, in English and Japanese. It never holds a person's data.
 """
@@ -170,3 +172,7 @@ class StoreError(ConnectorError):
 
 class Locked(StoreError):
     """Another run holds the lease."""
+
+
+class WrongStore(StoreError):
+    """The store is not what it was when we last worked with it; nothing is done until a person says what is right."""

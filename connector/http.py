@@ -21,14 +21,15 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from io import BytesIO
 from types import MappingProxyType
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Protocol, Self, cast
 
 import requests
 import structlog
@@ -165,9 +166,26 @@ class Meter:
     limit: int
     """Most calls in one day."""
     before: int = 0
-    """Calls of today in earlier runs."""
+    """Calls of today in earlier runs; when a day ends in mid-run, less those of this run that belong to it."""
     calls: int = 0
     """Calls in this run."""
+    on: str = ""
+    """The day that is counted."""
+    fresh: Counter[str] = field(default_factory=Counter)
+    """Calls by day that nobody has written down yet."""
+
+    def left(self, now: datetime) -> int:
+        """Calls that may still be made."""
+        day = self.day(now)
+        if self.on not in ("", day):
+            self.before = -self.calls
+        self.on = day
+        return self.limit - self.before - self.calls
+
+    def spend(self, calls: int) -> None:
+        """Count calls on the day that `left` was last asked about."""
+        self.calls += calls
+        self.fresh[self.on] += calls
 
     @staticmethod
     def day(now: datetime) -> str:
@@ -532,8 +550,10 @@ class Http:
         """Requests sent in this run, retries included."""
         self.heard: datetime | None = None
         """The system's own clock, as it was last told."""
-        self._before = 0
-        self._quota: tuple[Allowance, float] | None = None
+        self._by_day: Counter[str] = Counter()
+        self._fresh: Counter[str] = Counter()
+        self._now, self._zone = utcnow, cast("tzinfo", UTC)
+        self._quota: tuple[Allowance, float, int] | None = None
         self._lock = threading.Lock()
         self._next_at = -math.inf
         self._hosts = {_authority(self.base_url)}
@@ -554,12 +574,33 @@ class Http:
     @property
     def calls_today(self) -> int:
         """Requests sent today: those of earlier runs, as far as we were told, and of this one."""
-        return self._before + self.calls
+        return self._by_day[self._day()]
 
-    def charge_before(self, calls_today: int) -> None:
-        """Begin a run, on a day on which `calls_today` requests were sent before it."""
+    def charge_before(self, calls_today: int, *, now: Callable[[], datetime] | None = None, zone: tzinfo = UTC) -> None:
+        """Begin a run, on a day on which `calls_today` requests were sent before it.
+
+        `now` and `zone` tell when another day begins: a run may go on over midnight.
+        """
         with self._lock:
-            self._before, self.calls = calls_today, 0
+            self._now, self._zone, self.calls = now or self.utcnow, zone, 0
+            self._by_day = Counter({self._day(): calls_today})
+
+    def take_fresh(self) -> Mapping[tuple[str, str], int]:
+        """Calls that were made since this was last asked, by part of the system (none: the whole) and day."""
+        with self._lock:
+            taken = {("", day): calls for day, calls in self._fresh.items()}
+            self._fresh.clear()
+            for part, meter in self.meters.items():
+                taken |= {(part, day): calls for day, calls in meter.fresh.items()}
+                meter.fresh.clear()
+        return taken
+
+    def left(self) -> float:
+        """Calls that the budgets leave, as far as is known now; infinite where nothing limits them."""
+        return min(left for _, _, left in self._limits())
+
+    def _day(self) -> str:
+        return self._now().astimezone(self._zone).date().isoformat()
 
     @property
     def server_time(self) -> datetime | None:
@@ -573,11 +614,11 @@ class Http:
     @property
     def quota(self) -> Allowance | None:
         """What the system grants today, as last told."""
-        return self._quota[0] if self._quota else None
+        return self._quota[0] if self._quota is not None else None
 
     @quota.setter
     def quota(self, quota: Allowance | None) -> None:
-        self._quota = None if quota is None else (quota, self.clock())
+        self._quota = None if quota is None else (quota, self.clock(), self.calls)
 
     def allow_host(self, url: str) -> None:
         """Let requests go to the host and port of `url`, too: one that the adapter has found to be the system's own."""
@@ -634,6 +675,9 @@ class Http:
             self._check_budget()
             self._spend(getattr(_here, "spends", {}))
             self.calls += 1
+            day = self._day()
+            self._by_day[day] += 1
+            self._fresh[day] += 1
             now = self.clock()
             wait = max(self._next_at - now, 0.0)
             self._next_at = now + wait + (1 / self.options.rate if self.options.rate else 0)
@@ -641,26 +685,32 @@ class Http:
             self.sleep(wait)
 
     def _check_budget(self) -> None:
+        for option, limit, left in self._limits():
+            if left <= 0:
+                raise self._exhausted(option, limit)
+
+    def _limits(self) -> Iterator[tuple[str, int, float]]:
+        """Each limit that holds now: its option, how high it is, and how many calls it leaves."""
         budget = self.options.budget
-        if budget.calls_per_run is not None and self.calls >= budget.calls_per_run:
-            raise self._exhausted("budget.calls_per_run", budget.calls_per_run)
-        if budget.calls_per_day is not None and self.calls_today >= budget.calls_per_day:
-            raise self._exhausted("budget.calls_per_day", budget.calls_per_day)
-        if self._quota is None:
-            return
-        quota, heard = self._quota
-        # Allowances come back with time: when the last word is old, one request goes through and hears a new one.
-        fresh = self.clock() - heard < _QUOTA_FRESH_SECONDS
-        if fresh and quota.used >= quota.limit * (1 - budget.leave_free):
-            raise self._exhausted("budget.leave_free", quota.limit)
+        if budget.calls_per_run is not None:
+            yield "budget.calls_per_run", budget.calls_per_run, budget.calls_per_run - self.calls
+        if budget.calls_per_day is not None:
+            yield "budget.calls_per_day", budget.calls_per_day, budget.calls_per_day - self.calls_today
+        if self._quota is not None:
+            quota, heard, at = self._quota
+            # Allowances come back with time: when the last word is old, one request goes through and hears a new one.
+            if self.clock() - heard < _QUOTA_FRESH_SECONDS:
+                # Those under way have not been heard of yet.
+                used = quota.used + max(0, self.calls - at)
+                yield "budget.leave_free", quota.limit, quota.limit * (1 - budget.leave_free) - used
+        yield "", 0, math.inf
 
     def _spend(self, spends: Mapping[str, int]) -> None:
         for name, calls in spends.items():
-            meter = self.meters[name]
-            if meter.limit - meter.before - meter.calls < calls:
-                raise self._exhausted(f"{name}: calls_per_day", meter.limit)
+            if self.meters[name].left(self._now()) < calls:
+                raise self._exhausted(f"{name}: calls_per_day", self.meters[name].limit)
         for name, calls in spends.items():
-            self.meters[name].calls += calls
+            self.meters[name].spend(calls)
 
     def _exhausted(self, option: str, limit: int) -> Exhausted:
         what = text(

@@ -257,11 +257,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What we last wrote into one field of a record: the value, when, and how often in a row within a day."""
+    """What we last wrote into one field of a record: the value, when, and how often in a row within a day.
+
+    `undone`: the value before that, where an administrator took it back; it is not written again.
+    """
 
     value: Value
     at: datetime
     times: int = 1
+    undone: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

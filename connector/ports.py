@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -72,6 +72,9 @@ class Receipt:
     what: Text | None = None
     fix: Text | None = None
 
+
+LEFT = "LEFT"
+"""Code of a receipt for an alert that was not taken back, because its owner works on it."""
 
 ValueKind = Literal["text", "lines", "number", "moment", "yes"]
 """Kinds of value that we write: `lines` is text of several lines, `yes` is true or false."""
@@ -200,6 +203,74 @@ class Quota:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What became of the changes of a job that has ended.
+
+    Their receipts, in any order; and the keys of those that were never tried. What is in neither has no known result.
+    """
+
+    receipts: Sequence[Receipt]
+    untried: frozenset[str] = frozenset()
+
+
+class Jobs(ABC):
+    """A second way into a system, for many changes at once.
+
+    They are handed over as a whole, worked on in the system's own time, and asked about later, by this process or by
+    one that comes after it.
+
+    The engine writes the job down between `open` and `submit`, so that no data is ever handed over to a job that
+    nobody knows of. It never sends a change that it has sent before by a job, but by `Adapter.push`.
+    """
+
+    most: ClassVar[int]
+    """Most changes of one job."""
+
+    wait: timedelta
+    """How long a run waits for its jobs; what takes longer is collected by a later run."""
+
+    @abstractmethod
+    def fit(self, changes: Sequence[AnyChange]) -> Sequence[AnyChange]:
+        """Which of these changes of one `Adapter.group`, at most `most`, should go by one job, in their order.
+
+        None where `push` is the better way. MUST write nothing. MUST never hold an alert: its owner waits for it.
+
+        :raises AdapterError: when the system cannot be asked
+        """
+
+    @abstractmethod
+    def open(self, changes: Sequence[AnyChange]) -> str:
+        """Make a job for what `fit` gave: its handle, by which the system finds it for as long as it matters.
+
+        MUST have no effect on any record, and MUST hand none over.
+
+        :raises Refused: the system takes no such job: the changes go by `push`
+        :raises AdapterError: there is no job, or one that nobody needs to know
+        """
+
+    @abstractmethod
+    def submit(self, job: str, changes: Sequence[AnyChange]) -> None:
+        """Hand the changes over and let the system begin.
+
+        :raises Refused: nothing of it has taken effect, or ever will
+        :raises AdapterError: how far it came is not known; `collect` finds out
+        """
+
+    @abstractmethod
+    def collect(self, job: str, changes: Sequence[AnyChange], *, give_up: bool = False) -> Collected | None:
+        """What became of the changes handed over; None while the system is at work.
+
+        A job that was never begun, or that is to be given up, is called off: MUST NOT take effect once it was told of
+        as collected.
+
+        A job that the system knows nothing of is `Collected` without anything in it.
+
+        :raises Unavailable: ask again
+        :raises Unauthorized: the system lets us no longer in
+        """
+
+
 class Adapter(ABC):
     """One external system.
 
@@ -220,11 +291,17 @@ class Adapter(ABC):
     deal_words: ClassVar[frozenset[str]] = frozenset(DEAL_WORDS)
     """Which words of a deal a mapping may give a field."""
 
+    rereads: ClassVar[bool] = True
+    """Whether reading from the beginning gives again what is there; false where everything is given once, as files."""
+
     batch: ClassVar[int] = 1
     """Most changes of one group that a single `push` may be given."""
 
     connections: ClassVar[int] = 1
     """How many batches may be under way at once."""
+
+    jobs: Jobs | None = None
+    """The way for many changes at once, where the system has one."""
 
     http: Http | None = None
     """The hardened session, where the system speaks HTTP: the engine reads calls and quota from it."""

@@ -17,6 +17,7 @@ from connector.changes import (
     AddToList,
     AddTouchpoint,
     AnyChange,
+    CloseAlert,
     CreatePerson,
     RaiseAlert,
     RemoveFromList,
@@ -39,7 +40,7 @@ from connector.model import (
     Touchpoint,
     Value,
 )
-from connector.ports import Adapter, Finding, Needs, Page, Receipt, Reject
+from connector.ports import LEFT, Adapter, Finding, Needs, Page, Receipt, Reject
 from connector.spec import Spec, Word
 
 PERSON = "person"
@@ -160,6 +161,8 @@ class Row:
 class System:
     """People, deals and the rest, with methods to act as users do and attributes that order faults.
 
+    `closed` holds the keys of alerts that were taken back, `at_work` those that their owner works on.
+
     Faults: `down` (nothing answers) · `throttled` (asks to wait) · `refuses` (ids of people that take no change) ·
     `unreadable` (ids that come as rejects) · `lose_answer` (so many next changes are done, then Uncertain) · `late`
     (so many next pushes end in Uncertain and are done by `settle`) · `dies_after` (so many changes later it is down) ·
@@ -170,6 +173,8 @@ class System:
     now: datetime = datetime(2026, 4, 1, tzinfo=UTC)
     lists: dict[str, set[str]] = field(default_factory=dict)
     alerts: dict[str, RaiseAlert] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    at_work: set[str] = field(default_factory=set)
     timeline: dict[str, AddTouchpoint] = field(default_factory=dict)
     down: bool = False
     throttled: timedelta | None = None
@@ -269,6 +274,8 @@ class System:
                 return self._create(change)
             case RaiseAlert():
                 self.alerts.setdefault(change.key, change)
+            case CloseAlert():
+                return self._close(change)
             case AddTouchpoint():
                 if change.person.id not in self.people:
                     return _refused(change, GONE, "not_found")
@@ -282,6 +289,12 @@ class System:
             case _:
                 assert_never(change)
         return Receipt(change.key, "done", change.key)
+
+    def _close(self, change: CloseAlert) -> Receipt:
+        if change.alert in self.at_work:
+            return Receipt(change.key, "done", change.remote_id, LEFT)
+        self.closed.add(change.alert)
+        return Receipt(change.key, "done", change.remote_id)
 
     def _set(self, change: AnyChange, ref: Ref, values: Mapping[str, Value]) -> Receipt:
         if ref.id not in self.people:

@@ -13,7 +13,7 @@ import typer
 
 from connector import __version__
 from connector.cli.say import Console
-from connector.errors import ConfigError, ConnectorError, Locked, text
+from connector.errors import ConfigError, ConnectorError, Locked, WrongStore, text
 from connector.templates import TEMPLATES
 
 cli = typer.Typer(
@@ -40,6 +40,9 @@ def main() -> None:
         cli()
     except ConfigError as error:
         console.problems(error.problems)
+        sys.exit(78)
+    except WrongStore as error:
+        console.error(error)
         sys.exit(78)
     except ConnectorError as error:
         console.error(error)
@@ -202,11 +205,12 @@ def inspect(system: OneSystem, config: ConfigPath = CONFIG, json: AsJson = False
     """List a system's objects, fields and choices as YAML to paste. 項目一覧を YAML で表示。"""
     from connector.cli.systems import show_objects
     from connector.contain import contained
+    from connector.engine.spending import spending
 
     console = Console(json=json)
     app = _open(config, only=system)
     try:
-        with contained(system):
+        with spending(app), contained(system):
             objects = app.adapters[system].inspect()
     finally:
         app.close()
@@ -351,6 +355,119 @@ def why(
         return
     for line in why_lines(console, found):
         console.out(line)
+
+
+@cli.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file / 新しいファイル")],
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Copy the store, also while a run is at work; the copy is checked. store をコピー（実行中でも可）。"""
+    from connector.cli.safekeeping import show_backup
+    from connector.config import load
+    from connector.engine.safekeeping import backup as copy_store
+
+    console = Console(json=json)
+    _log()
+    show_backup(console, copy_store(load(config), file))
+
+
+@cli.command()
+def restore(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A backup; none: the store as it stands / 省略時は現状のまま"),
+    ] = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Put a backup of the store back; the next run looks before it sends. store をバックアップから復元。"""
+    from connector.cli.safekeeping import show_restored
+    from connector.config import load
+    from connector.engine.safekeeping import restore as restore_store
+
+    console = Console(json=json)
+    _log()
+    show_restored(console, restore_store(load(config), file))
+
+
+@cli.command()
+def forget(
+    person: Annotated[str, typer.Argument(help="Person id, record id or e-mail / 人物ID・レコードID・メール")],
+    yes: Annotated[bool, typer.Option("--yes", help="Erase; without it, only show / 実際に消去する")] = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Erase one person from store and copies, and keep them out. 1人の記録を消去し、再取り込みを防止。"""
+    from connector.cli.safekeeping import show_forgotten
+    from connector.engine.forget import forget as erase
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        found = erase(app, person, really=yes)
+    finally:
+        app.close()
+    show_forgotten(console, found)
+
+
+@cli.command()
+def reconcile(
+    system: Annotated[str | None, typer.Argument(help="Only this system / この連携先のみ")] = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    pull: Annotated[bool, typer.Option(help="Read what is new first / 先に新着を読み込む")] = True,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 when anything differs / 差異があれば終了コード 2")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Most records shown; 0: all / 表示件数、0 で全件")] = 50,
+) -> None:
+    """Compare our record with the live systems, = ~ + - !; writes nothing there. 記録と連携先を照合。"""
+    from connector.cli.reconcile import show_reconciled
+    from connector.engine.reconcile import reconcile as compare
+    from connector.engine.report import Exit
+
+    console = Console(json=json)
+    app = _open(config, only=system)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
+    try:
+        with console.working(text("reading everything", "全件を読み込み")) as watch:
+            found = compare(app, first=pull, watch=watch)
+    finally:
+        app.close()
+    show_reconciled(console, found, limit)
+    if found.report.exit:
+        raise typer.Exit(int(found.report.exit))
+    raise typer.Exit(int(Exit.PENDING if detailed_exitcode and found.differs else Exit.DONE))
+
+
+@cli.command()
+def undo(
+    run: Annotated[str, typer.Argument(help="Id of the run, as `status` shows it / 実行ID（status で確認）")],
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking / 確認せずに実行")] = False,
+    limit: Annotated[int, typer.Option(help="Most records shown; 0: all / 表示件数、0 で全件")] = 50,
+) -> None:
+    """Take a run back where nobody touched it since; asks first. 実行を取り消す（確認あり）。"""
+    from connector.cli.undo import agreed, exit_of, show_undone
+    from connector.engine.undo import undo_run
+
+    console = Console(json=json)
+    app = _open(config)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
+    try:
+        with console.working(text("reading", "読み込み")) as watch:
+            shown = undo_run(app, run, send=yes, watch=watch)
+        show_undone(console, shown, limit)
+        if not yes and shown.found.changes and not json and sys.stdin.isatty() and agreed(console):
+            with console.working(text("undoing", "取り消し")) as watch:
+                shown = undo_run(app, run, send=True, watch=watch)
+            show_undone(console, shown, limit)
+    finally:
+        app.close()
+    raise typer.Exit(exit_of(shown))
 
 
 @cli.command()

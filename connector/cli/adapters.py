@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector.adapters import Source, adapter_class, adapter_types
-from connector.changes import AddToList, AddTouchpoint, Change, CreatePerson, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import (
+    AddToList,
+    AddTouchpoint,
+    Change,
+    CloseAlert,
+    CreatePerson,
+    RaiseAlert,
+    RemoveFromList,
+    SetFields,
+)
 from connector.cli.say import Console
 from connector.ports import Adapter
 from connector.spec import SpecError
@@ -18,6 +27,7 @@ _WORDS: Mapping[type[Change], str] = {
     SetFields: "fields",
     CreatePerson: "people",
     RaiseAlert: "alerts",
+    CloseAlert: "alerts",
     AddTouchpoint: "timeline",
     AddToList: "lists",
     RemoveFromList: "lists",

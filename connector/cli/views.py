@@ -11,6 +11,7 @@ from connector.changes import (
     AddToList,
     AddTouchpoint,
     AnyChange,
+    CloseAlert,
     CreatePerson,
     RaiseAlert,
     RemoveFromList,
@@ -21,10 +22,11 @@ from connector.cli.systems import finding_data, show_finding
 from connector.engine.check import Checked
 from connector.engine.preview import Shown
 from connector.engine.report import Report
-from connector.engine.status import Status
+from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
 from connector.model import Value
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
+from connector.store.runs import RunRow
 
 
 def show_check(console: Console, results: Sequence[Checked]) -> None:
@@ -94,8 +96,23 @@ def show_report(console: Console, report: Report) -> None:
                 why=error.in_(console.language),
             )
         )
+    for system, stream, counts in report.unbalanced:
+        console.out(
+            console.say(
+                "the ledger does not balance: {system} {stream}: {n} read, {m} accounted for; please report this",
+                "台帳が一致しません: {system} {stream}: 読込 {n}件、内訳 {m}件。不具合として報告してください",
+                system=system,
+                stream=stream,
+                n=counts.read,
+                m=counts.accounted,
+            )
+        )
     for why in report.halted:
         console.out(console.say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
+    for line in _change_lines(console, report.held, 0):
+        console.out(line)
+    for (system, kind), count in sorted(report.held_counts.items()):
+        console.out(console.say("held back: {s} {k} {n}", "停止中: {s} {k} {n}件", s=system, k=kind, n=count))
     if report.halted:
         console.out(
             console.say(
@@ -121,22 +138,29 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
     if isinstance(change, SetFields):
         rules = {r.field: " ".join(p for p in (r.rule, r.text) if p) for r in change.reasons}
         return [
-            ("~", f"{change.ref}", f"{name}: {_shown(change.before.get(name))} → {_shown(value)}", rules.get(name, ""))
+            (
+                "~",
+                f"{change.ref}",
+                f"{name}: {shown_value(change.before.get(name))} → {shown_value(value)}",
+                rules.get(name, ""),
+            )
             for name, value in change.values.items()
         ]
     if isinstance(change, CreatePerson):
         place = f"{change.system}/{change.object}"
         head = ("+", place, f"{change.key_field}: {change.key_value}", change.reasons[0].text)
-        return [head, *(("+", place, f"{name}: {_shown(value)}", "") for name, value in change.values.items())]
+        return [head, *(("+", place, f"{name}: {shown_value(value)}", "") for name, value in change.values.items())]
     if isinstance(change, RaiseAlert):
         return [("!", str(change.deal or change.person or change.system), f"{change.title} → {change.owner_id}", why)]
+    if isinstance(change, CloseAlert):
+        return [("-", change.system, change.remote_id, why)]
     if isinstance(change, AddTouchpoint):
         return [("+", str(change.person), change.title, why)]
     sign = {AddToList: "+", RemoveFromList: "-"}[type(change)]
     return [(sign, f"{change.system}/{change.list}", str(change.person), why)]
 
 
-def _shown(value: Value) -> str:
+def shown_value(value: Value) -> str:
     """A value on one line, so that a plan stays a list of changes."""
     return "∅" if value is None or value == "" else " ⏎ ".join(str(value).splitlines())
 
@@ -147,21 +171,15 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
         console.data(plan_data(shown))
         return
     say = console.say
-    changes = shown.fresh[:limit] if limit else shown.fresh
-    for change in changes:
-        for sign, place, what, why in describe(change):
-            console.out(f"  {sign} {place}  {what}" + (f"   [{why}]" if why else ""))
-    if len(changes) < len(shown.fresh):
-        console.out(
-            say(
-                "  … {n} more (--limit 0 shows all)",
-                "  … ほか{n}件（--limit 0 で全件）",
-                n=len(shown.fresh) - len(changes),
-            )
-        )
+    for line in _change_lines(console, shown.fresh, limit):
+        console.out(line)
     for item in shown.withheld[: limit or None]:
         console.out(f"  ? {item.identity}  {item.rule}: {item.text}")
-    kinds = Counter((c.system, type(c).__name__) for c in shown.fresh)
+    if shown.held:
+        console.out(say("from earlier plans, still to be sent:", "以前の計画のうち未送信のもの:"))
+        for line in _change_lines(console, shown.held, limit):
+            console.out(line)
+    kinds = Counter((c.system, type(c).__name__) for c in (*shown.fresh, *shown.held))
     for (system, kind), count in sorted(kinds.items()):
         console.out(f"{system}: {kind} {count}")
     for system, calls in sorted(shown.calls.items()):
@@ -179,12 +197,23 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
     )  # fmt: skip
 
 
+def _change_lines(console: Console, changes: Sequence[AnyChange], limit: int) -> Iterator[str]:
+    for change in changes[: limit or None]:
+        for sign, place, what, why in describe(change):
+            yield f"  {sign} {place}  {what}" + (f"   [{why}]" if why else "")
+    if limit and len(changes) > limit:
+        yield console.say(
+            "  … {n} more (--limit 0 shows all)", "  … ほか{n}件（--limit 0 で全件）", n=len(changes) - limit
+        )
+
+
 def plan_data(shown: Shown) -> dict[str, Any]:
     """A plan under stable English keys."""
     return {
         "as_of": shown.as_of,
         "changes": [change_data(change) for change in shown.fresh],
         "withheld": list(shown.withheld),
+        "held": [change_data(change) for change in shown.held],
         "waiting": dict(shown.waiting),
         "calls": dict(shown.calls),
         "quota": dict(shown.quota),
@@ -210,6 +239,8 @@ def change_data(change: AnyChange) -> dict[str, Any]:
     if isinstance(change, RaiseAlert):
         alert = {"owner": change.owner_id, "title": change.title, "body": change.body, "due": change.due_on}
         return data | alert | {"deal": str(change.deal) if change.deal else None}
+    if isinstance(change, CloseAlert):
+        return data | {"record": change.remote_id}
     if isinstance(change, AddTouchpoint):
         return data | {"record": str(change.person), "title": change.title, "happened_at": change.happened_at}
     return data | {"list": change.list, "record": str(change.person)}
@@ -232,6 +263,7 @@ def show_status(console: Console, found: Status) -> None:
                 age=age,
             )
         )
+    show_store(console, found.store)
     console.out(say("people to plan: {n}", "計算待ち: {n}人", n=found.affected))
     if found.questions:
         waiting = say(
@@ -245,13 +277,54 @@ def show_status(console: Console, found: Status) -> None:
         console.out(say("parked {n}: {code} {error}", "保留 {n}件: {code} {error}", n=count, code=code, error=error))
     for (system, stream), count in sorted(found.rejects.items()):
         console.out(say("unreadable: {s} {t} {n}", "読めない行: {s} {t} {n}件", s=system, t=stream, n=count))
-    rows = [(r.id, r.outcome or "…", r.report.get("planned", ""), r.report.get("sent", "")) for r in found.runs]
-    console.table("", [say("run", "実行"), say("outcome", "結果"), say("planned", "計画"), say("sent", "反映")], rows)
+    rows = [
+        (r.id, r.outcome or "…", r.report.get("planned", ""), r.report.get("sent", ""), _remark(console, r))
+        for r in found.runs
+    ]
+    columns = [say("run", "実行"), say("outcome", "結果"), say("planned", "計画"), say("sent", "反映"), ""]
+    console.table("", columns, rows)
+
+
+def _remark(console: Console, run: RunRow) -> str:
+    """What else there is to know of a run: that the brake was overruled, and why; which run it takes back."""
+    if undone := run.report.get("undoes"):
+        return console.say("takes back {run}", "{run} の取り消し", run=undone)
+    return console.say("forced: {why}", "強制実行: {why}", why=run.reason) if run.reason else ""
+
+
+def show_store(console: Console, store: StoreShown) -> None:
+    """What the store is kept in, and what is to be known of that."""
+    say = console.say
+    parts = [f"{store.kind} {store.version}"]
+    if store.journal:
+        parts.append(say("journal {mode}", "ジャーナル {mode}", mode=store.journal))
+    if store.size is not None:
+        parts.append(f"{store.size / 2**20:.1f} MB")
+    if store.free is not None:
+        parts.append(say("{n} MB free", "空き {n} MB", n=store.free // 2**20))
+    console.out(f"store: {', '.join(parts)}")
+    if not store.watched:
+        console.out(
+            say(
+                "store: nothing can be written beside it; it would not be noticed if it were emptied",
+                "store: 識別ファイルを書けないため、空になっても検知できません",
+            )
+        )
+    if store.restored:
+        at = f"{store.restored:%Y-%m-%d %H:%M}"
+        console.out(
+            say(
+                "store: restored {at} UTC; the next run reads every system before it sends",
+                "store: {at} UTC に復元。次の実行は全連携先を読み終えてから送信します",
+                at=at,
+            )
+        )
 
 
 def _status_data(found: Status) -> dict[str, Any]:
     return {
         "at": found.at,
+        "store": found.store,
         "systems": {s: {"read_at": at, "people": found.records.get(s, 0)} for s, at in found.read_at.items()},
         "affected": found.affected,
         "questions": found.questions,
@@ -259,10 +332,11 @@ def _status_data(found: Status) -> dict[str, Any]:
         "parked": found.parked,
         "unreadable": [{"system": s, "stream": t, "count": n} for (s, t), n in sorted(found.rejects.items())],
         "runs": [
-            {"id": r.id, "started": r.started_at, "ended": r.ended_at, "outcome": r.outcome, "report": r.report}
+            {"id": r.id, "started": r.started_at, "ended": r.ended_at, "outcome": r.outcome, "reason": r.reason,
+             "report": r.report}
             for r in found.runs
         ],
-    }
+    }  # fmt: skip
 
 
 def _age(console: Console, now: datetime, at: datetime | None) -> str:
@@ -315,14 +389,14 @@ def who_lines(console: Console, found: Why) -> Iterator[str]:
     yield f"{found.identity}{company}{belongs}"
     yield say("records: {n}", "レコード {n}件", n=len(found.records))
     for person in found.records:
-        yield f"  {person.ref}  {_called(person.fields)}".rstrip()
+        yield f"  {person.ref}  {called(person.fields)}".rstrip()
     for tie in found.who.ties:
         yield f"  ├ {tie.edge.a} ─ {tie.edge.b}  {_told(console, tie)}"
     if found.who.apart:
         yield say("not joined", "統合しなかったもの")
     for tie in found.who.apart[:_MOST]:
         guard = GUARDS[tie.edge.guard].in_(console.language)
-        yield f"  ? {tie.edge.a} ─ {tie.edge.b}  {_called(tie.other)}  {_told(console, tie)}: {guard}"
+        yield f"  ? {tie.edge.a} ─ {tie.edge.b}  {called(tie.other)}  {_told(console, tie)}: {guard}"
     if len(found.who.apart) > _MOST:
         yield say("  … {n} more", "  … ほか{n}件", n=len(found.who.apart) - _MOST)
     for decided in found.who.decisions:
@@ -343,7 +417,8 @@ _MOST = 10
 """So many pairs that were not joined are shown."""
 
 
-def _called(fields: Mapping[str, Value]) -> str:
+def called(fields: Mapping[str, Value]) -> str:
+    """A person as their record has them: name, company, address."""
     name = fields.get("name") or " ".join(str(p) for p in (fields.get("family_name"), fields.get("given_name")) if p)
     return "  ".join(str(part) for part in (name, fields.get("company"), fields.get("email")) if part)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,15 +13,19 @@ from sqlalchemy import Connection, Engine
 
 from connector.config import Setup
 from connector.contain import contained
-from connector.errors import ConfigError, Interrupted, Problem, text
+from connector.errors import ConfigError, Interrupted, Problem, StoreError, text
 from connector.model import Role
 from connector.ports import Adapter
 from connector.rules.view import World
 from connector.spec import Secret, Spec
-from connector.store import database, load, runs
+from connector.store import database, files, keep, load, runs
+from connector.store.beside import Beside, sqlite_file
 from connector.store.lease import Lease, acquire
 
 Clock = Callable[[], datetime]
+
+RESERVE = 64 * 2**20
+"""Bytes that must be free on the store's disk: what is sent must be written down, too."""
 
 
 def now() -> datetime:
@@ -36,8 +41,11 @@ class App:
     store: Engine
     adapters: Mapping[str, Adapter]
     clock: Clock = now
+    sleep: Callable[[float], None] = time.sleep
     stopping: bool = False
     """Set by a signal; a plain flag, because a lock taken in a signal handler may wait for ever."""
+    beside: Beside | None = None
+    """What is remembered of the store beside it."""
 
     @property
     def roles(self) -> Mapping[str, Role]:
@@ -55,7 +63,34 @@ class App:
 
         :raises Locked: another run has it
         """
-        return acquire(self.store, "run", self.setup.config.run.lease)
+        lease = acquire(self.store, "run", self.setup.config.run.lease)
+        try:
+            keep.Kept(self.store, self.beside).note()
+        except BaseException:
+            lease.release()
+            raise
+        return lease
+
+    def look_for_room(self) -> None:
+        """Asked before anything is sent: what was sent without being written down would be sent again.
+
+        :raises StoreError: too little is free on the disk of the store
+        """
+        file = sqlite_file(self.store.url)
+        if file is not None and (free := files.free(file)) < RESERVE:
+            raise StoreError(
+                text(
+                    "only {free} MB are free on the disk of the store: nothing is sent",
+                    "store のディスクの空きが {free} MB しかないため、送信しません",
+                    free=free // 2**20,
+                ),
+                where=str(file.parent),
+                fix=text(
+                    "free {reserve} MB or more; what is due stays due",
+                    "{reserve} MB 以上を確保してください。未送信の変更は残ります",
+                    reserve=RESERVE // 2**20,
+                ),
+            )
 
     def world(self, conn: Connection, as_of: datetime, run: str = "") -> World:
         """What is the same for every person of a planning at `as_of`, by the run of that id."""
@@ -112,13 +147,13 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
     """Open the store, bring its schema up to date, and make the adapters (which do no I/O yet).
 
     :raises ConfigError: when a secret is missing
-    :raises StoreError: when the store cannot be used
+    :raises WrongStore: when the store is not the one that we worked with
+    :raises StoreError: when it cannot be used
     """
     names = [only] if only else list(setup.systems)
     _reveal_all([setup.systems[name][1] for name in names])
-    store = database.open_engine(store_url(setup))
-    database.upgrade(store)
-    with database.reading(store) as conn:
+    kept = keep.open_store(store_url(setup), setup.folder)
+    with database.reading(kept.engine) as conn:
         probed = {name: runs.probed(conn, name, setup.place(name)) for name in names}
     needs = {name: replace(setup.needs(name), probed=probed[name]) for name in names}
     made: dict[str, Adapter] = {}
@@ -128,7 +163,7 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
             made[name] = cls(name, options, needs[name])
         if (http := made[name].http) is not None:
             http.utcnow = clock
-    return App(setup, store, made, clock)
+    return App(setup, kept.engine, made, clock, beside=kept.beside)
 
 
 def _reveal_all(options: Iterable[Spec]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from connector.contain import contained
 from connector.engine.app import App
+from connector.engine.spending import spending
 from connector.errors import AdapterError
 from connector.ports import Finding, Quota
 from connector.spec import Mark
@@ -32,7 +33,7 @@ class Checked:
 def check_all(app: App, system: str | None) -> list[Checked]:
     """Check every system, or one, each in a thread of its own."""
     names = [system] if system else list(app.adapters)
-    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+    with spending(app), ThreadPoolExecutor(max_workers=len(names)) as pool:
         return list(pool.map(lambda name: _check(app, name), names))
 
 

@@ -1,7 +1,8 @@
 """Deliver: what waits in the outbox goes out, claimed before it is sent, its receipt recorded after.
 
 Each system has a thread of its own; within it, batches go out side by side as far as the adapter allows. A system
-that cannot be reached keeps its changes for the next run; the others go on.
+that cannot be reached keeps its changes for the next run; the others go on. Where a system takes many changes as a job
+(`connector.engine.jobs`), its result is waited for when everything else is sent.
 """
 
 from __future__ import annotations
@@ -15,16 +16,29 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from connector.changes import AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import UNDO, AddToList, AnyChange, CreatePerson, Lane, RaiseAlert, RemoveFromList, SetFields
 from connector.contain import contained
 from connector.engine.app import App
+from connector.engine.jobs import JobDesk, loads
 from connector.engine.report import Report
-from connector.errors import AdapterError, ConnectorError, Exhausted, Mismatch, Throttled, Uncertain
+from connector.engine.spending import note_calls
+from connector.errors import (
+    AdapterError,
+    ConnectorError,
+    Exhausted,
+    Mismatch,
+    Refused,
+    StoreError,
+    Throttled,
+    Unavailable,
+    Uncertain,
+    text,
+)
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
 from connector.rules.alert import pace, release_time
 from connector.rules.view import says_no
-from connector.store import load, outbox, people, runs, touchpoints
+from connector.store import jobs, load, outbox, people, runs, touchpoints
 from connector.store.lease import Lease
 from connector.store.outbox import Wish
 from connector.store.runs import Counts
@@ -34,18 +48,34 @@ log = structlog.get_logger("connector.deliver")
 WINDOW = 5000
 """Changes taken from the outbox at once; bounds memory."""
 BACK_OFF = timedelta(minutes=5)
+_AT_WORK = text(
+    "the system is at work on it; a later run fetches the results",
+    "連携先で処理中です。結果は次回以降の実行で取得します",
+)
+_AMPLE = 2
+"""A budget that leaves so many times what the batches take at least is not short, whatever is sent again."""
 SAFETY = timedelta(seconds=90)
 """A batch is sent only while the lease lasts this much longer; renewed before that."""
 
 
-def deliver(app: App, lease: Lease, report: Report) -> None:
-    """Send what is due, each system in a thread of its own.
+def deliver(app: App, lease: Lease, report: Report, *, only: str | None = None) -> None:
+    """Send what is due, each system in a thread of its own; `only`: what the run of that id wrote down.
 
     :raises Fenced: another run has taken over; nothing was recorded after that
     """
     with ThreadPoolExecutor(max_workers=len(app.adapters)) as pool:
-        for done in [pool.submit(_System(app, name, lease, report).deliver) for name in app.adapters]:
+        for done in [pool.submit(_System(app, name, lease, report, only).deliver) for name in app.adapters]:
             done.result()
+
+
+def collect(app: App, lease: Lease, report: Report) -> None:
+    """Ask once about the jobs that earlier runs left behind: what has ended counts before anything is planned.
+
+    A system that cannot be asked now tells so again when it is read.
+    """
+    for name, adapter in app.adapters.items():
+        if adapter.jobs is not None:
+            _System(app, name, lease, report).collect()
 
 
 @dataclass
@@ -56,12 +86,17 @@ class _System:
     name: str
     lease: Lease
     report: Report
+    only: str | None = None
     stopped: ConnectorError | None = None
     unfit: dict[Hashable, ConnectorError] = field(default_factory=dict)
     """Groups of changes that wait for a person, and why; the others go on."""
     left: Counter[str] = field(default_factory=Counter)
     """Changes of those groups, by kind."""
     tally: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    desk: JobDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = JobDesk(self.app, self.name, self.lease, self._settle)
 
     @property
     def adapter(self) -> Adapter:
@@ -75,26 +110,47 @@ class _System:
     def deliver(self) -> None:
         """Everything that is due for this system, window by window."""
         seen: set[str] = set()
-        while self.going:
+        while self._room():
             wishes = [w for w in self._due() if w.change.key not in seen]
             if not wishes:
                 break
             seen.update(w.change.key for w in wishes)
             self._send_all(self._fit_to_send(wishes))
+        self._wait_for_jobs()
         self._count_deferred()
-        for kind, counts in sorted(self.tally.items()):
-            with self.lease.writing() as conn:
-                runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
-            self.report.count(self.name, f"→{kind}", counts)
+        self._write_ledger()
         for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
             if not isinstance(error, Exhausted):
                 self.report.problem(self.name, error)
 
+    def _room(self) -> bool:
+        """Whether the receipts of what is sent next could be written down; if not, this delivery ends."""
+        try:
+            self.app.look_for_room()
+        except StoreError as error:
+            self.stopped = self.stopped or error
+        return self.going
+
+    def collect(self) -> None:
+        """See `collect` above."""
+        try:
+            self.desk.collect()
+        except AdapterError as error:
+            log.warning("system_unavailable", system=self.name, error=type(error).__name__, code=error.code)
+        self._write_ledger()
+
+    def _write_ledger(self) -> None:
+        for kind, counts in sorted(self.tally.items()):
+            with self.lease.writing() as conn:
+                runs.add_ledger(conn, self.report.run, self.name, f"→{kind}", counts)
+            self.report.count(self.name, f"→{kind}", counts)
+
     def _due(self) -> list[Wish]:
         kinds = [kind.__name__ for kind in self.adapter.writes]
+        window = max(WINDOW, self.adapter.jobs.most if self.adapter.jobs else 0)
         with self.app.reading() as conn:
             lanes = [str(lane) for lane in self.app.setup.config.run.lanes]
-            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, WINDOW)
+            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, window, self.only)
 
     def _fit_to_send(self, wishes: Sequence[Wish]) -> list[Wish]:
         """Without list entries for people who opted out meanwhile, and with alerts held to the owners' day."""
@@ -145,20 +201,79 @@ class _System:
         return others + [Wish(digest, 0) for digest in paced.digests]
 
     def _send_all(self, wishes: Sequence[Wish]) -> None:
-        batches = _batches(wishes, self.adapter)
+        by_job = self._loads(wishes)
+        taken = {wish.change.key for load in by_job for wish in load}
+        rest = list(_batches([w for w in wishes if w.change.key not in taken], self.adapter))
+        batches = [*((load, self._hand_over) for load in by_job), *((batch, self._send) for batch in rest)]
+        turn = {wish.change.key: place for place, wish in enumerate(wishes)}
+        batches.sort(key=lambda each: turn[each[0][0].change.key])
         under_way: set[Future[None]] = set()
-        with ThreadPoolExecutor(max_workers=self.adapter.connections) as pool:
-            for batch in batches:
+        connections = self._connections([batch for batch, _ in batches])
+        with ThreadPoolExecutor(max_workers=connections) as pool:
+            for batch, send in batches:
                 if not self.going:
                     break
-                if len(under_way) >= self.adapter.connections:
+                if len(under_way) >= connections:
                     done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                     for one in done:
                         one.result()
-                if self.going:
-                    under_way.add(pool.submit(self._send, batch))
+                if self._room():
+                    under_way.add(pool.submit(send, batch))
             for one in under_way:
                 one.result()
+
+    def _loads(self, wishes: Sequence[Wish]) -> list[Sequence[Wish]]:
+        """What goes by jobs."""
+        try:
+            with contained(self.name):
+                return list(loads(self.adapter, wishes))
+        except AdapterError as error:
+            self._stop(error, len(wishes))
+            return []
+
+    def _hand_over(self, load: Sequence[Wish]) -> None:
+        """One job; by and by, when the system does not take it as a job."""
+        try:
+            self.desk.hand_over(load)
+        except Refused as error:
+            log.warning("job_refused", system=self.name, code=error.code, changes=len(load))
+            for batch in _batches(load, self.adapter):
+                if self.going:
+                    self._send(batch)
+        except AdapterError as error:
+            self._stop(error, len(load))
+        else:
+            self.report.expect_calls(self.name, self.adapter.calls_for(len(load)))
+            self.report.watch(f"{self.name} →{type(load[0].change).__name__} {len(load):,} ...")
+
+    def _stop(self, error: AdapterError, changes: int) -> None:
+        """This system is left alone in this run."""
+        self.stopped = self.stopped or error
+        with self.lease.writing() as conn:
+            self._tell(conn, error, changes)
+
+    def _wait_for_jobs(self) -> None:
+        """What is in jobs that take longer than a run waits is deferred, by name of its kind."""
+        if self.adapter.jobs is None:
+            return
+        try:
+            left = self.desk.wait(lambda: self.going)
+        except AdapterError as error:
+            self._stop(error, 0)
+            with self.app.reading() as conn:
+                left = jobs.sizes(conn, self.name)
+        if left:
+            self.report.put_off(self.name, [f"→{kind}" for kind in sorted(left)], Unavailable(_AT_WORK))
+        if self.going:  # else they are counted with all that is still due
+            left = self.desk.released + Counter(left)
+        for kind, count in left.items():
+            self.tally[kind].add(Counts(read=count, deferred=count))
+
+    def _connections(self, batches: Sequence[Sequence[Wish]]) -> int:
+        """One at a time when the budget may not suffice: side by side, a later lane could take the last call."""
+        http = self.adapter.http
+        needed = sum(self.adapter.calls_for(len(batch)) for batch in batches)
+        return 1 if http is not None and http.left() < _AMPLE * needed else self.adapter.connections
 
     def _send(self, batch: Sequence[Wish]) -> None:
         """One batch: claim, send, settle. What the adapter raises decides about the rest of the batch."""
@@ -180,6 +295,7 @@ class _System:
         except AdapterError as raised:
             error = raised
         with self.lease.writing() as conn:
+            note_calls(conn, self.app, self.name)
             self._settle(conn, wishes, receipts)
             rest = [key for key in wishes if key not in {receipt.key for receipt in receipts}]
             if isinstance(error, Mismatch):
@@ -237,7 +353,7 @@ class _System:
         waiting: Mapping[str, int] = self.left
         if not self.going:
             with self.app.reading() as conn:
-                waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF)
+                waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF, self.only)
         for kind, count in waiting.items():
             self.tally[kind].add(Counts(read=count, deferred=count))
 
@@ -264,9 +380,11 @@ def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish
 def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:
     """What was written is what we last saw there: reading it back will be no news."""
     if isinstance(change, AddToList):
-        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, at=now)
+        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=True, ours=True, at=now)
     elif isinstance(change, RemoveFromList):
-        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, at=now)
+        # What an administrator takes back counts as taken off by people: it stays off.
+        ours = any(reason.rule == UNDO for reason in change.reasons)
+        touchpoints.set_member(conn, change.system, change.list, change.person.id, on_list=False, ours=ours, at=now)
     elif isinstance(change, CreatePerson) and receipt.remote_id:
         ref = Ref(change.system, change.object, receipt.remote_id)
         people.put_created(conn, ref, change.values, change.identity, now)
@@ -276,4 +394,5 @@ def _write_back(change: SetFields) -> people.WriteBack:
     """As `_remember`, for fields: our own key apart from the values."""
     own = next((reason.field for reason in change.reasons if reason.rule == "identity"), None)
     values = {name: value for name, value in change.values.items() if name != own}
-    return people.WriteBack(change.ref, values, str(change.values[own]) if own else None)
+    undone = {reason.field: change.before.get(reason.field) for reason in change.reasons if reason.rule == UNDO}
+    return people.WriteBack(change.ref, values, str(change.values[own]) if own else None, undone)

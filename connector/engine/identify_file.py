@@ -142,9 +142,9 @@ def identify_file(
         people = {ref: name for group in groups for name in (new_id(group),) for ref in group.records}
         withheld = _told(groups, report)
         del groups
-    company_of = _companies_of(census)
     watch(text("counting", "集計中"))
-    _count(census, people, company_of, rules, report)
+    company_of = _companies_of(census, report)
+    _count(census, people, rules, report)
     watch(text("writing", "書き込み中"))
     pairs = _pairs(census, people, withheld, language) if review else []
     if _state(path) != state:
@@ -291,10 +291,10 @@ class _Census:
         if not (keys.mailbox or keys.mobile or len(keys.keys) > len(keys.ties)):
             self._report.keyless.add(row.line)
         # Nothing else names a record of a list; and of what many rows say alike, one is enough.
-        return replace(
-            keys, ties=(), name=self._one(keys.name), phones=self._one(keys.phones), company=self._one(keys.company),
-            corporate_number=self._one(keys.corporate_number), domain=self._one(keys.domain),
-            department=self._one(keys.department),
+        one = self._one
+        return Keys(
+            ref, (), one(keys.name), keys.mailbox, one(keys.subdomain), keys.role, one(keys.phones), keys.mobile,
+            one(keys.company), one(keys.corporate_number), one(keys.domain), one(keys.department),
         )  # fmt: skip
 
     def _one(self, value: Any) -> Any:
@@ -346,7 +346,8 @@ _MEANING = (
 def _content(keys: Keys) -> tuple[str, ...]:
     """What a row says, for sorting."""
     name = keys.name
-    said = (keys.mailbox, keys.mobile, keys.company, keys.corporate_number, keys.domain, keys.department)
+    mail = (keys.mailbox, keys.subdomain, keys.domain)
+    said = (*mail, keys.mobile, keys.company, keys.corporate_number, keys.department)
     of_name = (name.key, name.family or "", *sorted(name.readings)) if name else ()
     return (*(value or "" for value in said), *sorted(keys.phones), *of_name)
 
@@ -365,9 +366,9 @@ def _told(groups: Iterable[Group], report: Report) -> list[Edge]:
     return sorted(withheld, key=lambda edge: (-edge.strength, order(edge.a), order(edge.b)))
 
 
-def _companies_of(census: _Census) -> Callable[[Keys], str]:
-    spellings = Counter(spelling for keys in census.known() if (spelling := spelling_of(keys)))
-    found = companies(spellings)
+def _companies_of(census: _Census, report: Report) -> Callable[[Keys], str]:
+    found = companies(Counter(spelling for keys in census.known() if (spelling := spelling_of(keys))))
+    report.companies = len(set(filter(None, found.values())))
 
     def company_of(keys: Keys) -> str:
         spelling = spelling_of(keys)
@@ -376,30 +377,26 @@ def _companies_of(census: _Census) -> Callable[[Keys], str]:
     return company_of
 
 
-def _count(
-    census: _Census,
-    people: Mapping[Ref, str],
-    company_of: Callable[[Keys], str],
-    rules: IdentityRules,
-    report: Report,
-) -> None:
-    report.companies = len({company for keys in census.known() if (company := company_of(keys))})
+def _count(census: _Census, people: Mapping[Ref, str], rules: IdentityRules, report: Report) -> None:
     rows = Counter(people[keys.ref] for keys in census.known())
     if rows:
         report.largest = max(rows.values())
         report.largest_id = min(name for name, count in rows.items() if count == report.largest)
     records = {keys.ref: keys for keys in census.known()}.values()
-    report.shared_mailboxes = sum(shared(held, rules) for held in _holders(records, "email"))
-    report.shared_mobiles = sum(switchboard(held, rules) for held in _holders(records, "mobile"))
     roles = Counter(keys.mailbox for keys in records if keys.role)
-    report.shared_mailboxes += sum(count > 1 for count in roles.values())
+    report.shared_mailboxes = sum(count > 1 for count in roles.values())
     for kind in get_args(Kind):
-        counts = Counter(value for keys in records for value in keys.of(kind))
-        if crowded := sum(count > MOST_HOLDERS for count in counts.values()):
+        held = list(_holders(records, kind))
+        if crowded := sum(len(some) > MOST_HOLDERS for some in held):
             report.crowded[kind] = crowded
+        if kind == "email":
+            report.shared_mailboxes += sum(shared(some, rules) for some in held)
+        elif kind == "mobile":
+            report.shared_mobiles = sum(switchboard(some, rules) for some in held)
 
 
 def _holders(records: Iterable[Keys], kind: Kind) -> Iterator[list[Keys]]:
+    """Those who hold the same key of a kind, where they are several."""
     first: dict[str, Keys] = {}
     more: dict[str, list[Keys]] = {}
     for keys in records:

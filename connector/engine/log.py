@@ -2,7 +2,7 @@
 
 Events are named noun + past verb:
 `run_started run_ended run_failed page_pulled stream_deferred chunk_planned batch_delivered system_unavailable
-system_probed system_read_anew request_sent
+system_probed system_read_anew request_sent job_submitted job_refused job_collected job_not_collected
 schedule_started schedule_stopped schedule_failed run_missed
 process_started process_ended process_overran process_stopped server_started store_unavailable readiness_failed`.
 """

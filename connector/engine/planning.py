@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +18,10 @@ from connector.rules.alert import release_time
 from connector.rules.columns import Touchpoints
 from connector.rules.plan import Facts, Rules, plan
 from connector.rules.view import World
-from connector.store import load, outbox, runs
+from connector.store import load, outbox, recover, runs
 from connector.store.lease import Lease
 from connector.store.marks import mark_all
+from connector.store.runs import Counts
 
 log = structlog.get_logger("connector.plan")
 
@@ -71,18 +73,34 @@ def plan_all(app: App, lease: Lease, report: Report) -> None:
         outbox.recover(conn, lease.token)
     with app.reading() as conn:
         world = app.world(conn, report.as_of, report.run)
+        restored = recover.since(conn) is not None
     for planned in chunks(app, world):
         with lease.writing() as conn:
             now = app.clock()
             ids = [outcome.identity for outcome in planned.plan.outcomes]
             outbox.withdraw(conn, ids, {change.key for change in planned.plan.changes})
+            held = recover.first_alerts(conn, planned.plan.changes) if restored else []
             added = outbox.enqueue(conn, planned.plan.changes, report.run, now, _not_before(app, planned, now))
+            _hold(conn, report, held)
             load.save_outcomes(conn, planned.plan.outcomes, planned.nos, world.as_of)
         report.planned += added
         report.identities += len(planned.nos)
         report.watch(f"plan {report.identities:,}")
         log.info("chunk_planned", identities=len(planned.nos), changes=added)
         app.go_on()
+    if restored:
+        with lease.writing() as conn:
+            recover.end(conn)
+
+
+def _hold(conn: Connection, report: Report, alerts: Sequence[RaiseAlert]) -> None:
+    """Alerts that may have been raised before the store was put back: they count as raised, and are not sent."""
+    outbox.fold(conn, [alert.key for alert in alerts], "", code="restored")
+    for system, count in Counter(alert.system for alert in alerts).items():
+        counts = Counts(read=count, ignored=count)
+        runs.add_ledger(conn, report.run, system, "→RaiseAlert", counts)
+        report.count(system, "→RaiseAlert", counts)
+        log.warning("alerts_held", system=system, alerts=count)
 
 
 def _not_before(app: App, planned: Planned, now: datetime) -> dict[str, datetime]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from connector.changes import AnyChange, Withheld
+from sqlalchemy import Connection
+
+from connector.changes import AnyChange, Plan, Withheld
 from connector.engine.app import App, run_id
+from connector.engine.braking import doubts
 from connector.engine.planning import preview
 from connector.engine.pull import pull
 from connector.engine.report import Exit, Report
 from connector.engine.run import Watch, counting_calls
 from connector.errors import Text
 from connector.ports import Adapter, Quota
-from connector.rules.brake import Load, brake
-from connector.store import load, outbox, runs
+from connector.store import outbox, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Shown:
 
     as_of: datetime
     fresh: Sequence[AnyChange]
+    held: Sequence[AnyChange]
+    """Changes of earlier plans that a run would send as well: a brake held them, or a system could not take them."""
     withheld: Sequence[Withheld]
     waiting: Mapping[str, int]
     """Changes of earlier plans that are still to be sent, per system."""
@@ -47,24 +51,33 @@ def plan_preview(app: App, *, pull: bool, as_of: datetime | None, watch: Watch =
     fresh, whole = preview(app, report.as_of, report.run)
     with app.reading() as conn:
         waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
-        new = runs.new_systems(conn, app.adapters, report.run)
-        records = load.count_records(conn)
-    altering = Counter(change.system for change in fresh if change.alters)
-    adding = Counter(change.system for change in fresh if not change.alters)
-    loads = {s: Load(altering[s], adding[s], records.get(s, 0)) for s in {*altering, *adding}}
+        brake = doubts(conn, app, report.run, fresh)
+        held = _held(conn, fresh, whole)
     return Shown(
-        report.as_of, fresh, whole.withheld, waiting, _cost(app.adapters, fresh),
+        report.as_of, fresh, held, whole.withheld, waiting, _cost(app.adapters, fresh),
         {name: adapter.quota() for name, adapter in app.adapters.items()},
-        brake(loads, app.setup.config.run.guards, new), report,
+        brake, report,
         Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
     )  # fmt: skip
+
+
+def _held(conn: Connection, fresh: Sequence[AnyChange], whole: Plan) -> list[AnyChange]:
+    """What waits in the outbox, without what this plan replaces or would withdraw."""
+    planned = {outcome.identity for outcome in whole.outcomes}
+    replaced, kept = {change.key for change in fresh}, {change.key for change in whole.changes}
+    return [
+        change
+        for change in outbox.waiting(conn)
+        if change.key not in replaced
+        and (change.identity not in planned or change.key in kept or not outbox.revocable(change))
+    ]
 
 
 def _read(app: App, report: Report) -> None:
     with app.lease() as lease:
         with lease.writing() as conn:
             runs.start_run(conn, report.run, report.started, report.as_of, lease.token, "")
-        with counting_calls(app, lease, report):
+        with counting_calls(app, report):
             pull(app, lease, report)
         with lease.writing() as conn:
             runs.end_run(conn, report.run, app.clock(), "plan", report.as_data())

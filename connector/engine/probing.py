@@ -6,6 +6,7 @@ import structlog
 
 from connector.contain import contained
 from connector.engine.app import App
+from connector.engine.spending import spending
 from connector.errors import AdapterError
 from connector.ports import Probed
 from connector.store import runs
@@ -22,7 +23,7 @@ def probe(app: App, name: str) -> Probed:
     """
     with app.lease() as lease:
         try:
-            with contained(name):
+            with spending(app), contained(name):
                 found = app.adapters[name].probe()
         except AdapterError as error:
             keep_evidence(app, lease, name, error)

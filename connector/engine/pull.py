@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,10 @@ from connector.config import Setup
 from connector.contain import each_contained
 from connector.engine.app import App
 from connector.engine.identify import company_filing, decide_around, filing, refile, settle_companies
+from connector.engine.keep_out import keep_out
 from connector.engine.probing import keep_evidence
 from connector.engine.report import Report
+from connector.engine.spending import note_calls
 from connector.engine.storable import storable
 from connector.engine.vanish import vanished
 from connector.errors import AdapterError, Exhausted, Halted, Mismatch, text
@@ -30,6 +32,7 @@ from connector.model import (
     Membership,
     Owner,
     Person,
+    Ref,
     Role,
     Touchpoint,
 )
@@ -42,6 +45,7 @@ from connector.store import runs
 from connector.store import touchpoints as touchpoint_store
 from connector.store.lease import Lease
 from connector.store.runs import Counts
+from connector.store.told import Told
 
 log = structlog.get_logger("connector.pull")
 
@@ -131,6 +135,7 @@ def _pull_stream(
             runs.move_cursor(conn, name, stream, page.cursor, at, page.read if page.complete else None)
             runs.put_rejects(conn, name, stream, page.rejects, report.run, at)
             runs.add_ledger(conn, report.run, name, stream, counts)
+            note_calls(conn, app, name)
         report.count(name, stream, counts)
         log.info("page_pulled", system=name, stream=stream, read=counts.read, used=counts.used)
         app.go_on()
@@ -168,57 +173,69 @@ def _empty(system: str, what: str, count: int) -> Halted:
 def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards: Guards | None = None) -> Counts:
     """Store what a page says and re-decide the identities it touches; what became of its records.
 
+    Every column is counted where it is decided, and none is what the others leave: `read` is what the system gave.
+
     :raises Halted: by `guards`, when a system seems to have lost too much
     """
+    told = Told()
+    store_records(conn, setup, page, at, guards, told)
+    return Counts(page.read, told.used, told.unchanged, len(page.rejects), page.ignored.total() + told.erased)
+
+
+def store_records(
+    conn: Connection, setup: Setup, page: Page, at: datetime, guards: Guards | None, told: Told
+) -> None:  # fmt: skip
+    """As `store_page`, record by record."""
     by_type: dict[type, list[Any]] = defaultdict(list)
-    for record in page.records:
+    records, told.erased = keep_out(conn, page.records, setup.identity, at)
+    for record in records:
         by_type[type(record)].append(storable(record))
-    used = 0
-    if owners := by_type.pop(Owner, None):
-        used += deal_store.put_owners(conn, owners)
-    if companies := by_type.pop(Company, None):
-        used += _companies(conn, setup, companies, at)
-    if people := by_type.pop(Person, None):
-        used += _people(conn, setup, people, at)
-    if gone := by_type.pop(Gone, None):
-        used += _gone(conn, setup, gone, at)
-    if deals := by_type.pop(Deal, None):
-        used += deal_store.put_deals(conn, deals, at)
-    if parts := by_type.pop(DealPerson, None):
-        used += deal_store.put_deal_people(conn, parts)
-    if touchpoints := by_type.pop(Touchpoint, None):
-        used += touchpoint_store.put_touchpoints(conn, touchpoints, at)
-    used += sum(_compared(conn, setup, each, at, guards) for each in by_type.pop(Inventory, []))
-    for membership in by_type.pop(Membership, []):
-        used += min(touchpoint_store.put_membership(conn, membership, at), 1)
-    parked, ignored = len(page.rejects), page.ignored.total()
-    return Counts(page.read, used, page.read - used - parked - ignored, parked, ignored)
+    steps: Mapping[type, Callable[[list[Any]], None]] = {
+        Owner: lambda owners: deal_store.put_owners(conn, owners, told),
+        Company: lambda companies: _companies(conn, setup, companies, at, told),
+        Person: lambda people: _people(conn, setup, people, at, told),
+        Gone: lambda gone: _gone(conn, setup, gone, at, told),
+        Deal: lambda deals: deal_store.put_deals(conn, deals, at, told),
+        DealPerson: lambda parts: deal_store.put_deal_people(conn, parts, told),
+        Touchpoint: lambda touchpoints: touchpoint_store.put_touchpoints(conn, touchpoints, at, told),
+        Inventory: lambda lists: _compared(conn, setup, lists, at, guards, told),
+        Membership: lambda lists: touchpoint_store.put_memberships(conn, lists, at, told),
+    }
+    for kind, store in steps.items():  # companies before their people, people before what they did
+        if some := by_type.pop(kind, None):
+            store(some)
 
 
-def _people(conn: Connection, setup: Setup, people: Sequence[Person], at: datetime) -> int:
-    """Store person records with their keys; how many of them are news."""
-    changed = people_store.put_people(conn, [filing(each, keys_of(each, setup.identity)) for each in people], at)
-    decide_around(conn, setup, changed, at)
-    return len(changed.nos)
+def _people(conn: Connection, setup: Setup, people: Sequence[Person], at: datetime, told: Told) -> None:
+    """Store person records with their keys."""
+    filings = [filing(each, keys_of(each, setup.identity)) for each in people]
+    decide_around(conn, setup, people_store.put_people(conn, filings, at, told), at)
 
 
-def _companies(conn: Connection, setup: Setup, found: Sequence[Company], at: datetime) -> int:
-    used = deal_store.put_companies(conn, [company_filing(each, setup.identity) for each in found], at)
-    settle_companies(conn, used.spellings)
-    return used.changed
+def _companies(conn: Connection, setup: Setup, found: Sequence[Company], at: datetime, told: Told) -> None:
+    filings = [company_filing(each, setup.identity) for each in found]
+    settle_companies(conn, deal_store.put_companies(conn, filings, at, told).spellings)
 
 
-def _gone(conn: Connection, setup: Setup, gone: Sequence[Gone], at: datetime) -> int:
+def _gone(conn: Connection, setup: Setup, gone: Sequence[Gone], at: datetime, told: Told) -> None:
+    latest = {each.ref: each for each in gone}
+    told.repeated(len(gone), len(latest))
     changed = people_store.put_gone(conn, gone, at)
     decide_around(conn, setup, changed, at)
     used = deal_store.put_companies_gone(conn, gone)
     settle_companies(conn, used.spellings)
-    return len(changed.nos) + deal_store.put_deals_gone(conn, gone) + used.changed
+    news = changed.gone | used.changed | deal_store.put_deals_gone(conn, gone)
+    for ref in latest:
+        told.tell(ref, "changed" if ref in news else "same")
 
 
-def _compared(conn: Connection, setup: Setup, inventory: Inventory, at: datetime, guards: Guards | None) -> int:
-    """1 where an inventory told of records that are gone, or back."""
-    found = _people(conn, setup, people_store.returned(conn, inventory), at)
-    found += deal_store.put_deals_back(conn, inventory)
-    found += _gone(conn, setup, vanished(conn, inventory, at, guards), at)
-    return min(found, 1)
+def _compared(
+    conn: Connection, setup: Setup, inventories: Sequence[Inventory], at: datetime, guards: Guards | None, told: Told
+) -> None:  # fmt: skip
+    """An inventory is news where it tells of records that are gone, or back."""
+    for inventory in inventories:
+        found = Told()
+        _people(conn, setup, people_store.returned(conn, inventory), at, found)
+        back = deal_store.put_deals_back(conn, inventory)
+        _gone(conn, setup, vanished(conn, inventory, at, guards), at, found)
+        told.tell(Ref(inventory.system, inventory.object, ""), "changed" if found.used or back else "same")

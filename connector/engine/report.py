@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+from connector.changes import AnyChange
 from connector.errors import ConnectorError, Text
 from connector.store.runs import Counts
 
@@ -36,13 +37,21 @@ class Report:
     ledger: dict[tuple[str, str], Counts] = field(default_factory=dict)
     problems: list[tuple[str, ConnectorError]] = field(default_factory=list)
     deferred: list[tuple[str, str, ConnectorError]] = field(default_factory=list)
-    """(system, stream, why) of streams that a spent budget left unread."""
+    """(system, stream, why) of streams that a spent budget left unread, and of changes in jobs that are at work."""
     halted: list[Text] = field(default_factory=list)
+    held: Sequence[AnyChange] = ()
+    """Some of the changes that the brake holds back."""
+    held_counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """All of them, by system and kind."""
     calls: dict[str, int] = field(default_factory=dict)
     least_calls: dict[str, int] = field(default_factory=dict)
     planned: int = 0
     identities: int = 0
     interrupted: bool = False
+    word: str = ""
+    """Said of it instead of the outcome, where it sends nothing: `plan`, `reconcile`."""
+    undoes: str = ""
+    """The run that this one takes back."""
     ended: datetime | None = None
     watch: Callable[[str], None] = lambda _: None
     """Told of every step, for somebody who waits."""
@@ -78,7 +87,7 @@ class Report:
     @property
     def outcome(self) -> str:
         """One word for how the run ended."""
-        return self.exit.name.lower()
+        return self.word or self.exit.name.lower()
 
     @property
     def exit(self) -> Exit:
@@ -87,13 +96,18 @@ class Report:
             return Exit.INTERRUPTED
         if self.halted:
             return Exit.STOPPED
-        if self.problems or not all(counts.balances() for counts in self.ledger.values()):
+        if self.problems or self.unbalanced:
             return Exit.FAILED
         if any(counts.parked for counts in self.ledger.values()):
             return Exit.PARKED
         if self.deferred or any(counts.deferred for counts in self.ledger.values()):
             return Exit.DEFERRED
         return Exit.DONE
+
+    @property
+    def unbalanced(self) -> list[tuple[str, str, Counts]]:
+        """Lines of the ledger that do not account for every record: (system, stream, counts)."""
+        return [(*place, counts) for place, counts in sorted(self.ledger.items()) if not counts.balances()]
 
     @property
     def created(self) -> int:
@@ -134,4 +148,7 @@ class Report:
             "problems": [{"system": system, "message": str(error)} for system, error in self.problems],
             "deferred": [{"system": s, "stream": stream, "message": str(error)} for s, stream, error in self.deferred],
             "halted": [str(why) for why in self.halted],
+            "held": [{"system": s, "kind": kind, "changes": n} for (s, kind), n in sorted(self.held_counts.items())],
+            "unbalanced": [{"system": system, "stream": stream} for system, stream, _ in self.unbalanced],
+            "undoes": self.undoes or None,
         }

@@ -8,26 +8,30 @@ from datetime import datetime
 
 import structlog
 
-from connector.engine.app import App, run_id
-from connector.engine.deliver import deliver
+from connector.engine.app import App, last_read, run_id
+from connector.engine.braking import doubts
+from connector.engine.deliver import collect, deliver
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
 from connector.engine.report import Report
-from connector.errors import Interrupted
-from connector.rules.brake import Load, brake
-from connector.store import load, outbox, runs
+from connector.engine.spending import spending
+from connector.errors import Interrupted, StoreError, text
+from connector.store import outbox, recover, runs
 from connector.store.lease import Lease
 
 log = structlog.get_logger("connector.run")
 
 Watch = Callable[[str], None]
 
+HELD = 20
+"""So many of the changes that the brake holds back are shown; `plan` shows all."""
+
 ROUNDS = 2
 """People made in the first round get their timeline in the second."""
 
 
 def run(app: App, *, as_of: datetime | None = None, force: str | None = None, watch: Watch = lambda _: None) -> Report:
-    """Pull, plan, look at the brake, deliver.
+    """Collect what earlier runs left at work, pull, plan, look at the brake, deliver.
 
     `force`: the reason why the brake is overruled this time; `watch` is told of every step.
 
@@ -36,16 +40,38 @@ def run(app: App, *, as_of: datetime | None = None, force: str | None = None, wa
     """
     with (
         app.lease() as lease,
-        _written_down(app, lease, as_of, force) as report,
-        counting_calls(app, lease, report),
+        written_down(app, lease, as_of, force) as report,
+        counting_calls(app, report),
     ):
         report.watch = watch
         try:
+            collect(app, lease, report)
             pull(app, lease, report, force=force is not None)
-            _rounds(app, lease, report, force)
+            if _knows_again(app, report):
+                _rounds(app, lease, report, force)
         except Interrupted:
             report.interrupted = True
     return report
+
+
+def _knows_again(app: App, report: Report) -> bool:
+    """Whether all was read that the store may have forgotten, since a copy of it was put back."""
+    with app.reading() as conn:
+        restored = recover.since(conn)
+        unread = [name for name, adapter in app.adapters.items() if last_read(conn, name, adapter) is None]
+    if restored is None:
+        return True
+    for name in unread:
+        report.problem(
+            name,
+            StoreError(
+                text(
+                    "not read to its end since the store was restored: nothing is sent to any system until it is",
+                    "store の復元後まだ最後まで読めていません。読めるまでどの連携先にも送信しません",
+                )
+            ),
+        )
+    return not unread
 
 
 def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:
@@ -55,6 +81,7 @@ def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:
         if report.halted and force is None:
             return
         report.halted.clear()
+        report.held, report.held_counts = (), {}
         before = report.created
         deliver(app, lease, report)
         app.go_on()
@@ -65,17 +92,15 @@ def _rounds(app: App, lease: Lease, report: Report, force: str | None) -> None:
 def look_at_brake(app: App, report: Report) -> None:
     """Stop when too much of what is there would change at once."""
     with app.reading() as conn:
-        records = load.count_records(conn)
-        loads = {
-            system: Load(alters, adds, records.get(system, 0)) for system, (alters, adds) in outbox.loads(conn).items()
-        }
-        new = runs.new_systems(conn, app.adapters, report.run)
-    for why in brake(loads, app.setup.config.run.guards, new):
-        report.halt(why)
+        for why in doubts(conn, app, report.run):
+            report.halt(why)
+        if report.halted:
+            report.held = outbox.waiting(conn, HELD)
+            report.held_counts = outbox.waiting_kinds(conn)
 
 
 @contextmanager
-def _written_down(app: App, lease: Lease, as_of: datetime | None, force: str | None) -> Iterator[Report]:
+def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | None) -> Iterator[Report]:
     """The run as a row of the store, from its start to its outcome."""
     started = app.clock()
     report = Report(run_id(started), started, as_of or started)
@@ -94,27 +119,10 @@ def _written_down(app: App, lease: Lease, as_of: datetime | None, force: str | N
 
 
 @contextmanager
-def counting_calls(app: App, lease: Lease, report: Report) -> Iterator[None]:
-    """Calls of earlier runs of the day count against the day's budget, and this run's are remembered."""
-    spoken = {name: adapter.http for name, adapter in app.adapters.items() if adapter.http is not None}
-    now, tz = app.clock(), app.setup.config.timezone
-    today = now.astimezone(tz).date().isoformat()
-    # A part of a system with an allowance of its own has its own day, too.
-    parts = [(name, part, meter.day(now)) for name, http in spoken.items() for part, meter in http.meters.items()]
-    with app.reading() as conn:
-        before = {name: runs.calls_on(conn, name, today) for name in spoken}
-        for name, http in spoken.items():
-            http.charge_before(before[name])
-        for name, part, day in parts:
-            meter = spoken[name].meters[part]
-            meter.before, meter.calls = runs.calls_on(conn, f"{name}/{part}", day), 0
-    try:
-        yield
-    finally:
-        report.calls.update((name, http.calls) for name, http in spoken.items())
-        with lease.writing() as conn:
-            for name, http in spoken.items():
-                runs.set_calls(conn, name, today, before[name] + http.calls)
-            for name, part, day in parts:
-                meter = spoken[name].meters[part]
-                runs.set_calls(conn, f"{name}/{part}", day, meter.before + meter.calls)
+def counting_calls(app: App, report: Report) -> Iterator[None]:
+    """As `spending`, and the report tells of this run's calls."""
+    with spending(app):
+        try:
+            yield
+        finally:
+            report.calls.update({name: a.http.calls for name, a in app.adapters.items() if a.http is not None})

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from connector.engine.app import App, last_read
 from connector.engine.review import questions
-from connector.store import load, outbox, runs
+from connector.store import files, load, outbox, recover, runs
+from connector.store.beside import sqlite_file
 from connector.store.outbox import Parked
 from connector.store.runs import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class StoreShown:
+    """What the store is kept in, and how safely."""
+
+    kind: str
+    journal: str
+    """How SQLite keeps a commit whole: WAL where its version does that safely, else DELETE; empty on a server."""
+    version: str
+    size: int | None
+    free: int | None
+    """Bytes on its disk; None on a server."""
+    watched: bool
+    """Whether it would be noticed that it was emptied or put back: something is remembered beside it."""
+    restored: datetime | None
+    """When it was put back, where no run has made up for that yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +47,7 @@ class Status:
     runs: list[RunRow]
     questions: int
     """Doubtful pairs of records that wait for `review`."""
+    store: StoreShown
 
 
 def status(app: App) -> Status:
@@ -43,4 +65,17 @@ def status(app: App) -> Status:
             runs.count_rejects(conn),
             runs.last_runs(conn),
             waiting,
+            _store(conn, app),
         )
+
+
+def _store(conn: Connection, app: App) -> StoreShown:
+    file = sqlite_file(app.store.url)
+    watched = app.beside is not None and app.beside.id_file.exists()
+    restored = recover.since(conn)
+    if file is None:
+        version = ".".join(map(str, conn.dialect.server_version_info or ()))
+        return StoreShown(conn.dialect.name, "", version, None, None, watched, restored)
+    journal = str(conn.exec_driver_sql("PRAGMA journal_mode").scalar())
+    version = sqlite3.sqlite_version
+    return StoreShown("sqlite", journal, version, file.stat().st_size, files.free(file), watched, restored)

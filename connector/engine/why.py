@@ -103,7 +103,7 @@ def why(app: App, words: str) -> Why:
     with app.reading() as conn:
         found = load.find_identity(conn, words) or load.find_identity(conn, _as_key(app, words))
         if len(found) != 1:
-            raise _nobody_or_many(len(found))
+            raise nobody_or_many(len(found))
         world = app.world(conn, app.clock())
         planned = plan_chunk(conn, app.setup.rules, world, found)
         loaded = load.load(conn, found, world.as_of, ((), world.as_of))
@@ -176,7 +176,8 @@ def _spelt(evidence: Kind, fields: Mapping[str, Value]) -> str:
     return next((str(value) for name in _SPELT.get(evidence, ()) if (value := fields.get(name))), "")
 
 
-def _nobody_or_many(count: int) -> ConnectorError:
+def nobody_or_many(count: int) -> ConnectorError:
+    """That some words mean no person, or so many."""
     if count:
         return ConnectorError(
             text("{n} people are meant", "{n}人が該当します", n=count),

@@ -18,8 +18,11 @@ class Guards(Spec):
 
     max_changed: Share = 0.2
     """Largest share of a system's records that one run may alter (and, after the first run, create or list)."""
+    max_merged: Share = 0.02
+    """Largest share of all people whom new facts or rules may join to others between two runs, decisions of `review`
+    apart."""
     at_least: int = Field(default=50, ge=0)
-    """Fewer changes than this never stop a run."""
+    """Fewer changes (or joined people) than this never stop a run."""
     empty_source: Literal["stop", "ignore"] = "stop"
     """What happens when a source that had records suddenly has none."""
     flip_flop: FlipFlop = FlipFlop()
@@ -56,3 +59,16 @@ def brake(loads: Mapping[str, Load], guards: Guards, new: Collection[str]) -> Se
                 )
             )
     return found
+
+
+def joined(merged: int, identities: int, guards: Guards) -> Text | None:
+    """Why nothing may be sent: so many people became one with others that the rules, or a source, are to be doubted."""
+    if merged < max(1, guards.at_least) or merged <= guards.max_merged * identities:
+        return None
+    return text(
+        "{n} of {total} people were joined to others since the last run, more than {share:.0%}",
+        "前回の実行以降、{total}人のうち{n}人が別の人物と統合され、上限 {share:.0%} を超えています",
+        n=merged,
+        total=identities,
+        share=guards.max_merged,
+    )

@@ -39,7 +39,7 @@ def fold(raw: str) -> str:
 
 _OFTEN_THE_SAME = 100
 """Shorter texts are worth remembering; the limit bounds the memory."""
-_remembered = lru_cache(maxsize=16_384)(_folded)
+_remembered = lru_cache(maxsize=65_536)(_folded)
 
 
 def words(table: str) -> frozenset[str]:
@@ -60,7 +60,7 @@ _ADDRESS = re.compile(
 _HOST = re.compile(r"(?:[\w-]+\.)+[\w-]+")
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=65_536)
 def email_key(raw: str, plus_tags: Literal["strip", "keep"] = "strip") -> str | None:
     """The address as a key: folded, in lower case, out of `Name <a@b>` and `mailto:`, without `+tag`.
 
@@ -118,7 +118,7 @@ _LONE_ROLES = words(
 _PARTS = re.compile(r"[-_.]")
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=65_536)
 def is_role_mailbox(local: str) -> bool:
     """Whether a local part names a role, a team or nobody: `info`, `sales2`, `info-tokyo`, `kansai.eigyo`, `test`."""
     name = local.lower().rstrip("0123456789").rstrip("-_.")
@@ -178,7 +178,7 @@ def is_free_mail(domain: str, extra: frozenset[str] = frozenset()) -> bool:
     return False
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=65_536)
 def corporate_domain(raw: str, free: frozenset[str] = frozenset()) -> str | None:
     """The registrable domain of the organisation behind an address, host or website: `a.b.co.jp` gives `b.co.jp`.
 
@@ -207,22 +207,25 @@ _REMARK = re.compile(r"(?<=\d)\D+$")
 _FLOAT = re.compile(r"([0-9]{9,12})\.0$")
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=65_536)
 def phone_key(raw: str) -> str | None:
     """A valid telephone number as E.164, Japanese unless it says otherwise; without extension, labels and remarks.
 
     What a spreadsheet took away comes back: the leading 0, and the plus before 81. Two numbers in one field are none.
     """
-    text = fold(raw[:200]).translate(_LONG_MARK)
-    text = _PHONE_LABEL.sub("", _FLOAT.sub(r"\1", text))
-    extension = _EXTENSION.search(text)
-    if extension is not None:
-        if sum(letter.isdigit() for letter in extension[0]) > _LONGEST_EXTENSION:
-            return None
-        text = text[: extension.start()]
-    return _valid_number(_SEPARATORS.sub("", _REMARK.sub("", text)))
+    text = fold(raw[:200])
+    if not _NUMBER_ALONE.fullmatch(text):
+        text = _PHONE_LABEL.sub("", _FLOAT.sub(r"\1", text.translate(_LONG_MARK)))
+        extension = _EXTENSION.search(text)
+        if extension is not None:
+            if sum(letter.isdigit() for letter in extension[0]) > _LONGEST_EXTENSION:
+                return None
+            text = text[: extension.start()]
+        text = _REMARK.sub("", text)
+    return _valid_number(_SEPARATORS.sub("", text))
 
 
+_NUMBER_ALONE = re.compile(r"\+?[0-9][0-9 -]*[0-9]")
 # A zero in brackets says something: +81 (0)3.
 _SEPARATORS = re.compile(r"[ .\-]|[()](?!0\))(?<!\(0\))")
 
@@ -230,8 +233,9 @@ _SEPARATORS = re.compile(r"[ .\-]|[()](?!0\))(?<!\(0\))")
 @lru_cache(maxsize=65_536)
 def _valid_number(text: str) -> str | None:
     """By its digits, which many ways to write it have in common: the check of a number takes long."""
-    if _plain_japanese().fullmatch(text) and len(set(text[-_LOCAL_DIGITS:])) > 1:
-        return f"+81{text[1:]}"
+    plain = _plain_japanese().fullmatch(text)
+    if plain and len(set(text[-_LOCAL_DIGITS:])) > 1:
+        return f"+81{plain[1]}"
     try:
         number = phonenumbers.parse(text, "JP")
     except phonenumbers.NumberParseException:
@@ -248,9 +252,14 @@ _LOCAL_DIGITS = 8
 
 @lru_cache(maxsize=1)
 def _plain_japanese() -> re.Pattern[str]:
-    """Japanese fixed and mobile numbers, as the library knows them: asking it for each takes thirty times as long."""
+    """Japanese fixed and mobile numbers, as the library knows them: asking it for each takes thirty times as long.
+
+    With the leading 0, without it (a spreadsheet took it away), or with the country's code.
+    """
     known: Any = phonenumbers.PhoneMetadata.metadata_for_region("JP")
-    return re.compile(f"0(?:{known.fixed_line.national_number_pattern}|{known.mobile.national_number_pattern})")
+    return re.compile(
+        rf"(?:0|\+81)?({known.fixed_line.national_number_pattern}|{known.mobile.national_number_pattern})"
+    )
 
 
 PhoneLine = Literal["mobile", "fixed", "ip", "service"]
@@ -277,12 +286,11 @@ def phone_line(key: str) -> PhoneLine | None:
     return None if kind == phonenumbers.PhoneNumberType.UNKNOWN else _LINES.get(kind, "service")
 
 
-def mobile_key(raw: str) -> str | None:
-    """The `phone_key` of a mobile line, else None."""
-    key = phone_key(raw)
-    if key is None or (key.startswith("+81") and not _MOBILE.fullmatch(key)):
-        return None
-    return key if _MOBILE.fullmatch(key) or phone_line(key) == "mobile" else None
+def is_mobile(key: str) -> bool:
+    """Whether a key of `phone_key` is a mobile line's: nothing else says something about a person."""
+    if key.startswith("+81"):
+        return _MOBILE.fullmatch(key) is not None
+    return phone_line(key) == "mobile"
 
 
 _MOBILE = re.compile(r"\+81[6789]0[1-9][0-9]{7}")

@@ -131,7 +131,7 @@ _LAST_MARK = re.compile(r"ー+(?![ァ-ヺー])")
 _SIGNS = re.compile(r"[^\w&+]|_")
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=65_536)
 def company_key(raw: str) -> str | None:
     """The core of a company's name: without legal form, branch, spaces and signs; old shapes of kanji folded.
 

@@ -18,6 +18,8 @@ from connector.rules.ids import digest
 
 ESTABLISHED = 2
 """So many records must spell a company in one way before its domain may speak for it."""
+AT_HOME = 4
+"""... and before it may be a company of its own there, beside one of the same name that is at home elsewhere."""
 ALIKE = 0.75
 """How much of two names must be the same for one to be a misspelling of the other (1: all)."""
 
@@ -40,7 +42,7 @@ def spelling_of(keys: Keys) -> Spelling | None:
 
 
 def company_id(core: str, number: str) -> str:
-    """A stable id for a company: by its 法人番号, else by the core of its name."""
+    """A stable id for a company: by its 法人番号, else by the core of its name (and the domain, beside a namesake)."""
     return digest("c", f"number:{number}" if number else f"name:{core}")
 
 
@@ -100,7 +102,16 @@ class _Book:
         numbers = self.numbers.get(core, set())
         if len(numbers) > 1:
             numbers = self.numbers_there.get((core, domain), set()) if domain else set()
+        elif numbers and self._is_namesake(core, domain):
+            return company_id(f"{core}\t{domain}", "")
         return company_id(core, next(iter(numbers)) if len(numbers) == 1 else "")
+
+    def _is_namesake(self, core: str, domain: str) -> bool:
+        """Whether a core is at home at a domain without ever showing the 法人番号 that it has at another."""
+        at_home = domain and self.uses_there.get(domain, {}).get(core, 0) >= AT_HOME
+        if not at_home or self.numbers_there.get((core, domain)):
+            return False
+        return any(there and self.numbers_there.get((core, there)) for there in self.domains[core])
 
     def _at_home(self, domain: str) -> list[str]:
         """The cores that are established at a domain; those in Latin letters only where there are no others."""

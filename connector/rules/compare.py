@@ -47,8 +47,9 @@ _LONG_FAMILY_NAMES = words(
     佐佐木 長谷川 五十嵐 久保田 大久保 小笠原 東海林 長谷部 日比野 宇佐美 小野寺 佐久間 小早川 小野田 大河内 小山田
     三田村 野野村 宇都宮 曽我部 阿久津 海老原 海老名 加賀美 喜多村 木之下 小田切 小田島 小田桐 小宮山 小松崎 諏訪部
     曽根田 高見沢 竹之内 中曽根 波多野 早乙女 日下部 御手洗 八重樫 矢田部 八木沢 四方田 和久井 大和田 大河原 大須賀
-    加賀谷 川久保 北大路 我那覇 仲宗根 仲村渠 与那覇 与那嶺 喜屋武 伊集院 一之瀬 一ノ瀬 宇田川 大日方 上久保 九十九
-    西園寺 二階堂 比留間 山之内 等等力 小久保 勅使河原 長曽我部 武者小路 小比類巻 綾小路
+    加賀谷 川久保 北大路 我那覇 仲宗根 仲村渠 与那覇 与那嶺 喜屋武 伊集院 一之瀬 一の瀬 宇田川 大日方 上久保 九十九
+    西園寺 二階堂 比留間 山之内 等等力 小久保 勅使河原 長曽我部 武者小路 小比類巻 綾小路 小山内 小松原 小田原 小野塚
+    小谷野 小野沢 小木曽 海老沢 瀬戸口 津久井 具志堅 朝比奈 田部井 宇佐見 宇津木 堀之内 羽田野
     """
 )
 
@@ -114,7 +115,7 @@ def _name_of(family: str, given: str, full: str) -> Name | None:
         parts = romanised(f"{family} {given}" if both else full or family or given).split()
         readings = frozenset(("".join(parts), "".join(reversed(parts)), "".join(sorted(parts)))) if parts else _NONE
         return Name(key, None, readings, frozenset(parts), "latin")
-    script: Script = "kana" if not any(_is_kanji(c) for c in key) else "kanji"
+    script: Script = "kanji" if _BESIDE_KANA.search(key) else "kana"
     first = name_key(family or fold(full).partition(" ")[0])
     # The only word of a full name, or the one before 様, is no family name.
     known = first if first and key.startswith(first) and (family or first != key) else None
@@ -126,8 +127,7 @@ def _name_of(family: str, given: str, full: str) -> Name | None:
 _NONE: frozenset[str] = frozenset()
 
 
-def _is_kanji(character: str) -> bool:
-    return not "\u3040" <= character <= "\u30ff"
+_BESIDE_KANA = re.compile("[^\u3040-\u30ff]")
 
 
 def _reading(family: str, given: str) -> tuple[frozenset[str], frozenset[str]]:

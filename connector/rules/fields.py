@@ -9,13 +9,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from connector.changes import CreatePerson, Lane, Reason, SetFields, Withheld
+from connector.changes import UNDO, CreatePerson, Lane, Reason, SetFields, Withheld
 from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
 from connector.rules.membership import STALE, stale_sfa
 from connector.rules.score import ScoreSpec, why
 from connector.rules.steps import LookAgain, Step
 from connector.rules.timeline import TimelineRule
-from connector.rules.translate import blank, cut, instant, same, truth
+from connector.rules.translate import blank, cut, echo, instant, same, truth
 from connector.rules.view import View
 from connector.rules.when import When
 from connector.spec import Duration, Many, Spec
@@ -100,23 +100,43 @@ def set_key(ref: Ref) -> str:
     return f"set:{ref}"
 
 
+Told = Sequence[tuple[Value, Value]]
+"""What we wrote elsewhere of the same word, and what stands there now."""
+
+
 def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, ScoreSpec], guard: FlipFlop) -> Step:
     """Bring the records of this person in line with the mappings."""
+    told = _told_elsewhere(view, mappings)
     for mapping in mappings:
         if view.world.roles.get(mapping.system) is Role.MA:
             for person in view.ma_people:
                 if person.ref.system == mapping.system and person.ref.object in mapping.object:
-                    yield from _update(view, mapping, person, scores, guard)
+                    yield from _update(view, mapping, person, scores, guard, told)
             continue
         own = candidates(view, mapping)
         if own:
-            yield from _update(view, mapping, own[0], scores, guard)
+            yield from _update(view, mapping, own[0], scores, guard, told)
             for other in own[1:]:
                 said = view.say(f"{other.ref} is a duplicate of {own[0].ref}", f"{other.ref} は {own[0].ref} と重複")
                 yield Withheld(view.subject.identity.id, "duplicate", said)
-                yield from _update(view, _consent_only(mapping), other, scores, guard)
+                yield from _update(view, _consent_only(mapping), other, scores, guard, told)
         else:
             yield from _create(view, mapping, scores)
+
+
+def _told_elsewhere(view: View, mappings: Sequence[PeopleMapping]) -> Mapping[tuple[Role, str], Told]:
+    """By side and word: what we wrote into the records of this person, and what stands there now."""
+    found: dict[tuple[Role, str], list[tuple[Value, Value]]] = {}
+    for person in (*view.ma_people, *view.sfa_people):
+        written = view.subject.written.get(person.ref)
+        for mapping in mappings if written else ():
+            if mapping.system != person.ref.system or person.ref.object not in mapping.object:
+                continue
+            for word, rule in mapping.fields.items():
+                if last := (written or {}).get(rule.to):
+                    side = view.world.roles[mapping.system]
+                    found.setdefault((side, word), []).append((last.value, person.native.get(rule.to)))
+    return found
 
 
 def _consent_only(mapping: PeopleMapping) -> PeopleMapping:
@@ -138,8 +158,9 @@ def candidates(view: View, mapping: PeopleMapping) -> list[Person]:
 
 
 def _update(
-    view: View, mapping: PeopleMapping, person: Person, scores: Mapping[str, ScoreSpec], guard: FlipFlop
-) -> Step:
+    view: View, mapping: PeopleMapping, person: Person, scores: Mapping[str, ScoreSpec], guard: FlipFlop,
+    told: Mapping[tuple[Role, str], Told],
+) -> Step:  # fmt: skip
     values: dict[str, Value] = {}
     reasons: list[Reason] = []
     lane = Lane.FIELDS
@@ -148,11 +169,18 @@ def _update(
         values[mapping.key] = identity
         reasons.append(Reason("identity", view.say("our key", "当方のキー"), mapping.key))
     written = view.subject.written.get(person.ref, {})
+    planned: dict[str, tuple[FieldRule, Value]] = {}
     for word, rule in mapping.fields.items():
-        if rule.only not in (None, person.ref.object):
+        if rule.only in (None, person.ref.object):
+            found = _wanted(view, mapping, person, word, rule, scores, written.get(rule.to), told)
+            if found is not _KEEP:
+                planned[word] = rule, found
+    for word, (rule, wanted) in planned.items():
+        if settled(wanted, person.native.get(rule.to), written.get(rule.to)):
             continue
-        wanted = _wanted(view, mapping, person, word, rule, scores, written.get(rule.to))
-        if wanted is _KEEP or same(wanted, person.native.get(rule.to)):
+        if _is_held(word, planned, person, written):
+            said = view.say(f"{person.ref} {rule.to} was undone", f"{person.ref} {rule.to} は取り消し済み")
+            yield Withheld(identity, UNDO, said)
             continue
         if _fought_over(wanted, written.get(rule.to), guard, view.world.as_of):
             place = f"{person.ref} {rule.to}"
@@ -176,6 +204,31 @@ def _lane(word: str) -> Lane:
     return Lane.SCORES if word.startswith("score.") else Lane.FIELDS
 
 
+def settled(wanted: Value, theirs: Value, last: Written | None) -> bool:
+    """Whether a field holds what it should: that value, or what the system made of it when we wrote it."""
+    return same(wanted, theirs) or (last is not None and same(wanted, last.value) and echo(wanted, theirs))
+
+
+def taken_back(wanted: Value, last: Written | None) -> bool:
+    """Whether an administrator undid the writing of this very value; another one may be written."""
+    return last is not None and any(same(wanted, value) for value in last.undone)
+
+
+def _is_held(
+    word: str, planned: Mapping[str, tuple[FieldRule, Value]], person: Person, written: Mapping[str, Written]
+) -> bool:  # fmt: skip
+    """Whether what was undone is not written again. A score takes its text and its band along: they must agree."""
+    rule, wanted = planned[word]
+    own = taken_back(wanted, written.get(rule.to))
+    score = ".".join(word.split(".")[:2]) if word.startswith("score.") else word
+    if score == word or score not in planned:
+        return own
+    of, value = planned[score]
+    if settled(value, person.native.get(of.to), written.get(of.to)):
+        return own
+    return taken_back(value, written.get(of.to))
+
+
 def _fought_over(wanted: Value, last: Written | None, guard: FlipFlop, as_of: datetime) -> bool:
     return (
         last is not None and same(wanted, last.value) and last.times >= guard.times and as_of - last.at < guard.within
@@ -193,7 +246,7 @@ _KEEP = _Keep.KEEP
 
 def _wanted(
     view: View, mapping: PeopleMapping, person: Person, word: str, rule: FieldRule,
-    scores: Mapping[str, ScoreSpec], last: Written | None,
+    scores: Mapping[str, ScoreSpec], last: Written | None, told: Mapping[tuple[Role, str], Told],
 ) -> Value | _Keep:  # fmt: skip
     theirs = person.native.get(rule.to)
     here = view.world.roles[mapping.system]
@@ -203,8 +256,12 @@ def _wanted(
     elif rule.wins == "strictest":
         decided = True if view.opted_out and not truth(theirs) else _KEEP
     else:
-        ours = view.value(Role.SFA if here is Role.MA else Role.MA, word)
-        decided = _decide(view, rule, here, person, ours, theirs, last)
+        there = Role.SFA if here is Role.MA else Role.MA
+        ours = view.value(there, word)
+        if rule.wins == "newest":
+            decided = _newest(view, here, person, ours, theirs, last, told.get((there, word), ()))
+        else:
+            decided = _decide(rule, here, ours, theirs, last)
     if decided is _KEEP or (blank(decided) and (rule.blank == "keep" or blank(theirs))):
         return _KEEP
     if isinstance(decided, datetime) and isinstance(theirs, date) and not isinstance(theirs, datetime):
@@ -213,29 +270,32 @@ def _wanted(
     return cut(rule.values.get(str(spelt), decided), rule.max_length)
 
 
-def _decide(
-    view: View, rule: FieldRule, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None
-) -> Value | _Keep:
+def _decide(rule: FieldRule, here: Role, ours: Value, theirs: Value, last: Written | None) -> Value | _Keep:
     """The value that should stand in `theirs`, given what the other side (`ours`) says."""
     if rule.wins in ("ma", "sfa"):
         return _KEEP if rule.wins == here.value else ours
     if rule.wins == "once":
         return ours if blank(theirs) and last is None else _KEEP
-    if rule.wins in ("ma_unless_blank", "sfa_unless_blank"):
-        deciding = Role(rule.wins.removesuffix("_unless_blank"))
-        if deciding is here:
-            return ours if blank(theirs) else _KEEP
-        return _KEEP if blank(ours) else ours
-    return _newest(view, here, person, ours, theirs, last)
+    deciding = Role(rule.wins.removesuffix("_unless_blank"))
+    if deciding is here:
+        return ours if blank(theirs) else _KEEP
+    return _KEEP if blank(ours) else ours
 
 
-def _newest(view: View, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None) -> Value | _Keep:
-    """The side that moved since our last look; clocks decide only where both moved."""
+def _newest(
+    view: View, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None, told: Told
+) -> Value | _Keep:  # fmt: skip
+    """The side that moved since our last look; clocks decide only where both moved.
+
+    Who only shows what we wrote there has not moved, whatever the system made of it.
+    """
     if blank(theirs):
         return ours
+    if any(same(written, theirs) and same(now, ours) and echo(written, now) for written, now in told):
+        return _KEEP
     if last is not None:
-        we_moved, they_moved = not same(ours, last.value), not same(theirs, last.value)
-        if we_moved != they_moved:
+        we_moved, they_moved = not echo(last.value, ours), not echo(last.value, theirs)
+        if not we_moved or not they_moved:
             return ours if we_moved else _KEEP
     others = view.sfa_people if here is Role.MA else view.ma_people
     newest = max((p.modified_at for p in others if p.modified_at), default=None)
@@ -300,7 +360,7 @@ def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec])
     for word, rule in mapping.fields.items():
         if rule.only not in (None, create.object):
             continue
-        wanted = _wanted(view, mapping, nobody, word, rule, scores, None)
+        wanted = _wanted(view, mapping, nobody, word, rule, scores, None, {})
         if wanted is not _KEEP and not blank(wanted):
             values[rule.to] = wanted
             reasons.append(Reason(word, rule.wins, rule.to))

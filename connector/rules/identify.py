@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
@@ -17,8 +17,8 @@ from connector.rules.cleanse import (
     corporate_number,
     email_key,
     fold,
+    is_mobile,
     is_role_mailbox,
-    mobile_key,
     phone_key,
 )
 from connector.rules.cleanse_names import company_key
@@ -115,6 +115,8 @@ class Keys:
     name: Name | None = None
     mailbox: str | None = None
     """The address, at the organisation's domain: its subdomains are folded."""
+    subdomain: str = ""
+    """What was folded."""
     role: bool = False
     """The mailbox is for a role, by its name or by the rules."""
     phones: frozenset[str] = frozenset()
@@ -133,61 +135,62 @@ class Keys:
         compound: tuple[Kind, ...] = ("email", "mailbox_name", "mobile", "name_company", "name_phone")
         return (*self.ties, *(Key(kind, value) for kind in compound for value in self.of(kind)))
 
-    def of(self, kind: Kind) -> Iterator[str]:
+    def of(self, kind: Kind) -> Sequence[str]:
         """The values of its keys of one kind."""
         if kind == "email":
-            if self.mailbox and not self.role:
-                yield self.mailbox
-        elif kind == "mailbox_name":
-            if self.mailbox and (self.name or self.role):
-                yield f"{self.mailbox}\t{self.name.key if self.name else ''}"
-        elif kind == "mobile":
-            if self.mobile:
-                yield self.mobile
-        elif kind == "name_company":
+            return (self.mailbox,) if self.mailbox and not self.role else ()
+        if kind == "mailbox_name":
+            told = self.mailbox and (self.name or self.role)
+            return (f"{self.mailbox}\t{self.name.key if self.name else ''}",) if told else ()
+        if kind == "mobile":
+            return (self.mobile,) if self.mobile else ()
+        if kind == "name_company":
             at = (("n", self.corporate_number), ("c", self.company), ("d", self.domain))
-            yield from (f"{sign}:{place}\t{form}" for sign, place in at if place for form in self._whole_names())
-        elif kind == "name_phone":
-            yield from (f"{phone}\t{form}" for phone in sorted(self.phones) for form in self._whole_names())
-        else:
-            yield from (value for own, value in self.ties if own == kind)
+            places = [f"{sign}:{place}" for sign, place in at if place]
+            return [f"{place}\t{form}" for place in places for form in self._whole_names()] if places else ()
+        if kind == "name_phone":
+            phones = sorted(self.phones)
+            return [f"{phone}\t{form}" for phone in phones for form in self._whole_names()] if phones else ()
+        return [value for own, value in self.ties if own == kind]
 
-    def _whole_names(self) -> Iterator[str]:
+    def _whole_names(self) -> Sequence[str]:
         """The whole name in every form in which another record may have it."""
-        if self.name and self.name.whole:
-            if self.name.script == "kanji":
-                yield self.name.key
-            yield from sorted(self.name.readings)
+        name = self.name
+        if name is None or not name.whole:
+            return ()
+        forms = sorted(name.readings) if name.readings else []
+        return [name.key, *forms] if name.script == "kanji" else forms
 
 
 def keys_of(person: Person, rules: IdentityRules) -> Keys:
     """What identification knows of a record. Blanks and placeholders say nothing."""
-    said = person.fields.get
-    fields = {name: value if isinstance(value := said(name), str) else _text(value) for name in _READ}
-    email = email_key(fields["email"], rules.plus_tags) if fields["email"] else None
+    email, full, family, given, family_kana, given_kana, company, number, department, phone, mobile = [
+        value if isinstance(value, str) else _text(value) for value in map(person.fields.get, _READ)
+    ]
     mailbox = domain = None
+    subdomain = ""
     role = False
-    if email is not None:
-        local, _, host = email.rpartition("@")
+    if email and (address := email_key(email, rules.plus_tags)):
+        local, _, host = address.rpartition("@")
         if host not in _NOWHERE:
             domain = corporate_domain(host, _lower(rules.free_mail))
-            mailbox = f"{local}@{domain}" if domain else email
-            role = _is_shared(local, email, mailbox, rules)
-    phone, mobile = (phone_key(fields[name]) if fields[name] else None for name in ("phone", "mobile"))
+            mailbox = f"{local}@{domain}" if domain else address
+            subdomain = host.removesuffix(domain) if domain else ""
+            role = _is_shared(local, address, mailbox, rules)
+    numbers = [key for raw in (mobile, phone) if raw and (key := phone_key(raw))]
     return Keys(
         person.ref,
-        tuple(dict.fromkeys(_ties(person, rules))),
-        Name.of(
-            fields["family_name"], fields["given_name"], fields["name"], (fields["family_kana"], fields["given_kana"])
-        ),
+        _ties(person, rules),
+        Name.of(family, given, full, (family_kana, given_kana)),
         mailbox,
+        subdomain,
         role,
-        frozenset(filter(None, (phone, mobile))),
-        next((mobile_key(each) for each in (mobile, phone) if each and mobile_key(each)), None),
-        company_key(fields["company"]) if fields["company"] else None,
-        corporate_number(fields["corporate_number"]) if fields["corporate_number"] else None,
+        frozenset(numbers),
+        next(filter(is_mobile, numbers), None),
+        company_key(company) if company else None,
+        corporate_number(number) if number else None,
         domain,
-        fold(fields["department"]).lower() or None if fields["department"] else None,
+        fold(department).lower() or None if department else None,
     )
 
 
@@ -197,15 +200,16 @@ _READ = (
 )  # fmt: skip
 
 
-def _ties(person: Person, rules: IdentityRules) -> Iterator[Key]:
-    yield Key("id", str(person.ref))
+def _ties(person: Person, rules: IdentityRules) -> tuple[Key, ...]:
+    ties = [Key("id", str(person.ref))]
     for foreign in rules.ids:
         named = fold(_text(person.native.get(foreign.field)))
         meant = foreign.system == person.ref.system and foreign.object in (None, person.ref.object)
         if meant and _says_something(named):
-            yield Key("id", f"{foreign.means}/{named}")
+            ties.append(Key("id", f"{foreign.means}/{named}"))
     if person.key and _says_something(own := fold(person.key)):
-        yield Key("key", own)
+        ties.append(Key("key", own))
+    return tuple(dict.fromkeys(ties))
 
 
 def _text(value: Value) -> str:

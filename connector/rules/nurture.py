@@ -8,13 +8,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from connector.changes import Lane, Reason, SetFields, Withheld
+from connector.changes import UNDO, Lane, Reason, SetFields, Withheld
 from connector.errors import text
 from connector.model import Deal, Person, Value
-from connector.rules.fields import set_key
+from connector.rules.fields import set_key, settled, taken_back
 from connector.rules.membership import STALE, put_on, stale_sfa, take_off
 from connector.rules.steps import LookAgain, Step
-from connector.rules.translate import same, truth
+from connector.rules.translate import truth
 from connector.rules.view import Reach, View
 from connector.rules.when import When
 from connector.spec import Block, Many, Spec, SpecError
@@ -158,9 +158,15 @@ def _send(view: View, rule: NurtureRule, name: str, person: Person, deal: Deal |
 def _carry(view: View, rule: NurtureRule, person: Person, deal: Deal) -> Step:
     words = carried(deal, view.world.tz)
     values: dict[str, Value] = {}
+    written = view.subject.written.get(person.ref, {})
     for word, to in rule.carry.items():
-        if words[word] is not None and not same(words[word], person.native.get(to)):
-            values[to] = words[word]
+        if words[word] is None or settled(words[word], person.native.get(to), written.get(to)):
+            continue
+        if taken_back(words[word], written.get(to)):
+            said = view.say(f"{person.ref} {to} was undone", f"{person.ref} {to} は取り消し済み")
+            yield Withheld(view.subject.identity.id, UNDO, said)
+            continue
+        values[to] = words[word]
     if values:
         yield SetFields(
             key=set_key(person.ref),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connector.changes import AnyChange, Lane, Outcome, Plan, SetFields, Withheld
+from connector.changes import UNDO, AnyChange, Lane, Outcome, Plan, SetFields, Withheld
 from connector.model import Role, Score, Subject
 from connector.rules.alert import AlertRule, alerts
 from connector.rules.columns import Touchpoints, moment
@@ -112,7 +112,7 @@ def plan(facts: Facts, rules: Rules) -> Plan:
 def _outcome(view: View, said: Sequence[object]) -> Outcome:
     times = [s.at for s in said if isinstance(s, LookAgain)]
     # What is withheld for staleness or for want of an owner may become possible without news about this person.
-    if any(isinstance(s, Withheld) and s.rule not in ("duplicate", "create") for s in said):
+    if any(isinstance(s, Withheld) and s.rule not in ("duplicate", "create", UNDO) for s in said):
         times.append(view.world.as_of + RETRY_STALE)
     untold = {s.score for s in said if isinstance(s, BandUntold)}
     shown = tuple(view.scores.values())

@@ -115,18 +115,20 @@ def identify(
 
 def shared(held: Collection[Keys], rules: IdentityRules) -> bool:
     """Whether an address that these records hold (all of them) is a mailbox that several people use."""
-    return len(held) > rules.max_records or _names(held) > rules.shared_when_names
+    return len(held) > rules.max_records or _more_names(held, rules.shared_when_names)
 
 
 def switchboard(held: Collection[Keys], rules: IdentityRules) -> bool:
     """Whether a mobile number that these records hold (all of them) is a firm's or a family's."""
-    return len(held) > rules.max_records or _names(held) > rules.switchboard_when_names
+    return len(held) > rules.max_records or _more_names(held, rules.switchboard_when_names)
 
 
-def _names(held: Iterable[Keys]) -> int:
-    """How many names are different. A family name alone is no bridge between those who bear it."""
+def _more_names(held: Iterable[Keys], limit: int) -> bool:
+    """Whether more than `limit` names are different. A family name alone is no bridge between those who bear it."""
     names = list(dict.fromkeys(record.name for record in held if record.name))
-    return max(most_different(names), most_different(name for name in names if name.whole))
+    if len(names) <= limit:
+        return False
+    return max(most_different(names), most_different(name for name in names if name.whole)) > limit
 
 
 def connects(key: Key, held: Collection[Keys], rules: IdentityRules) -> bool:
@@ -191,9 +193,10 @@ class _Resolution:
         """Each key of a kind that several records hold, in canonical order, without those that say nothing."""
         first: dict[str, int] = {}
         more: dict[str, list[int]] = {}
+        remember = first.setdefault
         for number, record in enumerate(self.records):
             for value in record.of(kind):
-                other = first.setdefault(value, number)
+                other = remember(value, number)
                 if other != number:
                     more.setdefault(value, [other]).append(number)
         for value in sorted(more):
@@ -249,8 +252,10 @@ class _Resolution:
             one, other = self.records[a].name, self.records[b].name
             level = compare(one, other)
             edge = _Edge(-strength(level), a, b, rule, kind)
-            if level is Level.UNKNOWN:
-                guard: Guard = "" if strength(level) and not split else "ambiguous" if one and other else "nameless"
+            if kind == "email" and level < Level.PARTIAL and self._hosts_differ(a, b):
+                guard: Guard = "mail" if strength(level) else "name"
+            elif level is Level.UNKNOWN:
+                guard = "" if strength(level) and not split else "ambiguous" if one and other else "nameless"
             elif not strength(level):
                 guard = "name"
             else:
@@ -264,6 +269,10 @@ class _Resolution:
                 self._withhold(edge, guard)
             else:
                 yield edge
+
+    def _hosts_differ(self, a: int, b: int) -> bool:
+        """Such as tanaka@cs. and tanaka@med. of one university: an address for each."""
+        return self.records[a].subdomain != self.records[b].subdomain
 
     def _pairs(self, held: Sequence[int]) -> Iterator[tuple[int, int]]:
         """All pairs, because any of them may be held apart; where there are too many for one person, some."""
@@ -340,11 +349,13 @@ class _Resolution:
         by_strength[_AT_PHONE] = [held for _, held in self._holders("name_phone")]
         for strength in sorted(by_strength, reverse=True):
             for held in by_strength[strength]:
+                roots = [self._root(number) for number in held]
+                if roots.count(roots[0]) == len(roots):
+                    continue
                 clusters: dict[int, list[int]] = defaultdict(list)
-                for number in held:
-                    clusters[self._root(number)].append(number)
-                if len(clusters) > 1:
-                    self._namesakes_at(list(clusters.values()), strength)
+                for root, number in zip(roots, held, strict=True):
+                    clusters[root].append(number)
+                self._namesakes_at(list(clusters.values()), strength)
 
     def _namesakes_at(self, held: Sequence[Sequence[int]], strength: int) -> None:
         """`held`: the holders of name and place, by their clusters.
@@ -377,7 +388,8 @@ class _Resolution:
             return "reading"
         if _differ((x.corporate_number for x in one), (y.corporate_number for y in other)):
             return "company"
-        if strength == _AT_COMPANY["d"] and _differ((x.company for x in one), (y.company for y in other), _elsewhere):
+        unnamed = strength in {_AT_COMPANY["d"], _AT_PHONE}  # what they share does not name the company
+        if unnamed and _differ((x.company for x in one), (y.company for y in other), _elsewhere):
             return "company"
         phones = frozenset().union(*(x.phones for x in one))
         if _differ((x.mobile for x in one), (y.mobile for y in other)) and all(

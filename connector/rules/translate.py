@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from connector.model import Value
 
@@ -62,6 +62,38 @@ def instant(value: Value) -> datetime | None:
     if not isinstance(value, datetime):
         return None
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+
+
+def echo(written: Value, theirs: Value) -> bool:
+    """Whether a system that was given `written` may show `theirs` by its own doing.
+
+    Beside what `same` takes for equal, systems cut texts, round numbers, drop the time of a moment, change case and
+    width of letters, and close up spaces.
+    """
+    if same(written, theirs):
+        return True
+    if blank(written) or blank(theirs):
+        return False
+    ours, held = number(written), number(theirs)
+    if ours is not None and held is not None:
+        return abs(ours - held) < 1 and _decimals(theirs) < _decimals(written)
+    if isinstance(written, datetime) and isinstance(theirs, date) and not isinstance(theirs, datetime):
+        return abs(written.date() - theirs) <= timedelta(days=1)
+    ours_text, held_text = _folded(written), _folded(theirs)
+    beginning = held_text.rstrip(" .")  # which is what NFKC makes of an ellipsis, too
+    return held_text == ours_text or (len(beginning) >= _LEAST_CUT and ours_text.startswith(beginning))
+
+
+_LEAST_CUT = 10
+"""No field is so short that it cuts what we write to less; a shorter beginning of our text is somebody's own words."""
+
+
+def _folded(value: Value) -> str:
+    return " ".join(unicodedata.normalize("NFKC", _plain(value)).casefold().split())
+
+
+def _decimals(value: Value) -> int:
+    return len(str(value).partition(".")[2].rstrip("0"))
 
 
 def cut(value: Value, length: int | None) -> Value:

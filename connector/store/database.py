@@ -16,11 +16,15 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy import text as sql
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
-from connector.errors import StoreError, text
+from connector.errors import ConnectorError, StoreError, WrongStore, text
+from connector.store import files
+from connector.store.beside import sqlite_file
 
 # A data race in SQLite's WAL can lose commits before these versions (sqlite.org/changes.html, 3.51.3).
 _WAL_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 _MIGRATION_LOCK = 0x636F6E6E  # any number that is ours alone
+_FULL = frozenset(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "DiskFull"))
+"""What is said where there is no room: by SQLite, under a quota, by PostgreSQL."""
 
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:
@@ -59,8 +63,13 @@ def open_engine(url: str) -> Engine:
     )
 
 
+def journal_mode() -> str:
+    """How SQLite keeps a commit whole, by the version that is linked: WAL where that is safe."""
+    return "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
+
+
 def _prepare_sqlite(engine: Engine) -> None:
-    journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
+    journal = journal_mode()
 
     @event.listens_for(engine, "connect")
     def _settings(connection: Any, _record: Any) -> None:
@@ -84,36 +93,62 @@ def _alembic() -> AlembicConfig:
 def upgrade(engine: Engine) -> None:
     """Bring the schema to this program's version: atomic, and safe against others doing the same at once.
 
-    :raises StoreError: when the schema is newer than this program, or the store cannot be opened
+    A SQLite file of an older version is copied first, beside itself; only the last such copy is kept.
+
+    :raises WrongStore: when the schema is newer than this program
+    :raises StoreError: when the store cannot be opened
     """
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
     config = _alembic()
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
     try:
         with engine.connect().execution_options(write=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(sql("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
             current = MigrationContext.configure(connection).get_current_revision()
             if current is not None and current not in known:
-                raise StoreError(
-                    text(
-                        "the store was written by a newer version of connector",
-                        "store はより新しい版の connector で作られています",
-                    ),
-                    fix=text("run that version or newer", "その版以降を使ってください"),
-                )
+                raise newer()
+            file = sqlite_file(engine.url)
+            if file is not None and current is not None and current != scripts.get_current_head():
+                files.copy(file, file.with_name(file.name + files.BEFORE_UPGRADE))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
         raise _cannot_open(engine, error) from error
 
 
+def newer() -> WrongStore:
+    """That a store is of a later version than this program."""
+    return WrongStore(
+        text(
+            "the store was written by a newer version of connector",
+            "store はより新しい版の connector で作られています",
+        ),
+        fix=text("run that version or newer", "その版以降を使ってください"),
+    )
+
+
 def _cannot_open(engine: Engine, error: SQLAlchemyError) -> StoreError:
     place = engine.url.render_as_string(hide_password=True)
-    why = type(getattr(error, "orig", None) or error).__name__
+    said = getattr(error, "orig", None) or error
+    why = getattr(said, "sqlite_errorname", type(said).__name__)
     if isinstance(error, OperationalError) and "locked" in str(error.orig):
         return StoreError(
             text("{place} is locked by another process", "{place} は他のプロセスが使用中です", place=place)
         )
+    if why in _FULL:
+        return StoreError(
+            text("{place}: there is no room left on its disk", "{place}: ディスクに空きがありません", place=place),
+            fix=text(
+                "free some space; nothing is lost, the next run goes on from here",
+                "空き容量を確保してください。失われたものはなく、次の実行が続きを行います",
+            ),
+        )
+    file = sqlite_file(engine.url)
+    if file is not None:
+        harm = files.damage(file) or (str(said) if "decode" in str(said) else None)
+        if harm:
+            return files.damaged(file, harm)
     return StoreError(
         text("{place} cannot be used ({why})", "{place} を利用できません（{why}）", place=place, why=why),
         fix=text("check the path, the server and its rights", "パス・サーバー・権限を確認してください"),
@@ -126,7 +161,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
     :raises StoreError: when the database does not let us
     """
-    with _told(engine), engine.connect() as connection, connection.begin():
+    with telling(engine), engine.connect() as connection, connection.begin():
         yield connection
 
 
@@ -136,13 +171,24 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     :raises StoreError: when the database does not let us
     """
-    with _told(engine), engine.connect().execution_options(write=True) as connection, connection.begin():
+    with telling(engine), engine.connect().execution_options(write=True) as connection, connection.begin():
         yield connection
 
 
 @contextmanager
-def _told(engine: Engine) -> Iterator[None]:
+def telling(engine: Engine) -> Iterator[None]:
+    """Trouble with the database as a StoreError; what makes no sense may come of a damaged file, so that is looked at.
+
+    Errors of other kinds pass.
+    """
     try:
         yield
     except OperationalError as error:
         raise _cannot_open(engine, error) from error
+    except ConnectorError:
+        raise
+    except Exception as error:
+        file = sqlite_file(engine.url)
+        if file is not None and (harm := files.damage(file)):
+            raise files.damaged(file, harm) from error
+        raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -30,24 +30,28 @@ from connector.store.codec import (
 )
 from connector.store.marks import chunks, mark_deals, mark_people, upsert
 from connector.store.spellings import Triple
+from connector.store.told import Told
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """How many company records differ, and the spellings that are used more or less than before."""
+    """Company records that differ, and the spellings that are used more or less than before."""
 
-    changed: int
+    changed: frozenset[Ref]
     spellings: frozenset[int] = frozenset()
 
 
-def put_companies(conn: Connection, companies: Sequence[tuple[Company, str, Triple | None]], at: datetime) -> Used:
+def put_companies(
+    conn: Connection, companies: Sequence[tuple[Company, str, Triple | None]], at: datetime, told: Told
+) -> Used:
     """Store company records, each with the company that it is when nothing speaks against it, and its spelling.
 
     People and deals that name a record follow it to another company.
     """
     latest = {company.ref: (company, ours, spelling) for company, ours, spelling in companies}
+    told.repeated(len(companies), len(latest))
     spelt = spellings.ensure(conn, (spelling for _, _, spelling in latest.values() if spelling))
-    changed = 0
+    changed: set[Ref] = set()
     used: set[int] = set()
     for ref, (company, ours, spelling) in latest.items():
         no = spelt[spelling] if spelling else None
@@ -56,8 +60,10 @@ def put_companies(conn: Connection, companies: Sequence[tuple[Company, str, Trip
         here = (t.company.c.system == ref.system, t.company.c.id == ref.id)
         old = conn.execute(select(*columns).where(*here)).one_or_none()
         if old is not None and old.hash == digest:
+            told.tell(ref, "same")
             continue
-        changed += 1
+        told.tell(ref, "new" if old is None else "changed")
+        changed.add(ref)
         used |= spellings.use(conn, [old.spelling if old else None], [no], spellings.ACCOUNT)
         # What the others with this spelling are taken for may be another company than it seems by itself.
         company_now = spellings.company_of(conn, no) or ours
@@ -77,7 +83,7 @@ def put_companies(conn: Connection, companies: Sequence[tuple[Company, str, Trip
         upsert(conn, t.company, [row], [name for name in row if name not in ("system", "id")])
         if old is None or old.company != company_now:
             spellings.move(conn, ref.system, ref.id, old.company if old else None, company_now)
-    return Used(changed, frozenset(used))
+    return Used(frozenset(changed), frozenset(used))
 
 
 def companies_of(conn: Connection, system: str, ids: Iterable[str]) -> dict[str, str]:
@@ -91,8 +97,10 @@ def companies_of(conn: Connection, system: str, ids: Iterable[str]) -> dict[str,
     return found
 
 
-def put_owners(conn: Connection, owners: Sequence[Owner]) -> int:
-    """Store users of an SFA; how many differ."""
+def put_owners(conn: Connection, owners: Sequence[Owner], told: Told) -> None:
+    """Store users of an SFA that differ."""
+    latest = {owner.ref: owner for owner in owners}
+    told.repeated(len(owners), len(latest))
     rows = [
         {
             "system": o.ref.system,
@@ -101,29 +109,32 @@ def put_owners(conn: Connection, owners: Sequence[Owner]) -> int:
             "active": o.active,
             "hash": fingerprint(o.name, o.active, o.email),
         }
-        for o in owners
+        for o in latest.values()
     ]
-    return _put_changed(conn, t.owner, rows)
+    _put_changed(conn, t.owner, dict(zip(latest, rows, strict=True)), told)
 
 
-def _put_changed(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+def _put_changed(conn: Connection, table: Table, rows: Mapping[Ref, dict[str, Any]], told: Told) -> int:
     """Upsert by (system, id) those rows whose hash differs from the stored one; how many."""
-    latest = {(row["system"], row["id"]): row for row in rows}
+    latest = {(row["system"], row["id"]): row for row in rows.values()}
     stored: dict[tuple[str, str], str] = {}
     for system in {key[0] for key in latest}:
         for some in chunks(sorted(key[1] for key in latest if key[0] == system)):
             found = conn.execute(select(table.c.id, table.c.hash).where(table.c.system == system, table.c.id.in_(some)))
             stored.update(((system, row.id), row.hash) for row in found)
     changed = [row for key, row in latest.items() if stored.get(key) != row["hash"]]
+    for ref, row in rows.items():
+        old = stored.get((row["system"], row["id"]))
+        told.tell(ref, "new" if old is None else "same" if old == row["hash"] else "changed")
     if changed:
         upsert(conn, table, changed, [name for name in changed[0] if name not in ("system", "id")])
     return len(changed)
 
 
-def put_deals(conn: Connection, deals: Sequence[Deal], at: datetime) -> int:
-    """Store deals; how many differ. Their people and everybody at their companies become due."""
+def put_deals(conn: Connection, deals: Sequence[Deal], at: datetime, told: Told) -> None:
+    """Store deals that differ. Their people and everybody at their companies become due."""
     latest = {deal.ref: deal for deal in deals}
-    changed = 0
+    told.repeated(len(deals), len(latest))
     for system in {ref.system for ref in latest}:
         own = [deal for ref, deal in latest.items() if ref.system == system]
         companies = companies_of(conn, system, (d.company_id for d in own if d.company_id))
@@ -131,9 +142,11 @@ def put_deals(conn: Connection, deals: Sequence[Deal], at: datetime) -> int:
         before = _hashes(conn, t.deal, system, [row["id"] for row in rows])
         moved = [row["id"] for row in rows if before.get(row["id"]) != row["hash"]]
         if not moved:
+            for deal in own:
+                told.tell(deal.ref, "same")
             continue
         mark_deals(conn, system, moved)  # those who took part until now
-        changed += _put_changed(conn, t.deal, rows)
+        _put_changed(conn, t.deal, {deal.ref: row for deal, row in zip(own, rows, strict=True)}, told)
         put_deal_people(
             conn,
             [
@@ -141,10 +154,10 @@ def put_deals(conn: Connection, deals: Sequence[Deal], at: datetime) -> int:
                 for deal in own
                 for person in deal.people
             ],
+            Told(),
         )
         _take_away(conn, system, moved, {f"{deal.ref.id}:{person}" for deal in own for person in deal.people})
         mark_deals(conn, system, moved)
-    return changed
 
 
 def _take_away(conn: Connection, system: str, deals: Sequence[str], parts: set[str]) -> None:
@@ -157,7 +170,7 @@ def _take_away(conn: Connection, system: str, deals: Sequence[str], parts: set[s
             for row in conn.execute(select(c.id, c.deal_id, c.person_id).where(*here))
             if row.id == f"{row.deal_id}:{row.person_id}" and row.id not in parts
         ]
-        put_deal_people(conn, left)
+        put_deal_people(conn, left, Told())
 
 
 def _hashes(conn: Connection, table: Table, system: str, ids: Sequence[str]) -> dict[str, str]:
@@ -198,9 +211,23 @@ def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     return set(conn.scalars(select(c.id).where(c.system == system, c.object == name, c.gone_at.is_(None))))
 
 
-def put_deals_gone(conn: Connection, gone: Sequence[Gone]) -> int:
-    """Mark deals as deleted; how many were still there."""
-    changed = 0
+def recorded(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, Deal]:
+    """These deals as they are stored, without their people; none that is gone."""
+    wanted: dict[str, set[str]] = {}
+    for ref in refs:
+        wanted.setdefault(ref.system, set()).add(ref.id)
+    found: dict[Ref, Deal] = {}
+    for system, ids in wanted.items():
+        for some in chunks(sorted(ids)):
+            here = and_(t.deal.c.system == system, t.deal.c.id.in_(some), t.deal.c.gone_at.is_(None))
+            deals = [load_deal(row) for row in conn.execute(select(t.deal).where(here))]
+            found.update((deal.ref, deal) for deal in deals)
+    return found
+
+
+def put_deals_gone(conn: Connection, gone: Sequence[Gone]) -> set[Ref]:
+    """Mark deals as deleted; which of them were still there."""
+    changed: set[Ref] = set()
     for g in gone:
         # By object too: a person and a deal of one system may bear the same number.
         here = and_(
@@ -211,7 +238,7 @@ def put_deals_gone(conn: Connection, gone: Sequence[Gone]) -> int:
         )
         if conn.execute(update(t.deal).where(here).values(gone_at=micros(g.at), hash="")).rowcount:
             mark_deals(conn, g.ref.system, [g.ref.id])
-            changed += 1
+            changed.add(g.ref)
     return changed
 
 
@@ -227,8 +254,8 @@ def put_deals_back(conn: Connection, inventory: Inventory) -> int:
 
 
 def put_companies_gone(conn: Connection, gone: Sequence[Gone]) -> Used:
-    """Mark company records as deleted or merged; how many were still there."""
-    changed = 0
+    """Mark company records as deleted or merged; which of them were still there."""
+    changed: set[Ref] = set()
     used: set[int] = set()
     for g in gone:
         here = and_(
@@ -240,42 +267,44 @@ def put_companies_gone(conn: Connection, gone: Sequence[Gone]) -> Used:
         for row in conn.execute(select(t.company.c.spelling).where(here)).all():
             used |= spellings.use(conn, [row.spelling], [], spellings.ACCOUNT)
             conn.execute(update(t.company).where(here).values(gone_at=micros(g.at), hash="", spelling=None))
-            changed += 1
-    return Used(changed, frozenset(used))
+            changed.add(g.ref)
+    return Used(frozenset(changed), frozenset(used))
 
 
-def put_deal_people(conn: Connection, parts: Sequence[DealPerson]) -> int:
-    """Store who takes part in which deal; how many differ."""
-    rows: list[dict[str, Any]] = [
-        {
-            "system": p.ref.system,
-            "id": p.ref.id,
+def put_deal_people(conn: Connection, parts: Sequence[DealPerson], told: Told) -> None:
+    """Store who takes part in which deal, as far as it differs."""
+    latest = {part.ref: part for part in parts}
+    told.repeated(len(parts), len(latest))
+    rows: dict[Ref, dict[str, Any]] = {
+        ref: {
+            "system": ref.system,
+            "id": ref.id,
             "deal_id": p.deal_id,
             "person_id": p.person_id,
             "gone": p.gone,
             "hash": fingerprint(p.deal_id, p.person_id, p.gone),
         }
-        for p in parts
+        for ref, p in latest.items()
         if not (p.gone and not p.deal_id)
-    ]
-    changed = _put_changed(conn, t.deal_person, rows)
-    ended = [p for p in parts if p.gone and not p.deal_id]
-    for part in ended:
-        here = and_(t.deal_person.c.system == part.ref.system, t.deal_person.c.id == part.ref.id)
+    }
+    changed = _put_changed(conn, t.deal_person, rows, told)
+    concerned = [(row["system"], row["person_id"]) for row in rows.values()]
+    for ref in latest.keys() - rows.keys():
+        here = and_(t.deal_person.c.system == ref.system, t.deal_person.c.id == ref.id)
         old = conn.execute(select(t.deal_person).where(here, t.deal_person.c.gone.is_(False))).one_or_none()
+        told.tell(ref, "same" if old is None else "changed")
         if old is not None:
             conn.execute(update(t.deal_person).where(here).values(gone=True, hash=""))
-            rows.append({"system": part.ref.system, "deal_id": old.deal_id, "person_id": old.person_id})
+            concerned.append((ref.system, old.person_id))
             changed += 1
     if changed:
-        for system in {row["system"] for row in rows}:
-            people = sorted({row["person_id"] for row in rows if row["system"] == system})
+        for system in {system for system, _ in concerned}:
+            people = sorted({person for at, person in concerned if at == system})
             for some in chunks(people):
                 mark_people(
                     conn,
                     conn.scalars(select(t.person.c.no).where(t.person.c.system == system, t.person.c.id.in_(some))),
                 )
-    return changed
 
 
 def load_deal(row: Any) -> Deal:

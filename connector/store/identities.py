@@ -270,3 +270,17 @@ def all_decisions(conn: Connection) -> list[Decision]:
 
 def _decision(row: Any) -> Decision:
     return Decision(row.a, row.b, row.verdict, row.by, moment(row.at), row.reason, row.asked)
+
+
+def merged_since(conn: Connection, since: datetime) -> int:
+    """How many identities were taken over by others after that time."""
+    c = t.identity_event.c
+    counted = select(func.count()).select_from(t.identity_event).where(c.kind == "merged", c.at > micros(since))
+    return conn.scalar(counted) or 0
+
+
+def decided_same_since(conn: Connection, since: datetime) -> int:
+    """How many pairs a person called one after that time."""
+    c = t.decision.c
+    counted = select(func.count()).select_from(t.decision).where(c.verdict == "same", c.at > micros(since))
+    return conn.scalar(counted) or 0

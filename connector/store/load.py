@@ -308,6 +308,11 @@ def count_records(conn: Connection) -> dict[str, int]:
     return {row.system: row.n for row in conn.execute(query)}
 
 
+def count_identities(conn: Connection) -> int:
+    """How many identities there are."""
+    return conn.scalar(select(func.count()).select_from(t.identity).where(t.identity.c.merged_into.is_(None))) or 0
+
+
 def records_of(conn: Connection, identity: str) -> list[Filed]:
     """The living records of an identity, as they are known right now."""
     no = conn.scalar(select(t.identity.c.no).where(t.identity.c.id == identity))

@@ -42,6 +42,15 @@ def mark_people(conn: Connection, nos: Iterable[int]) -> None:
         conn.execute(update(t.identity).where(t.identity.c.no.in_(of)).values(due_at=0))
 
 
+def mark_identities(conn: Connection, ids: Iterable[str]) -> None:
+    """These identities, or those that they were merged into, have to be planned again."""
+    c = t.identity.c
+    for some in chunks(sorted(set(ids))):
+        into = select(c.merged_into).where(c.id.in_(some), c.merged_into.is_not(None))
+        live = c.merged_into.is_(None) & (c.id.in_(some) | c.id.in_(into))
+        conn.execute(update(t.identity).where(live).values(due_at=0))
+
+
 def mark_companies(conn: Connection, companies: Iterable[str | None]) -> None:
     """Everybody at these companies (our ids) has new facts."""
     for some in chunks(sorted({c for c in companies if c})):

@@ -6,14 +6,25 @@ States: `pending` (may be sent from `next_at` on), `inflight` (claimed; after a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, true, update
 
-from connector.changes import AddToList, AnyChange, Change, RaiseAlert, RemoveFromList, WriteClass
+from connector.changes import (
+    UNDO,
+    AddToList,
+    AnyChange,
+    Change,
+    CreatePerson,
+    RaiseAlert,
+    RemoveFromList,
+    SetFields,
+    WriteClass,
+)
 from connector.ports import Receipt
 from connector.store import tables as t
 from connector.store.codec import dump_change, fingerprint, load_change, micros, moment
@@ -54,14 +65,17 @@ def enqueue(
 
     A class A or D change replaces an older wish for the same thing. A class B or C change exists once for ever: the
     same key again is the same change, unless it never got through and looks different now. A wish whose last attempt
-    has no known result waits until that attempt cannot take effect any more.
+    has no known result waits until that attempt cannot take effect any more. What travels in a job stays as it is:
+    whoever collects the job has the identity planned again.
     """
     latest = {change.key: change for change in changes}
     stored: dict[str, Any] = {}
     c = t.outbox.c
     for some in chunks(sorted(latest)):
-        columns = (c.key, c.state, c.payload_hash, c.uncertain_until)
+        columns = (c.key, c.state, c.rule, c.payload_hash, c.uncertain_until, c.job)
         stored.update((row.key, row) for row in conn.execute(select(*columns).where(c.key.in_(some))))
+    undoing = [key for key, row in stored.items() if row.rule == UNDO and row.state in ("pending", "inflight")]
+    latest |= _with_what_is_undone(conn, {key: latest[key] for key in undoing})
     new, again = [], []
     for key, change in latest.items():
         payload = dump_change(change)
@@ -82,6 +96,25 @@ def enqueue(
             update(t.outbox).where(c.key == bindparam("key_")).values(**values, attempts=0, code="", error=""), again
         )
     return len(new) + len(again)
+
+
+def _with_what_is_undone(conn: Connection, changes: Mapping[str, AnyChange]) -> dict[str, AnyChange]:
+    """Wishes about records in which an undo still waits: together with the fields that it is to restore."""
+    both: dict[str, AnyChange] = {}
+    for some in chunks(sorted(changes)):
+        for row in conn.execute(
+            select(t.outbox.c.key, t.outbox.c.kind, t.outbox.c.payload).where(t.outbox.c.key.in_(some))
+        ):
+            undo, change = load_change(row.kind, row.payload), changes[row.key]
+            if isinstance(undo, SetFields) and isinstance(change, SetFields):
+                kept = undo.values.keys() - change.values.keys()
+                both[row.key] = replace(
+                    change,
+                    values={**{name: undo.values[name] for name in kept}, **change.values},
+                    before={**{name: undo.before[name] for name in kept if name in undo.before}, **change.before},
+                    reasons=(*(r for r in undo.reasons if r.field in kept), *change.reasons),
+                )
+    return both
 
 
 def _row(change: AnyChange, payload: str, digest: str, run: str, now: datetime, due: datetime) -> dict[str, Any]:
@@ -105,22 +138,26 @@ def _row(change: AnyChange, payload: str, digest: str, run: str, now: datetime, 
 
 
 def recover(conn: Connection, token: int) -> int:
-    """Changes claimed by an earlier run that never told their result may be sent again (classes A, B, D); how many."""
+    """Changes claimed by an earlier run that never told their result may be sent again (classes A, B, D); how many.
+
+    Not so those that travel in a job: it tells their result when it has ended, whoever opened it.
+    """
     c = t.outbox.c
-    mine = (c.state == "inflight") & ((c.token != token) | c.token.is_(None))
-    return _may_repeat(conn, mine)
+    mine = (c.state == "inflight") & c.job.is_(None) & ((c.token != token) | c.token.is_(None))
+    return may_repeat(conn, mine)
 
 
 def in_doubt(conn: Connection, keys: Sequence[str]) -> None:
     """The answer for these was lost: they may be sent again, unchanged at once, otherwise after a quarantine."""
     for some in chunks(keys):
-        _may_repeat(conn, t.outbox.c.key.in_(some))
+        may_repeat(conn, t.outbox.c.key.in_(some))
 
 
-def _may_repeat(conn: Connection, which: ColumnElement[bool]) -> int:
+def may_repeat(conn: Connection, which: ColumnElement[bool]) -> int:
+    """As `in_doubt`, for all rows of which something holds; how many."""
     c = t.outbox.c
     until = func.coalesce(c.sent_at, 0) + QUARANTINE // timedelta(microseconds=1)
-    return conn.execute(update(t.outbox).where(which).values(state="pending", uncertain_until=until)).rowcount
+    return conn.execute(update(t.outbox).where(which).values(state="pending", uncertain_until=until, job=None)).rowcount
 
 
 def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
@@ -128,7 +165,7 @@ def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
     c = t.outbox.c
     stored: dict[str, Any] = {}
     for some in chunks(sorted({change.key for change in changes})):
-        rows = conn.execute(select(c.key, c.state, c.payload_hash).where(c.key.in_(some)))
+        rows = conn.execute(select(c.key, c.state, c.payload_hash, c.job).where(c.key.in_(some)))
         stored.update((row.key, row) for row in rows)
     return [change for change in changes if _is_fresh(change, stored.get(change.key))]
 
@@ -139,6 +176,8 @@ def _is_fresh(change: AnyChange, row: Any) -> bool:
 
 def _supersedes(change: AnyChange, digest: str, row: Any) -> bool:
     """Whether a wish says something that the stored one with the same key does not."""
+    if row.job is not None:
+        return False
     if change.write_class in (WriteClass.A, WriteClass.D):
         waits = row.state in ("pending", "inflight", "parked")
         return not (waits and row.payload_hash == digest)
@@ -146,28 +185,35 @@ def _supersedes(change: AnyChange, digest: str, row: Any) -> bool:
 
 
 def pending(
-    conn: Connection, system: str, now: datetime, lanes: Sequence[str], kinds: Iterable[str], limit: int
+    conn: Connection,
+    system: str,
+    now: datetime,
+    lanes: Sequence[str],
+    kinds: Iterable[str],
+    limit: int,
+    run: str | None = None,
 ) -> list[Wish]:
-    """The next changes that may be sent to a system, by lane, then oldest first."""
+    """The next changes that may be sent to a system, by lane, then oldest first; `run`: only those it wrote down."""
     c = t.outbox.c
     rank = case({lane: i for i, lane in enumerate(lanes)}, value=c.lane, else_=len(lanes))
     query = (
         select(c.key, c.kind, c.payload, c.attempts)
         .where(c.state == "pending", c.system == system, c.next_at <= micros(now), c.kind.in_(sorted(kinds)))
+        .where(c.run == run if run is not None else true())
         .order_by(rank, c.created_at, c.key)
         .limit(limit)
     )
     return [Wish(load_change(row.kind, row.payload), row.attempts) for row in conn.execute(query)]
 
 
-def claim(conn: Connection, keys: Sequence[str], token: int, now: datetime) -> None:
-    """These changes are about to be sent; to be committed before the first byte goes out."""
+def claim(conn: Connection, keys: Sequence[str], token: int, now: datetime, job: str | None = None) -> None:
+    """These changes are about to be sent (by a job); to be committed before the first byte goes out."""
     c = t.outbox.c
     for some in chunks(keys):
         conn.execute(
             update(t.outbox)
             .where(c.key.in_(some))
-            .values(state="inflight", attempts=c.attempts + 1, token=token, sent_at=micros(now))
+            .values(state="inflight", attempts=c.attempts + 1, token=token, sent_at=micros(now), job=job)
         )
 
 
@@ -213,6 +259,7 @@ def settle(
             "code": bindparam("code_"),
             "error": bindparam("error_"),
             "uncertain_until": None,
+            "job": None,
         }
         conn.execute(update(t.outbox).where(c.key == bindparam("key_")).values(**values), rows)
         conn.execute(insert(t.delivery), history)
@@ -269,18 +316,22 @@ def drop(conn: Connection, keys: Sequence[str], why: str) -> None:
         conn.execute(update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="dropped", code=why))
 
 
-def fold(conn: Connection, keys: Sequence[str], into: str) -> None:
-    """These alerts are told by a digest: they count as raised, and are not sent by themselves."""
+def fold(conn: Connection, keys: Sequence[str], into: str, code: str = "digest") -> None:
+    """These alerts count as raised, and are not sent by themselves: a digest tells them, or what `code` says."""
     for some in chunks(keys):
-        conn.execute(
-            update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="done", code="digest", remote_id=into)
-        )
+        conn.execute(update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="done", code=code, remote_id=into))
 
 
-def still_due(conn: Connection, system: str, until: datetime) -> dict[str, int]:
-    """How many changes wait to be sent to a system before `until`, per kind."""
+def still_due(conn: Connection, system: str, until: datetime, run: str | None = None) -> dict[str, int]:
+    """How many changes wait to be sent to a system before `until`, per kind; those in jobs are sent.
+
+    `run`: only those it wrote down.
+    """
     c = t.outbox.c
-    due = (c.system == system) & c.state.in_(("pending", "inflight")) & (c.next_at <= micros(until))
+    waits = c.state.in_(("pending", "inflight")) & c.job.is_(None)
+    due = (c.system == system) & waits & (c.next_at <= micros(until))
+    if run is not None:
+        due &= c.run == run
     query = select(c.kind, func.count().label("n")).where(due).group_by(c.kind)
     return {row.kind: row.n for row in conn.execute(query)}
 
@@ -288,14 +339,15 @@ def still_due(conn: Connection, system: str, until: datetime) -> dict[str, int]:
 def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -> int:
     """Drop unsent wishes of these identities that the newest plan does not contain; how many.
 
-    Alerts stay: once decided, they are not planned again.
+    Alerts stay: once decided, they are not planned again. So does what an administrator undoes: no plan contains it.
     """
     kept = set(keep)
     c = t.outbox.c
     gone: list[str] = []
     for some in chunks(identities):
         revocable = c.write_class.in_(("A", "D")) | (c.kind == "CreatePerson")
-        query = select(t.outbox).where(c.identity.in_(some), c.state.in_(("pending", "parked")), revocable)
+        mine = (c.identity.in_(some), c.state.in_(("pending", "parked")), c.rule != UNDO)
+        query = select(t.outbox).where(*mine, revocable)
         for row in conn.execute(query).all():
             if row.key in kept:
                 continue
@@ -305,6 +357,12 @@ def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -
                 gone.append(row.key)
     drop(conn, gone, "superseded")
     return len(gone)
+
+
+def revocable(change: AnyChange) -> bool:
+    """Whether `withdraw` drops it when the newest plan does not contain it."""
+    undo = any(reason.rule == UNDO for reason in change.reasons)
+    return not undo and (change.write_class in (WriteClass.A, WriteClass.D) or isinstance(change, CreatePerson))
 
 
 def _undo(conn: Connection, row: Any) -> None:
@@ -359,12 +417,73 @@ def history(conn: Connection, identity: str, limit: int = 50) -> list[tuple[AnyC
     return [(load_change(r.kind, r.payload), r.status, r.run, moment(r.at), r.code) for r in conn.execute(query)]
 
 
-def loads(conn: Connection) -> dict[str, tuple[int, int]]:
-    """Per system, how many waiting changes alter something, and how many only add."""
+def waiting(conn: Connection, limit: int | None = None) -> list[AnyChange]:
+    """Changes that wait to be sent, in the order in which they were written down."""
+    c = t.outbox.c
+    query = select(c.kind, c.payload).where(c.state == "pending").order_by(c.created_at, c.key).limit(limit)
+    return [load_change(row.kind, row.payload) for row in conn.execute(query)]
+
+
+def waiting_kinds(conn: Connection) -> dict[tuple[str, str], int]:
+    """How many changes wait to be sent, by system and kind."""
+    c = t.outbox.c
+    query = select(c.system, c.kind, func.count().label("n")).where(c.state == "pending").group_by(c.system, c.kind)
+    return {(row.system, row.kind): row.n for row in conn.execute(query)}
+
+
+def loads(conn: Connection, but: Collection[str] = ()) -> dict[str, tuple[int, int]]:
+    """Per system, how many waiting changes alter something, and how many only add; `but`: keys not to count."""
     c = t.outbox.c
     query = select(c.system, c.alters, func.count().label("n")).where(c.state == "pending").group_by(c.system, c.alters)
-    found: dict[str, tuple[int, int]] = {}
-    for row in conn.execute(query):
-        alters, adds = found.get(row.system, (0, 0))
-        found[row.system] = (alters + row.n, adds) if row.alters else (alters, adds + row.n)
-    return found
+    counts: Counter[tuple[str, bool]] = Counter({(row.system, row.alters): row.n for row in conn.execute(query)})
+    for some in chunks(sorted(but)):
+        counts.subtract({(row.system, row.alters): row.n for row in conn.execute(query.where(c.key.in_(some)))})
+    return {system: (counts[system, True], counts[system, False]) for system in {system for system, _ in counts}}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A change that reached its system: when among all, by which run, and as which record there."""
+
+    no: int
+    run: str
+    change: AnyChange
+    remote_id: str | None
+    code: str
+
+
+def delivered(conn: Connection, run: str) -> list[Sent]:
+    """What a run brought to its systems, in that order."""
+    c = t.delivery.c
+    query = select(t.delivery).where(c.run == run, c.status == "done").order_by(c.no)
+    return [_sent(row) for row in conn.execute(query)]
+
+
+def delivered_later(conn: Connection, keys: Collection[str], after: int, run: str) -> list[Sent]:
+    """What other runs than `run` did under these keys behind delivery number `after`, in that order."""
+    c = t.delivery.c
+    found: list[Sent] = []
+    for some in chunks(sorted(keys)):
+        later = (c.key.in_(some), c.no > after, c.status == "done", c.run != run)
+        found += [_sent(row) for row in conn.execute(select(t.delivery).where(*later))]
+    return sorted(found, key=lambda sent: sent.no)
+
+
+def _sent(row: Any) -> Sent:
+    return Sent(row.no, row.run, load_change(row.kind, row.payload), row.remote_id, row.code)
+
+
+def left_of(conn: Connection, run: str) -> dict[str, int]:
+    """How many changes that a run wrote down still wait, per system."""
+    c = t.outbox.c
+    mine = (c.run == run, c.state.in_(("pending", "inflight")))
+    query = select(c.system, func.count().label("n")).where(*mine).group_by(c.system)
+    return {row.system: row.n for row in conn.execute(query)}
+
+
+def uncertain(conn: Connection) -> dict[str, int]:
+    """How many changes were sent and nobody knows what became of them, per system."""
+    c = t.outbox.c
+    open_ = (c.state == "inflight") | ((c.state == "pending") & c.uncertain_until.is_not(None))
+    query = select(c.system, func.count().label("n")).where(open_).group_by(c.system)
+    return {row.system: row.n for row in conn.execute(query)}

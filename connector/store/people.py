@@ -6,9 +6,9 @@ concerned as due, and tells how many differed. All of them run in the caller's t
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from connector.model import (
+    EMPTY,
     Gone,
     Inventory,
     Person,
@@ -39,6 +40,7 @@ from connector.store.codec import (
 from connector.store.identities import assign
 from connector.store.marks import chunks, mark_people
 from connector.store.spellings import Triple
+from connector.store.told import Told
 
 MOST_HOLDERS = 200
 """A key that more records hold says nothing of who is who, and leads nowhere."""
@@ -103,11 +105,28 @@ def person_nos(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, int]:
     return found
 
 
+def filed_of(conn: Connection, refs: Iterable[Ref]) -> list[Filed]:
+    """These records, as far as they are stored."""
+    return load_filed(conn, t.person.c.no, sorted(person_nos(conn, refs).values()))
+
+
 def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     """Ids of the records of one object that were seen and are not gone."""
     c = t.person.c
     found = select(c.id).where(c.system == system, c.object == name, c.known, c.gone_at.is_(None))
     return set(conn.scalars(found))
+
+
+def doubled(conn: Connection, system: str) -> dict[str, list[Ref]]:
+    """Living records of a system that bear the same key of ours, by that key."""
+    c = t.person.c
+    here = (c.system == system, c.known, c.gone_at.is_(None), c.external_key.is_not(None), c.external_key != "")
+    many = select(c.external_key).where(*here).group_by(c.external_key).having(func.count() > 1)
+    found: dict[str, list[Ref]] = defaultdict(list)
+    rows = conn.execute(select(c.object, c.id, c.external_key).where(*here, c.external_key.in_(many)).order_by(c.id))
+    for row in rows:
+        found[row.external_key].append(Ref(system, row.object, row.id))
+    return dict(found)
 
 
 def returned(conn: Connection, inventory: Inventory) -> list[Person]:
@@ -136,12 +155,14 @@ def ensure_people(conn: Connection, refs: Iterable[Ref], at: datetime) -> dict[R
 class Changed:
     """Row numbers of records that are new or differ.
 
-    `near`: those that share or shared a key with them; `spellings`: of companies, used more or less than before.
+    `near`: those that share or shared a key with them; `spellings`: of companies, used more or less than before;
+    `gone`: those that are no more.
     """
 
     nos: Sequence[int]
     near: frozenset[int] = frozenset()
     spellings: frozenset[int] = frozenset()
+    gone: frozenset[Ref] = frozenset()
 
     @property
     def concerned(self) -> set[int]:
@@ -149,26 +170,32 @@ class Changed:
         return {*self.nos, *self.near}
 
 
-def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Changed:
+def put_people(conn: Connection, filings: Sequence[Filing], at: datetime, told: Told) -> Changed:
     """Store person records; which of them are new or differ."""
     latest = {filing.person.ref: filing for filing in filings}
+    told.repeated(len(filings), len(latest))
     nos = ensure_people(conn, latest, at)
     spelt = spellings.ensure(conn, (f.spelling for f in latest.values() if f.spelling))
     stored: dict[int, tuple[str, bool, int | None]] = {}
+    known: set[int] = set()
     for some in chunks(sorted(nos.values())):
-        columns = (t.person.c.no, t.person.c.hash, t.person.c.gone_at, t.person.c.spelling)
+        columns = (t.person.c.no, t.person.c.hash, t.person.c.gone_at, t.person.c.spelling, t.person.c.known)
         for row in conn.execute(select(*columns).where(t.person.c.no.in_(some))):
             stored[row.no] = (row.hash, row.gone_at is not None, row.spelling)
+            if row.known and row.gone_at is None:
+                known.add(row.no)
     rows = []
     for ref, filing in latest.items():
         digest = person_hash(filing.person)
         spelling = spelt[filing.spelling] if filing.spelling else None
-        if stored[nos[ref]] != (digest, False, spelling):
-            rows.append(_person_row(nos[ref], filing, spelling, digest, at))
+        if stored[nos[ref]] == (digest, False, spelling):
+            told.tell(ref, "same")
+            continue
+        told.tell(ref, "changed" if nos[ref] in known else "new")
+        rows.append(_person_row(nos[ref], filing, spelling, digest, at))
     if not rows:
         return Changed(())
     changed = [row["no_"] for row in rows]
-    near = sharing(conn, changed)
     used = spellings.use(conn, (stored[no][2] for no in changed), (row["spelling"] for row in rows))
     conn.execute(
         update(t.person)
@@ -177,15 +204,14 @@ def put_people(conn: Connection, filings: Sequence[Filing], at: datetime) -> Cha
         rows,
     )
     by_no = {nos[ref]: filing.keys for ref, filing in latest.items()}
-    _put_keys(conn, {no: by_no[no] for no in changed})
+    near = put_keys(conn, {no: by_no[no] for no in changed})
     mark_people(conn, changed)
-    return Changed(changed, frozenset(near | sharing(conn, changed)), frozenset(used))
+    return Changed(changed, near, frozenset(used))
 
 
 def refile(conn: Connection, filings: Mapping[int, Filing]) -> Changed:
     """Give stored records (by number) other keys and spellings (the rules of identity changed)."""
     nos = sorted(filings)
-    near = sharing(conn, nos)
     spelt = spellings.ensure(conn, (f.spelling for f in filings.values() if f.spelling))
     rows = [{"no_": no, "spelling_": spelt[f.spelling] if f.spelling else None} for no, f in filings.items()]
     before: list[int | None] = []
@@ -195,32 +221,34 @@ def refile(conn: Connection, filings: Mapping[int, Filing]) -> Changed:
     conn.execute(
         update(t.person).where(t.person.c.no == bindparam("no_")).values(spelling=bindparam("spelling_")), rows
     )
-    _put_keys(conn, {no: filing.keys for no, filing in filings.items()})
-    return Changed(nos, frozenset(near | sharing(conn, nos)), frozenset(used))
+    near = put_keys(conn, {no: filing.keys for no, filing in filings.items()})
+    return Changed(nos, near, frozenset(used))
 
 
-def sharing(conn: Connection, nos: Sequence[int]) -> set[int]:
-    """The records that share a key with these, unless too many do; these included where they have keys."""
+def _keys_of(conn: Connection, nos: Sequence[int]) -> dict[str, set[str]]:
+    """The keys that these records hold, by kind."""
     keys: dict[str, set[str]] = defaultdict(set)
+    c = t.person_key.c
     for some in chunks(nos):
-        for row in conn.execute(
-            select(t.person_key.c.kind, t.person_key.c.value).where(t.person_key.c.person.in_(some))
-        ):
+        for row in conn.execute(select(c.kind, c.value).where(c.person.in_(some))):
             keys[row.kind].add(row.value)
-    return holders(conn, keys)[0]
+    return keys
 
 
-def holders(conn: Connection, keys: Mapping[Any, Collection[str]]) -> tuple[set[int], set[tuple[str, str]]]:
-    """The records that hold one of some keys (values by kind), and the keys that too many hold; those lead nowhere."""
+def holders(conn: Connection, keys: Mapping[Any, Collection[str]]) -> tuple[set[int], dict[tuple[str, str], int]]:
+    """The records that hold one of some keys (values by kind), and the keys that too many hold; those lead nowhere.
+
+    Of these, how many hold it.
+    """
     found: set[int] = set()
-    crowded: set[tuple[str, str]] = set()
+    crowded: dict[tuple[str, str], int] = {}
     c = t.person_key.c
     for kind, values in keys.items():
         for some in chunks(sorted(values)):
             here = (c.kind == kind, c.value.in_(some))
-            many = select(c.value).where(*here).group_by(c.value).having(func.count() > MOST_HOLDERS)
-            too_many = set(conn.scalars(many))
-            crowded |= {(kind, value) for value in too_many}
+            many = select(c.value, func.count()).where(*here).group_by(c.value).having(func.count() > MOST_HOLDERS)
+            too_many = {row.value: row[1] for row in conn.execute(many)}
+            crowded |= {(kind, value): number for value, number in too_many.items()}
             wanted = [value for value in some if value not in too_many]
             found.update(conn.scalars(select(c.person).where(c.kind == kind, c.value.in_(wanted))))
     return found, crowded
@@ -246,12 +274,28 @@ def _person_row(no: int, filing: Filing, spelling: int | None, digest: str, at: 
     }
 
 
-def _put_keys(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> None:
+def put_keys(conn: Connection, keys: Mapping[int, Sequence[tuple[str, str]]]) -> frozenset[int]:
+    """Give records other keys; all who share one of the old or new keys, or shared one.
+
+    A key says something about its holders until they are too many, so all of them are concerned when one more, or one
+    less, makes that difference.
+    """
+    own = {(no, kind, value) for no, held in keys.items() for kind, value in held}
+    asked = _keys_of(conn, list(keys))
+    near, _ = holders(conn, asked)
     for some in chunks(sorted(keys)):
         conn.execute(delete(t.person_key).where(t.person_key.c.person.in_(some)))
-    rows = [{"person": no, "kind": kind, "value": value} for no, own in keys.items() for kind, value in set(own)]
-    if rows:
-        conn.execute(insert(t.person_key), rows)
+    if own:
+        conn.execute(insert(t.person_key), [{"person": no, "kind": kind, "value": value} for no, kind, value in own])
+    for _, kind, value in own:
+        asked[kind].add(value)
+    now, crowded = holders(conn, asked)
+    added = Counter((kind, value) for _, kind, value in own)
+    crossed = [key for key, count in crowded.items() if count - added[key] <= MOST_HOLDERS]
+    c = t.person_key.c
+    for kind, value in crossed:
+        near.update(conn.scalars(select(c.person).where(c.kind == kind, c.value == value)))
+    return frozenset(near | now)
 
 
 def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
@@ -261,8 +305,9 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
     """
     latest = {g.ref: g for g in gone}
     nos = person_nos(conn, latest)
-    near = sharing(conn, sorted(nos.values()))
+    near: set[int] = set()
     changed = []
+    news: set[Ref] = set()
     unused: list[int | None] = []
     for ref, no in nos.items():
         successor = latest[ref].successor
@@ -280,20 +325,26 @@ def put_gone(conn: Connection, gone: Sequence[Gone], at: datetime) -> Changed:
         if successor:
             ensure_people(conn, [successor], at)
             keys.append(("id", str(successor)))
-        _put_keys(conn, {no: keys})
+        near |= put_keys(conn, {no: keys})
         changed.append(no)
+        news.add(ref)
         unused.append(row.spelling)
     mark_people(conn, changed)
-    return Changed(changed, frozenset(near if changed else ()), frozenset(spellings.use(conn, unused, ())))
+    used = frozenset(spellings.use(conn, unused, ()))
+    return Changed(changed, frozenset(near), used, frozenset(news))
 
 
 @dataclass(frozen=True, slots=True)
 class WriteBack:
-    """What was just written to a record: values by native name, and our key where it was among them."""
+    """What was just written to a record: values by native name, and our key where it was among them.
+
+    `undone`: for fields in which an earlier value was taken back, that value.
+    """
 
     ref: Ref
     values: Mapping[str, Value]
     key: str | None = None
+    undone: Mapping[str, Value] = field(default_factory=lambda: EMPTY)
 
 
 def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime) -> None:
@@ -305,14 +356,15 @@ def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime) -> N
         native = {**filed.person.native, **write.values}
         person = replace(filed.person, native=native, key=write.key or filed.person.key)
         written = {name: _written(filed.written.get(name), value, at) for name, value in write.values.items()}
-        stored = {name: [pack(w.value), micros(w.at), w.times] for name, w in {**filed.written, **written}.items()}
+        for name in write.undone.keys() & written.keys():
+            written[name] = replace(written[name], undone=(write.undone[name],))
         rows.append(
             {
                 "no_": filed.no,
                 "native_": dump_values(person.native),
                 "key_": person.key,
                 "hash_": person_hash(person),
-                "written_": orjson.dumps(stored).decode(),
+                "written_": _dump_written({**filed.written, **written}),
             }
         )
     if rows:
@@ -323,6 +375,28 @@ def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime) -> N
             "written": bindparam("written_"),
         }
         conn.execute(update(t.person).where(t.person.c.no == bindparam("no_")).values(**values), rows)
+
+
+def hold(conn: Connection, undone: Mapping[Ref, Mapping[str, Value]], at: datetime) -> None:
+    """Remember of fields (by record) which value is about to be taken back: no plan wants it there again."""
+    rows = []
+    for filed in load_filed(conn, t.person.c.no, sorted(person_nos(conn, undone).values())):
+        written = dict(filed.written)
+        for name, value in undone[filed.person.ref].items():
+            written[name] = replace(written.get(name, Written(value, at)), undone=(value,))
+        rows.append({"no_": filed.no, "written_": _dump_written(written)})
+    if rows:
+        conn.execute(
+            update(t.person).where(t.person.c.no == bindparam("no_")).values(written=bindparam("written_")), rows
+        )
+
+
+def _dump_written(written: Mapping[str, Written]) -> str:
+    kept = {
+        name: [pack(w.value), micros(w.at), w.times, *([[pack(v) for v in w.undone]] if w.undone else [])]
+        for name, w in written.items()
+    }
+    return orjson.dumps(kept).decode()
 
 
 def put_created(conn: Connection, ref: Ref, values: Mapping[str, Value], identity: str, at: datetime) -> None:
@@ -358,8 +432,8 @@ def load_filed(conn: Connection, column: ColumnElement[Any], values: Sequence[in
 def _filed(row: Any) -> Filed:
     tie = row.successor.split("/", 1) if row.successor else None
     written = {
-        name: Written(unpack(value), moment(at), times)
-        for name, (value, at, times) in orjson.loads(row.written).items()
+        name: Written(unpack(value), moment(at), times, tuple(unpack(v) for each in undone for v in each))
+        for name, (value, at, times, *undone) in orjson.loads(row.written).items()
     }
     return Filed(
         row.no,

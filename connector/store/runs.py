@@ -29,7 +29,12 @@ class Counts:
 
     def balances(self) -> bool:
         """Whether every record that was read has been accounted for."""
-        return self.read == self.used + self.unchanged + self.parked + self.ignored + self.deferred
+        return self.read == self.accounted
+
+    @property
+    def accounted(self) -> int:
+        """The records of which it is known what became of them."""
+        return self.used + self.unchanged + self.parked + self.ignored + self.deferred
 
     def add(self, other: Counts) -> None:
         """Add another page's counts."""
@@ -57,6 +62,8 @@ class RunRow:
     as_of: datetime
     outcome: str
     report: dict[str, Any]
+    reason: str = ""
+    """Why the brake was overruled, in the words of whoever did it."""
 
 
 def start_run(conn: Connection, run: str, started: datetime, as_of: datetime, token: int, reason: str) -> None:
@@ -80,10 +87,18 @@ def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: M
 def last_runs(conn: Connection, limit: int = 10) -> list[RunRow]:
     """The newest runs first."""
     query = select(t.run).order_by(t.run.c.started_at.desc(), t.run.c.id.desc()).limit(limit)
-    return [
-        RunRow(r.id, moment(r.started_at), maybe_moment(r.ended_at), moment(r.as_of), r.outcome, orjson.loads(r.report))
-        for r in conn.execute(query)
-    ]
+    return [_run(row) for row in conn.execute(query)]
+
+
+def _run(r: Any) -> RunRow:
+    started, ended = moment(r.started_at), maybe_moment(r.ended_at)
+    return RunRow(r.id, started, ended, moment(r.as_of), r.outcome, orjson.loads(r.report), r.reason)
+
+
+def find_run(conn: Connection, run: str) -> RunRow | None:
+    """The run of that id."""
+    r = conn.execute(select(t.run).where(t.run.c.id == run)).one_or_none()
+    return None if r is None else _run(r)
 
 
 def new_systems(conn: Connection, systems: Iterable[str], run: str) -> set[str]:
@@ -94,6 +109,13 @@ def new_systems(conn: Connection, systems: Iterable[str], run: str) -> set[str]:
     c = t.delivery.c
     brought = {s: select(c.no).where(c.system == s, c.status == "done", c.run != run).limit(1) for s in systems}
     return {system for system, query in brought.items() if conn.scalar(query) is None}
+
+
+def last_that_sent(conn: Connection, run: str) -> datetime | None:
+    """When the last run but this one ended that was allowed to send; None before the first."""
+    c = t.run.c
+    ended = select(func.max(c.ended_at)).where(c.outcome.in_(("done", "parked", "deferred", "failed")), c.id != run)
+    return maybe_moment(conn.scalar(ended))
 
 
 def add_ledger(conn: Connection, run: str, system: str, stream: str, counts: Counts) -> None:
@@ -159,9 +181,11 @@ def calls_on(conn: Connection, system: str, day: str) -> int:
     return conn.scalar(select(c.count).where(c.system == system, c.day == day)) or 0
 
 
-def set_calls(conn: Connection, system: str, day: str, count: int) -> None:
-    """Remember the API calls of a day."""
-    upsert(conn, t.calls, [{"system": system, "day": day, "count": count}], ["count"])
+def add_calls(conn: Connection, system: str, day: str, calls: int) -> None:
+    """Add to the API calls of a day."""
+    upsert(conn, t.calls, [{"system": system, "day": day, "count": 0}], [])
+    here = (t.calls.c.system == system) & (t.calls.c.day == day)
+    conn.execute(update(t.calls).where(here).values(count=t.calls.c.count + calls))
 
 
 def remembered(conn: Connection, name: str) -> str | None:

@@ -278,8 +278,18 @@ outbox = Table(
     Column("remote_id", Text),
     Column("code", Text, nullable=False, server_default=""),
     Column("error", Text, nullable=False, server_default=""),
+    Column("job", Text, index=True, comment="handle of the job it travels in: claimed until that has ended"),
     Index("ix_outbox_state_next_at", "state", "next_at"),
     Index("ix_outbox_subject_rule", "subject", "rule"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("handle", Text, nullable=False, comment="how the system finds it"),
+    Column("opened_at", Time, nullable=False),
+    PrimaryKeyConstraint("system", "handle"),
 )
 
 delivery = Table(
@@ -376,4 +386,11 @@ meta = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+tombstone = Table(
+    "tombstone",
+    metadata,
+    Column("hash", Text, primary_key=True, comment="keyed: of a record or an address of somebody who was erased"),
+    Column("at", Time, nullable=False),
 )

@@ -20,13 +20,15 @@ from connector.store.codec import (
 )
 from connector.store.marks import chunks, mark_people, upsert
 from connector.store.people import ensure_people
+from connector.store.told import Told
 
 _TOUCHPOINT = ("id", "person", "kind", "happened_at", "label", "url", "campaign", "result", "gone")
 
 
-def put_touchpoints(conn: Connection, touchpoints: Sequence[Touchpoint], at: datetime) -> int:
-    """Store touchpoints, each once however often it is read; how many are new or differ."""
+def put_touchpoints(conn: Connection, touchpoints: Sequence[Touchpoint], at: datetime, told: Told) -> None:
+    """Store touchpoints that are new or differ, each once however often it is read."""
     latest = {tp.ref: tp for tp in touchpoints}
+    told.repeated(len(touchpoints), len(latest))
     stored = _stored(conn, latest)
     nos = ensure_people(conn, {tp.person for tp in latest.values()}, at)
     new: list[dict[str, Any]] = []
@@ -36,7 +38,9 @@ def put_touchpoints(conn: Connection, touchpoints: Sequence[Touchpoint], at: dat
         content = _content(tp, nos[tp.person])
         no, old = stored.get(ref, (None, None))
         if old == content or (old is None and tp.gone):
+            told.tell(ref, "same")
             continue
+        told.tell(ref, "new" if old is None else "changed")
         people.add(content["person"])
         if old is None:
             new.append(content | {"system": ref.system, "stream": ref.object, "seen_at": micros(at)})
@@ -49,7 +53,6 @@ def put_touchpoints(conn: Connection, touchpoints: Sequence[Touchpoint], at: dat
         values: dict[str, Any] = {name: bindparam(f"{name}_") for name in _TOUCHPOINT}
         conn.execute(update(t.touchpoint).where(t.touchpoint.c.no == bindparam("no_")).values(values), changed)
     mark_people(conn, people)
-    return len(new) + len(changed)
 
 
 def _content(tp: Touchpoint, person: int) -> dict[str, Any]:
@@ -73,8 +76,14 @@ def _stored(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, tuple[int, dict[
     return found
 
 
-def put_membership(conn: Connection, membership: Membership, at: datetime) -> int:
-    """Store who is on a list now; how many came or went since the last look."""
+def put_memberships(conn: Connection, memberships: Sequence[Membership], at: datetime, told: Told) -> None:
+    """Store who is on each list now; those who came or went since the last look have new facts."""
+    for membership in memberships:
+        news = _put_membership(conn, membership, at)
+        told.tell(Ref(membership.system, "list", membership.list), "changed" if news else "same")
+
+
+def _put_membership(conn: Connection, membership: Membership, at: datetime) -> bool:
     c = t.member.c
     here = and_(c.system == membership.system, c.list == membership.list)
     stored = {row.person_id: row.on_list for row in conn.execute(select(c.person_id, c.on_list).where(here))}
@@ -91,7 +100,13 @@ def put_membership(conn: Connection, membership: Membership, at: datetime) -> in
             conn,
             conn.scalars(select(t.person.c.no).where(t.person.c.system == membership.system, t.person.c.id.in_(some))),
         )
-    return len(rows)
+    return bool(rows)
+
+
+def members(conn: Connection, system: str, name: str) -> frozenset[str]:
+    """Who is on a list, as last seen or written."""
+    c = t.member.c
+    return frozenset(conn.scalars(select(c.person_id).where(c.system == system, c.list == name, c.on_list)))
 
 
 def count_members(conn: Connection, system: str, name: str) -> int:
@@ -101,7 +116,9 @@ def count_members(conn: Connection, system: str, name: str) -> int:
     return conn.scalar(select(func.count()).select_from(t.member).where(*here)) or 0
 
 
-def set_member(conn: Connection, system: str, name: str, person_id: str, *, on_list: bool, at: datetime) -> None:
-    """Remember that we put a person on a list, or took it off."""
-    row = {"system": system, "list": name, "person_id": person_id, "on_list": on_list, "ours": on_list}
+def set_member(
+    conn: Connection, system: str, name: str, person_id: str, *, on_list: bool, ours: bool, at: datetime
+) -> None:
+    """Remember that we put a person on a list, or took it off; `ours` without `on_list`: others did that."""
+    row = {"system": system, "list": name, "person_id": person_id, "on_list": on_list, "ours": ours}
     upsert(conn, t.member, [row | {"seen_at": micros(at)}], ["on_list", "ours", "seen_at"])

@@ -34,6 +34,7 @@ import pytest
 # Before the modules are imported: a failed assert in them is explained as one in a test module is.
 pytest.register_assert_rewrite(
     "connector.testing.contract",
+    "connector.testing.handing",
     "connector.testing.reading",
     "connector.testing.samples",
     "connector.testing.traffic",

@@ -12,6 +12,7 @@ import structlog
 from connector.changes import SetFields
 from connector.errors import AdapterError
 from connector.model import Value
+from connector.testing.handing import Handing
 from connector.testing.reading import Reading
 from connector.testing.samples import CANARIES, one_of_each, ref_of, set_text, try_to, unlike
 from connector.testing.traffic import push_all, push_until_error
@@ -19,7 +20,7 @@ from connector.testing.world import World
 from connector.testing.writing import Writing
 
 
-class AdapterContract(Reading, Writing):
+class AdapterContract(Reading, Writing, Handing):
     """Every MUST of `connector.ports`, as a test. Subclasses give the fixture `world`."""
 
     def test_nothing_personal_is_logged_or_told(self, world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from connector.changes import (
     AddTouchpoint,
     AnyChange,
     Change,
+    CloseAlert,
     CreatePerson,
     Lane,
     RaiseAlert,
@@ -91,6 +92,20 @@ def alert(world: World, key: str, title: str, person: Ref | None = None) -> Rais
     )
 
 
+def close(world: World, key: str, title: str, person: Ref | None = None) -> CloseAlert:
+    """Take back an alert that is raised first."""
+    (receipt,) = world.adapter().push([alert(world, key, title, person)])
+    assert receipt.remote_id is not None, "the receipt of an alert that can be closed tells its id"
+    return CloseAlert(
+        key=f"close:{key}",
+        system=world.name,
+        identity="p1",
+        lane=Lane.ALERTS,
+        alert=key,
+        remote_id=receipt.remote_id,
+    )
+
+
 def entry(world: World, ref: Ref, key: str, title: str) -> AddTouchpoint:
     """Put something on a timeline."""
     return AddTouchpoint(
@@ -135,6 +150,8 @@ def one_of_each(world: World, given: Mapping[str, Value] | None = None) -> list[
         makers[CreatePerson] = create(world, "U0000777")
     if RaiseAlert in writes:
         makers[RaiseAlert] = alert(world, "alert-1", "停滞案件に動き", ref)
+    if CloseAlert in writes:
+        makers[CloseAlert] = close(world, "alert-0", "取り消すアラート", ref)
     if AddTouchpoint in writes:
         makers[AddTouchpoint] = entry(world, ref, "entry-1", "セミナー参加")
     if AddToList in writes:

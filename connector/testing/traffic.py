@@ -9,13 +9,24 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
 
-from connector.changes import AddToList, AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import (
+    AddToList,
+    AddTouchpoint,
+    AnyChange,
+    CloseAlert,
+    CreatePerson,
+    RaiseAlert,
+    RemoveFromList,
+    SetFields,
+)
 from connector.errors import AdapterError
 from connector.model import Inventory, Membership, Person, Record, Ref, Value
-from connector.ports import Adapter, Page, Receipt
+from connector.ports import Adapter, Collected, Jobs, Page, Receipt
 from connector.testing.world import World
 
 T = TypeVar("T")
+ASKED_AT_MOST = 100
+"""Questions after which an emulated system should have ended a job."""
 
 
 def pull_all(adapter: Adapter, cursors: Mapping[str, str] | None = None) -> tuple[list[Record], dict[str, str]]:
@@ -83,24 +94,55 @@ def times_of(record: object) -> Iterator[datetime]:
 
 
 def push_all(adapter: Adapter, changes: Sequence[AnyChange]) -> list[Receipt]:
-    """Deliver as the engine does: neighbours of one group together, at most `batch` at once."""
+    """Deliver as the engine does: neighbours of one group together, by a job as far as they fit, else in batches."""
     receipts: list[Receipt] = []
     for _, same in groupby(changes, adapter.group):
         group = list(same)
-        for start in range(0, len(group), adapter.batch):
-            batch = group[start : start + adapter.batch]
+        by_job = {} if adapter.jobs is None else push_by_job(adapter.jobs, group)
+        rest = [change for change in group if change.key not in by_job]
+        pushed: list[Receipt] = []
+        for start in range(0, len(rest), adapter.batch):
+            batch = rest[start : start + adapter.batch]
             given = list(adapter.push(batch))
             assert [r.key for r in given] == [c.key for c in batch]
-            receipts += given
+            pushed += given
+        in_turn = iter(pushed)
+        receipts += [by_job.get(change.key) or next(in_turn) for change in group]
     return receipts
 
 
+def push_by_job(jobs: Jobs, group: Sequence[AnyChange]) -> dict[str, Receipt]:
+    """What came of those that fit a job; what it could not decide is left to `push`."""
+    fit = jobs.fit(group)
+    if not fit:
+        return {}
+    job = jobs.open(fit)
+    jobs.submit(job, fit)
+    return {receipt.key: receipt for receipt in collected(jobs, job, fit).receipts if receipt.status != "retry"}
+
+
+def collected(jobs: Jobs, job: str, changes: Sequence[AnyChange]) -> Collected:
+    """The results of a job, once it has ended."""
+    for _ in range(ASKED_AT_MOST):
+        found = jobs.collect(job, changes)
+        if found is not None:
+            told = [receipt.key for receipt in found.receipts]
+            assert len(set(told)) == len(told)
+            assert {*told, *found.untried} <= {change.key for change in changes}
+            assert found.untried.isdisjoint(told)
+            return found
+    raise AssertionError("the job does not end")
+
+
 def push_until_error(adapter: Adapter, change: AnyChange) -> tuple[list[Receipt], Exception | None]:
-    """Push one change: the receipts that came, and the error that ended it."""
+    """Push one change, by a job if it fits one: the receipts that came, and the error that ended it."""
     receipts: list[Receipt] = []
     try:
-        for receipt in adapter.push([change]):
-            receipts.append(receipt)  # noqa: PERF402  what came before the error counts
+        if adapter.jobs is not None:
+            receipts += push_by_job(adapter.jobs, [change]).values()
+        if not receipts:
+            for receipt in adapter.push([change]):
+                receipts.append(receipt)
     except AdapterError as error:
         return receipts, error
     return receipts, None
@@ -116,6 +158,8 @@ def look(world: World, changes: Sequence[AnyChange]) -> dict[str, object]:
     }
     if RaiseAlert in kinds:
         seen["alerts"] = sorted(world.alerts())
+    if CloseAlert in kinds:
+        seen["open"] = sorted(world.open_alerts())
     if AddTouchpoint in kinds:
         seen["timeline"] = sorted(world.timeline())
     if kinds & {AddToList, RemoveFromList}:

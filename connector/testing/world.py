@@ -9,7 +9,16 @@ from typing import ClassVar, Literal, NoReturn
 
 import pytest
 
-from connector.changes import AddToList, AddTouchpoint, Change, CreatePerson, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import (
+    AddToList,
+    AddTouchpoint,
+    Change,
+    CloseAlert,
+    CreatePerson,
+    RaiseAlert,
+    RemoveFromList,
+    SetFields,
+)
 from connector.model import (
     Company,
     Deal,
@@ -145,6 +154,14 @@ class World:
         """Ids of the person records on a list."""
         missing("sight of lists")
 
+    def open_alerts(self) -> Sequence[str]:
+        """Titles of those alerts that wait for their owner."""
+        missing("sight of open alerts")
+
+    def work_on_alerts(self) -> None:
+        """Owners begin to work on all open alerts, so that these are not to be taken back any more."""
+        missing("owners who work")
+
     def alerts(self) -> Sequence[str]:
         """Titles of all alerts (tasks, notifications, ...) that owners see."""
         missing("sight of alerts")
@@ -181,6 +198,7 @@ EYES: Mapping[type[Change], str] = {
     SetFields: "person_fields",
     CreatePerson: "people_with_key",
     RaiseAlert: "alerts",
+    CloseAlert: "open_alerts",
     AddTouchpoint: "timeline",
     AddToList: "list_members",
     RemoveFromList: "list_members",

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from connector.changes import AddToList, AddTouchpoint, CreatePerson, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import AddToList, AddTouchpoint, CloseAlert, CreatePerson, RaiseAlert, RemoveFromList, SetFields
 from connector.errors import AdapterError, Refused, Unavailable, Uncertain
 from connector.model import Person
+from connector.ports import LEFT
 from connector.testing.gates import Gates
-from connector.testing.samples import alert, create, entry, one_of_each, put_on, set_text, some_person, take_off, unlike
+from connector.testing.samples import (
+    alert,
+    close,
+    create,
+    entry,
+    one_of_each,
+    put_on,
+    set_text,
+    some_person,
+    take_off,
+    unlike,
+)
 from connector.testing.traffic import look, of, pull_all, push_all, push_until_error, without_stamps
 from connector.testing.world import World, missing
 
@@ -116,6 +128,26 @@ class Writing(Gates):
         push_all(world.adapter(), changes)
         push_all(world.adapter(), changes)
         assert Counter(title for title in world.alerts() if "停滞案件に動き" in title).total() == 2
+
+    def test_an_alert_can_be_taken_back(self, world: World) -> None:
+        self._writes(world, RaiseAlert, CloseAlert)
+        kept = alert(world, "k1", "残すアラート")
+        push_all(world.adapter(), [kept])
+        back = close(world, "k2", "戻すアラート")
+        (receipt,) = push_all(world.adapter(), [back])
+        assert (receipt.status, receipt.code) == ("done", "")
+        assert [title for title in world.open_alerts() if "アラート" in title] == ["残すアラート"]
+        push_all(world.adapter(), [kept])
+        assert [title for title in world.open_alerts() if "アラート" in title] == ["残すアラート"]
+
+    def test_an_alert_that_somebody_works_on_stays(self, world: World) -> None:
+        self._writes(world, RaiseAlert, CloseAlert)
+        back = close(world, "k1", "対応中のアラート")
+        world.work_on_alerts()
+        before = world.snapshot()
+        (receipt,) = push_all(world.adapter(), [back])
+        assert (receipt.status, receipt.code) == ("done", LEFT)
+        assert world.snapshot() == before
 
     def test_a_timeline_entry_is_made_once_per_key(self, world: World) -> None:
         self._writes(world, AddTouchpoint)

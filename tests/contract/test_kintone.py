@@ -110,6 +110,13 @@ class KintoneWorld(World):
         comments = [each.text.strip() for number in numbers for each in self.kintone.comments(app, number)]
         return [row["件名"] for row in self.kintone.records(self.stage.ids["alerts"])] + comments
 
+    def open_alerts(self) -> Sequence[str]:
+        return [row["件名"] for row in self.kintone.records(self.stage.ids["alerts"]) if row["対応"] == "未"]
+
+    def work_on_alerts(self) -> None:
+        for row in self.kintone.records(self.stage.ids["alerts"]):
+            self.kintone.update(self.stage.ids["alerts"], row["$id"], {"対応": "対応中"})
+
     def timeline(self) -> Sequence[str]:
         return [row["件名"] for row in self.kintone.records(self.stage.ids["touchpoints"])]
 

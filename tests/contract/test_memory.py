@@ -98,6 +98,12 @@ class MemoryWorld(World):
     def alerts(self) -> Sequence[str]:
         return [alert.title for alert in self.system.alerts.values()]
 
+    def open_alerts(self) -> Sequence[str]:
+        return [alert.title for key, alert in self.system.alerts.items() if key not in self.system.closed]
+
+    def work_on_alerts(self) -> None:
+        self.system.at_work |= self.system.alerts.keys()
+
     def timeline(self) -> Sequence[str]:
         return [entry.title for entry in self.system.timeline.values()]
 

@@ -23,14 +23,15 @@ class SalesforceWorld(World):
     reads = frozenset({Person, Gone, Company, Owner, Deal, Touchpoint})
     text_field, other_field, key_field = "MA_Score_Why__c", "MA_Band__c", "MA_Person_Id__c"
 
-    def __init__(self, ready: Stage, person_object: str) -> None:
+    def __init__(self, ready: Stage, person_object: str, bulk_above: int) -> None:
         self.stage = ready
+        self.bulk_above = bulk_above
         self.org = ready.org
         self.person_object = person_object
         self.required = {"LastName": "高橋"} | ({"Company": "第二製作所"} if person_object == "Lead" else {})
 
     def adapter(self, needs: Needs | None = None) -> Adapter:
-        return self.stage.adapter(self.needs if needs is None else needs)
+        return self.stage.adapter(self.needs if needs is None else needs, bulk_above=self.bulk_above)
 
     def snapshot(self) -> object:
         return {each.name: self.org.records(each.name, include_deleted=True) for each in self.org.schema}
@@ -113,6 +114,14 @@ class SalesforceWorld(World):
     def alerts(self) -> Sequence[str]:
         return [row["Subject"] for row in self.org.records("Task") if not row["IsClosed"]]
 
+    def open_alerts(self) -> Sequence[str]:
+        return self.alerts()
+
+    def work_on_alerts(self) -> None:
+        for row in self.org.records("Task"):
+            if not row["IsClosed"]:
+                self.org.update("Task", row["Id"], {"Status": "In Progress"})
+
     def timeline(self) -> Sequence[str]:
         return [row["Subject"] for row in self.org.records("Task") if row["IsClosed"]]
 
@@ -122,7 +131,7 @@ class SalesforceWorld(World):
         if kind == "dead":
             self.org.chaos.plan("reset_before", times=10_000)
         else:
-            self.org.chaos.plan("reset_after", path="composite/sobjects")
+            self.org.chaos.plan("reset_after", path="composite/sobjects|jobs/ingest/[^/]*$")
 
     def refuse(self, ref: Ref) -> None:
         self.stage.refused.add(ref.id)
@@ -135,8 +144,13 @@ def _is_moment(type_: str, value: object) -> bool:
     return type_ == "datetime" and value is not None
 
 
+def _mode(world: tuple[str, int]) -> str:
+    return f"{world[0]}-{'collections' if world[1] else 'bulk'}"
+
+
 class TestSalesforce(AdapterContract):
-    @pytest.fixture(params=["Lead", "Contact"])
+    @pytest.fixture(params=[("Lead", 2_000), ("Contact", 2_000), ("Lead", 0), ("Contact", 0)], ids=_mode)
     def world(self, request: pytest.FixtureRequest) -> Iterator[World]:
+        """The second half: everything but alerts by Bulk API."""
         with stage(Settings(page_size=2)) as ready:
-            yield SalesforceWorld(ready, request.param)
+            yield SalesforceWorld(ready, *request.param)

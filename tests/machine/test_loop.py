@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from connector.engine.undo import undo_run
 from connector.model import DealState, Kind, Ref
+from connector.store.runs import last_runs
 from tests.machine.world import World
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the store waits for the disk at every commit
@@ -101,6 +103,18 @@ class Loop(RuleBasedStateMachine):
         self.world.run()
         self._mend()
         self.world.restart()
+
+    @rule(lost=st.booleans())
+    def the_last_run_is_undone(self, *, lost: bool) -> None:
+        with self.world.app.reading() as conn:
+            last = next((run.id for run in last_runs(conn, 1)), None)
+        if last is None:
+            return
+        self.world.sfa.late = 1 if lost else 0
+        self.world.now += timedelta(seconds=1)
+        report = undo_run(self.world.app, last, send=True).report
+        assert report.unbalanced == []
+        self._mend()
 
     def _mend(self) -> None:
         for system in (self.world.ma, self.world.sfa):

@@ -35,9 +35,12 @@ TRANSLATED = (
     "docs/how-to/cron",
     "docs/how-to/container",
     "docs/how-to/secrets",
+    "docs/how-to/backup",
+    "docs/how-to/forget",
+    "docs/how-to/undo",
 )
 """Pages that exist in both languages."""
-TO_COME = frozenset({"forget", "reconcile"})
+TO_COME: frozenset[str] = frozenset()
 """Commands that pages speak of though they are still to come; the page that does says so."""
 
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")

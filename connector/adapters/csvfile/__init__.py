@@ -23,7 +23,7 @@ from connector.adapters.csvfile.handout import Desk, new_file
 from connector.adapters.csvfile.printing import Printer
 from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
 from connector.adapters.csvfile.telling import Teller, person_needs, person_of
-from connector.changes import CHANGES, AnyChange
+from connector.changes import CHANGES, AnyChange, CloseAlert
 from connector.errors import Uncertain, text
 from connector.model import Membership, Record
 from connector.ports import Adapter, Finding, Needs, Page, Receipt, Reject
@@ -38,7 +38,8 @@ class CsvFile(Adapter):
 
     type = "csv"
     Config = Config
-    writes = frozenset(CHANGES)
+    writes = frozenset(CHANGES) - {CloseAlert}
+    rereads = False
     batch = 5000
 
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:

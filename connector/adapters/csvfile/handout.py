@@ -19,6 +19,7 @@ from connector.changes import (
     AddToList,
     AddTouchpoint,
     AnyChange,
+    CloseAlert,
     CreatePerson,
     RaiseAlert,
     RemoveFromList,
@@ -86,6 +87,8 @@ class Desk:
                 self._book.drop_member(change.list, change.person.object, change.person.id)
                 self._touch(list_file(change.list), change.list)
                 return Receipt(change.key, "done", change.person.id)
+            case CloseAlert():
+                raise TypeError(change)  # never declared
             case _:
                 assert_never(change)
 

@@ -40,6 +40,7 @@ class EsalesCsv(Adapter):
     Config = Config
     role = Role.SFA
     writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
+    rereads = False
     batch = 5000
 
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:

@@ -19,6 +19,7 @@ from connector.changes import (
     AddToList,
     AddTouchpoint,
     AnyChange,
+    CloseAlert,
     CreatePerson,
     RaiseAlert,
     RemoveFromList,
@@ -87,7 +88,7 @@ class Desk:
                     return self._alert(change)
                 case AddTouchpoint():
                     return self._entry(change)
-                case AddToList() | RemoveFromList():
+                case AddToList() | RemoveFromList() | CloseAlert():
                     raise TypeError(change)  # never declared
                 case _:
                     assert_never(change)

@@ -6,6 +6,7 @@ administrator what to set up.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from connector.adapters.kintone.options import Config
 from connector.adapters.kintone.read import Reader
 from connector.adapters.kintone.send import BATCH
 from connector.adapters.kintone.write import Writer
-from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
+from connector.changes import AddTouchpoint, AnyChange, Change, CloseAlert, CreatePerson, RaiseAlert, SetFields
 from connector.model import Role
 from connector.ports import Adapter, Finding, Needs, ObjectShown, Page, Receipt
 from connector.spec import Spec
@@ -27,18 +28,26 @@ class Kintone(Adapter):
     type = "kintone"
     Config = Config
     role = Role.SFA
-    writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
+    writes = frozenset({SetFields, CreatePerson, RaiseAlert, CloseAlert, AddTouchpoint})
     batch = BATCH
     connections = 3
 
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:
         if not isinstance(config, Config):
             raise TypeError(config)
+        self.writes = self.offers(config)
         self._client = Client(name, config)
         self.http = self._client.http
         self._reader = Reader(self._client, config, needs)
         self._writer = Writer(self._client, config, needs.timezone)
         self._checker = Checker(self._client, config, needs, self._reader)
+
+    @classmethod
+    def offers(cls, config: Spec) -> frozenset[builtins.type[Change]]:
+        """An alert is taken back only where a field says how far it is dealt with."""
+        alert = config.alert if isinstance(config, Config) else None
+        closes = alert is not None and alert.close is not None and "app" in alert.via
+        return cls.writes if closes else cls.writes - {CloseAlert}
 
     @property
     def streams(self) -> Sequence[str]:

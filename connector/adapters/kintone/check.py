@@ -21,6 +21,7 @@ _OUR_KEY = 32
 _DAYS = frozenset({"DATE", "DATETIME"})
 _NUMBERS = frozenset({"NUMBER", "CALC"})
 _USERS = frozenset({"USER_SELECT", "CREATOR", "MODIFIER"})
+_CLOSING = frozenset({"DROP_DOWN", "RADIO_BUTTON", "SINGLE_LINE_TEXT"})
 _NAMING = TEXTS | _NUMBERS | {"RECORD_NUMBER"}
 """Types of field that can say who takes part in a deal."""
 _DEAL_TYPES = {
@@ -114,6 +115,12 @@ class Checker:
         alert, timeline = self._config.alert, self._config.timeline
         if self._needs.alerts and alert is not None and alert.app == word:
             yield from self._entries(found, alert.fields)
+            if alert.close is not None:
+                yield from found.typed(alert.close.field, _CLOSING)
+                field = found.form.find(alert.close.field)
+                missing = sorted({alert.close.open, alert.close.closed} - set(field.options)) if field else []
+                if field is not None and field.type in CHOICES and missing:
+                    yield found.no_option(field, missing)
         if self._needs.timeline and timeline is not None and timeline.app == word:
             yield from self._entries(found, timeline.fields)
         yield from self._lookups(found, needs)

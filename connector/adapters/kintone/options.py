@@ -89,6 +89,17 @@ class TimelineFields(EntryFields):
     """When it happened: date and time, or date."""
 
 
+class Closing(Spec):
+    """The field of the alert app that says how far an alert is dealt with; `connector undo` writes into it."""
+
+    field: str
+    """Its field code: drop-down, radio buttons or single-line text."""
+    open: str
+    """What it holds in a new alert (its default value); an alert with another one is being worked on."""
+    closed: str
+    """What an alert is given that is taken back."""
+
+
 class AlertOptions(Spec):
     """How an alert reaches its owner."""
 
@@ -99,6 +110,8 @@ class AlertOptions(Spec):
     """For `app`: the app, by its name under `apps`."""
     fields: AlertFields = AlertFields()
     """For `app`: its fields."""
+    close: Closing | None = None
+    """For `app`: how an alert is taken back; without it, `undo` leaves alerts as they are."""
     claim: str | None = None
     """For `comment`: field code of a text on people and deals that is ours, in which we note what is about to be
     commented."""

@@ -3,6 +3,7 @@
 * SetFields updates by record number, so that a record that is gone is never made again. No revision goes with it:
   kintone touches only the fields that are sent, and those that a mapping writes are ours.
 * CreatePerson upserts by our key field.
+* CloseAlert sets the field `alert.close` names, where it still holds what a new alert holds.
 * RaiseAlert and AddTouchpoint insert a record under our unique key. Not an upsert: that would undo what people have
   made of the record meanwhile. That the key is there already means that it was done before.
 """
@@ -20,11 +21,11 @@ from connector.adapters.kintone.form import KEY_LENGTH
 from connector.adapters.kintone.options import Config
 from connector.adapters.kintone.refusals import Conflict, Rejected, later, refused
 from connector.adapters.kintone.send import Row, Sender
-from connector.adapters.kintone.values import Json, Unfit, write
-from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
+from connector.adapters.kintone.values import Json, Unfit, said, write
+from connector.changes import AddTouchpoint, AnyChange, CloseAlert, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError, Mismatch
 from connector.model import Ref, Value
-from connector.ports import Receipt
+from connector.ports import LEFT, Receipt
 
 _ID = re.compile(r"([0-9]+)-([0-9]+)")
 
@@ -82,6 +83,8 @@ class Writer:
             return self._upsert(place, change)
         if isinstance(change, RaiseAlert):
             return self._alert(place, change)
+        if isinstance(change, CloseAlert):
+            return self._close(place, change)
         if isinstance(change, AddTouchpoint):
             options = self._config.timeline
             if options is None:
@@ -112,6 +115,25 @@ class Writer:
             if about is not None:
                 return self._comment(change, about)
         raise _Misfit("NO_WAY", self._client.name)
+
+    def _close(self, place: int, change: CloseAlert) -> Row | Receipt:
+        options = self._config.alert
+        if options is None or options.close is None or options.app is None:
+            raise _Misfit("NO_WAY", self._client.name)
+        word, code = options.app, options.close.field
+        match = _ID.fullmatch(change.remote_id)
+        if match is None or int(match[1]) != self._client.app(word).id:
+            raise _Misfit("NO_WAY", word)  # a comment: there is nothing to be closed
+        rows = self._client.records(word, f"$id = {match[2]} limit 1", [code])
+        if rows and code not in rows[0]:
+            raise _Misfit("NOT_SEEN", word, code)
+        held = said(rows[0][code]["value"]) if rows else options.close.closed
+        if held == options.close.closed:
+            return Receipt(change.key, "done", change.remote_id)
+        if held != options.close.open:
+            return Receipt(change.key, "done", change.remote_id, LEFT)
+        body = {"id": int(match[2]), "record": self._filled(word, {code: options.close.closed}, ours=True)}
+        return Row(place, change.key, word, "update", match[2], body)
 
     def _comment(self, change: RaiseAlert, about: Ref) -> Receipt:
         word, number = about.object, self._number(about)

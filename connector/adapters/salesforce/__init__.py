@@ -11,11 +11,11 @@ from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from connector.adapters.salesforce.fields import FieldName
 from connector.adapters.salesforce.records import DEAL_WORDS, MOST, STREAMS, TASK
-from connector.changes import AddTouchpoint, AnyChange, CreatePerson, RaiseAlert, SetFields
+from connector.changes import AddTouchpoint, AnyChange, CloseAlert, CreatePerson, RaiseAlert, SetFields
 from connector.errors import text
 from connector.http import BaseUrl, HttpOptions
 from connector.model import Role
@@ -53,6 +53,8 @@ class AlertOptions(Spec):
     """Status of a new task, by its API name."""
     priority: str = "High"
     """Priority, by its API name."""
+    closed: str = "Completed"
+    """Status of a task that is taken back (`connector undo`), by its API name: one that counts as closed."""
     reminder: bool = True
     """Whether its owner is reminded, at 00:00 UTC of the due day (09:00 in Japan)."""
 
@@ -108,6 +110,12 @@ class Config(HttpOptions):
     allows it."""
     assignment_rules: bool = False
     """Whether the org's assignment rules choose the owner of a new lead."""
+    collections_per_call: Annotated[int, Field(ge=1, le=5)] = 5
+    """How many times 200 rows share one call. Fewer: more calls, each of them shorter (an org with slow automation)."""
+    bulk_above: Annotated[int, Field(ge=0)] = 2000
+    """With more changes of one kind and object than this, they go by Bulk API 2.0. Alerts never do."""
+    bulk_wait: Duration = timedelta(minutes=5)
+    """How long a run waits for its bulk jobs; a later run collects what takes longer. Less than `run.every`."""
 
     @property
     def address(self) -> str:
@@ -166,25 +174,31 @@ class Salesforce(Adapter):
     type = "salesforce"
     Config = Config
     role = Role.SFA
-    writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
+    writes = frozenset({SetFields, CreatePerson, RaiseAlert, CloseAlert, AddTouchpoint})
     deal_words = DEAL_WORDS
-    batch = MOST
+    batch = 5 * MOST
     connections = 3
 
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:
         if not isinstance(config, Config):
             raise TypeError(config)
         # The client library is loaded when a system is made: lint needs only the options, and starts at once.
+        from connector.adapters.salesforce.bulk import Bulk  # noqa: PLC0415
         from connector.adapters.salesforce.check import Checker  # noqa: PLC0415
         from connector.adapters.salesforce.org import Org  # noqa: PLC0415
         from connector.adapters.salesforce.read import Reader  # noqa: PLC0415
+        from connector.adapters.salesforce.rows import Rows  # noqa: PLC0415
         from connector.adapters.salesforce.write import Writer  # noqa: PLC0415
 
         self._streams = tuple(each for each in STREAMS if config.leads or each != "Lead")
         self._org = Org(name, config)
         self.http = self._org.http
         self._reader = Reader(self._org, config, needs)
-        self._writer = Writer(self._org, config)
+        rows = Rows(self._org, config)
+        self._writer = Writer(self._org, config, rows)
+        self.jobs = bulk = Bulk(self._org, config, rows)
+        self._rows_of_a_call = MOST * config.collections_per_call
+        self._bulk_above, self._rows_of_a_job = config.bulk_above, bulk.most
         self._checker = Checker(self._org, config, needs, self._streams)
 
     @property
@@ -205,7 +219,7 @@ class Salesforce(Adapter):
         return self._reader.pull(stream, cursor)
 
     def push(self, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
-        """Up to 200 changes of a group in one call, as long as no two are about the same record."""
+        """Up to 1,000 changes of a group in one call, as long as no two are about the same record."""
         return self._writer.push(changes)
 
     def group(self, change: AnyChange) -> Hashable:
@@ -213,6 +227,11 @@ class Salesforce(Adapter):
         if isinstance(change, SetFields):
             return type(change).__name__, change.ref.object
         return type(change).__name__, change.object if isinstance(change, CreatePerson) else TASK
+
+    def calls_for(self, changes: int) -> int:
+        """By Collections, or by jobs: each is created, filled, closed, asked about, and its results fetched."""
+        by_job = changes > self._bulk_above
+        return 5 * -(-changes // self._rows_of_a_job) if by_job else -(-changes // self._rows_of_a_call)
 
     def server_time(self) -> datetime | None:
         """Salesforce's clock."""

@@ -168,7 +168,7 @@ class BearerAuth(AuthBase):
         request.headers["Authorization"] = f"Bearer {used}"
 
         def once_more(response: requests.Response, **kw: Any) -> requests.Response:
-            if response.status_code != 401 or EXPIRED not in codes_of(_json(response)):
+            if response.status_code != 401 or EXPIRED not in codes_of(json_of(response)):
                 return response
             fresh = self._tokens.renew(used).access
             again = response.request.copy()
@@ -182,7 +182,8 @@ class BearerAuth(AuthBase):
         return request
 
 
-def _json(response: requests.Response) -> Any:
+def json_of(response: requests.Response) -> Any:
+    """The body as JSON; None where it is none."""
     try:
         return response.json()
     except ValueError:

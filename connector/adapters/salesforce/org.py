@@ -17,7 +17,7 @@ from simple_salesforce import Salesforce as Client
 from simple_salesforce.exceptions import SalesforceError
 from urllib3.util import parse_url
 
-from connector.adapters.salesforce.auth import BearerAuth, PlainLoopback, Tokens, codes_of
+from connector.adapters.salesforce.auth import BearerAuth, PlainLoopback, Tokens, codes_of, json_of
 from connector.adapters.salesforce.fields import Description, description
 from connector.errors import AdapterError, Exhausted, Throttled, Unauthorized, Unavailable, Uncertain, text
 from connector.http import Http, check_base_url, error_of, is_loopback
@@ -97,6 +97,18 @@ class Org:
         return self._call(
             lambda client: client.restful(path, method=method, json=body, headers=dict(headers)), asks=False
         )
+
+    def send(self, method: str, path: str, *, version: str, asks: bool = False, **kw: Any) -> requests.Response:
+        """Send what simple-salesforce has no way for, with its body as bytes; `asks`: a repeat is the same as once.
+
+        :raises Unavailable: when its answer was lost, and it asks
+        :raises Uncertain: when its answer was lost otherwise
+        """
+        url = f"{self._instance()}/services/data/v{version}/{path}"
+        response = self.http.session.request(method, url, repeatable=asks, **kw)
+        if response.status_code >= 300:
+            raise self.error(response.status_code, json_of(response), asks=asks)
+        return response
 
     def describe(self, name: str) -> Description | None:
         """An object as the user sees it; None: there is none, or the user may not see it."""
@@ -187,12 +199,13 @@ class Org:
         try:
             return do(client)
         except SalesforceError as error:
-            raise self._error(error.status, error.content, asks=asks) from None
+            raise self.error(error.status, error.content, asks=asks) from None
         except ValueError:
             what = text("the answer is not JSON", "応答が JSON として読めません")
             raise (Unavailable if asks else Uncertain)(what, where=self.name) from None
 
-    def _error(self, status: int, content: Any, *, asks: bool) -> AdapterError:
+    def error(self, status: int, content: Any, *, asks: bool) -> AdapterError:
+        """What an answer of 300 or more means; `asks`: the request changes nothing."""
         code = next(iter(codes_of(content)), "")
         if code == "REQUEST_LIMIT_EXCEEDED":
             return self._limited(content, code)

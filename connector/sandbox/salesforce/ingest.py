@@ -40,7 +40,10 @@ class Ingest:
     limits: Limits
     seconds: Callable[[], float]
     jobs: dict[str, Job] = field(default_factory=dict)
+    batch: int = BATCH
+    """Rows that are done together, and which an abort or a failure leaves as they are."""
     _faults: dict[str, Callable[[int], Problem | None]] = field(default_factory=dict)
+    _work: dict[str, _Rows] = field(default_factory=dict)
 
     def routes(self) -> list[tuple[str, Mapping[str, Handler]]]:
         """What is answered where."""
@@ -68,6 +71,9 @@ class Ingest:
                 raise refuse("INVALIDJOB", f"InvalidJob : Invalid external ID field: {key}")
             key = found.name
         delimiter, ending = dialect(body)
+        if self.limits.bulk_batches.used(self.org.clock()) >= self.limits.bulk_batches.maximum:
+            # That there is such a limit is documented, the code is a guess.
+            raise refuse("EXCEEDEDQUOTA", "ApiBatchItems Limit exceeded.")
         job = Job(
             job_id=self.org.rows.ids.next("750"),
             operation=str(operation),
@@ -135,13 +141,13 @@ class Ingest:
         job.late = self.org.late_seconds
         if fail is not None:
             job.error = str(fail.params.get("message", "InternalServerError : Retried more than 20 times"))
-            job.processed = -int(fail.params.get("processed", 0)) - 1
+            job.stops_at = int(fail.params.get("processed", 0))
 
     def poll(self, call: Call, job_id: str) -> Answer:
         """Tell how far a job is."""
         job = self._job(call, job_id)
         job.polls += 1
-        done = max(job.processed, 0)
+        done = job.processed
         counters = {
             "numberRecordsProcessed": done,
             "numberRecordsFailed": len(job.failures),
@@ -184,15 +190,27 @@ class Ingest:
         return Answer(200, write_csv([head, *rows], job.delimiter, job.line_ending), mimetype=_CSV)
 
     def _successful(self, job: Job) -> Sequence[Sequence[str]]:
-        rows = [[record_id, "true" if created else "false", *job.rows[n]] for n, record_id, created in job.successes]
+        rows = [
+            [record_id, "true" if created else "false", *self._echo(job, n)] for n, record_id, created in job.successes
+        ]
         return [["sf__Id", "sf__Created", *job.headers], *rows]
 
     def _failed(self, job: Job) -> Sequence[Sequence[str]]:
-        rows = [[record_id, problems[0].as_cell(), *job.rows[n]] for n, record_id, problems in job.failures]
+        rows = [[record_id, problems[0].as_cell(), *self._echo(job, n)] for n, record_id, problems in job.failures]
         return [["sf__Id", "sf__Error", *job.headers], *rows]
 
     def _unprocessed(self, job: Job) -> Sequence[Sequence[str]]:
-        return [job.headers, *job.rows[max(job.processed, 0) :]]
+        if not job.headers and job.content:  # aborted before it was looked at
+            job.headers, *job.rows = read_csv(job.content, job.delimiter, job.line_ending)
+        return [job.headers, *(self._echo(job, n) for n in range(job.processed, len(job.rows)))]
+
+    def _echo(self, job: Job, place: int) -> Sequence[str]:
+        """A row as it came; a column whose name is not spelt as the field's comes back empty, as users report."""
+        spelt = {each.name for each in self.org.schema[job.sobject].fields.values()}
+        return [
+            cell if header in spelt or "." in header else ""
+            for header, cell in zip(job.headers, job.rows[place], strict=True)
+        ]
 
     # --- processing -----------------------------------------------------------------------------------------------
 
@@ -202,38 +220,46 @@ class Ingest:
             self._advance(job)
 
     def _advance(self, job: Job) -> None:
+        """The first half of its time a job waits, the second half its batches are done one by one."""
         if job.submitted is None or job.state in FINAL:
             return
         passed, needed = (self.org.clock() - job.submitted).total_seconds(), self.seconds()
-        if passed >= needed:
-            self._process(job)
-        elif passed * 2 >= needed:
-            job.state = "InProgress"
+        if passed * 2 < needed:
+            return
+        if job.state == "UploadComplete":
+            self._begin(job)
+        if job.state == "InProgress":
+            self._work_on(job, 1.0 if passed >= needed else (passed * 2 - needed) / needed)
 
-    def _process(self, job: Job) -> None:
+    def _begin(self, job: Job) -> None:
         sobject = self.org.schema[job.sobject]
         job.touched = self.org.clock()
-        stop = -job.processed - 1 if job.error is not None else None
-        job.processed = 0
         try:
             columns = self._read(job, sobject)
         except (ValueError, Refusal) as error:
             job.state, job.error = "Failed", f"InvalidBatch : {error}"
             return
-        write = _Rows(self.org, job, sobject, columns)
-        limit = len(job.rows) if stop is None else min(stop, len(job.rows))
-        fault = self._faults.pop(job.job_id, _no_fault)
-        self.limits.bulk_batches.charge(self.org.clock(), -(-max(len(job.rows), 1) // BATCH))
+        job.state = "InProgress"
+        self._work[job.job_id] = _Rows(self.org, job, sobject, columns, self._faults.pop(job.job_id, _no_fault))
+        self.limits.bulk_batches.charge(self.org.clock(), -(-max(len(job.rows), 1) // self.batch))
+
+    def _work_on(self, job: Job, share: float) -> None:
+        """As many batches as are done by then, each in transactions of 200 rows."""
+        write = self._work[job.job_id]
+        rows = len(job.rows) if job.stops_at is None else min(job.stops_at, len(job.rows))
+        batches = -(-rows // self.batch)
+        until = rows if share >= 1 else min(int(batches * share) * self.batch, rows)
         before, self.org.late_seconds = self.org.late_seconds, job.late
         try:
-            for start in range(0, limit, CHUNK):
+            for start in range(job.processed, until, CHUNK):
                 with self.org.transaction():
-                    for place in range(start, min(start + CHUNK, limit)):
-                        write.one(place, fault(place))
+                    for place in range(start, min(start + CHUNK, until)):
+                        write.one(place)
         finally:
             self.org.late_seconds = before
-        job.processed = limit
-        job.state = "JobComplete" if stop is None else "Failed"
+        job.processed, job.touched = max(job.processed, until), self.org.clock()
+        if share >= 1:
+            job.state = "JobComplete" if job.stops_at is None else "Failed"
 
     def _read(self, job: Job, sobject: SObject) -> Sequence[Column]:
         rows = read_csv(job.content or b"", job.delimiter, job.line_ending)
@@ -283,11 +309,12 @@ class _Rows:
     job: Job
     sobject: SObject
     columns: Sequence[Column]
+    fault: Callable[[int], Problem | None]
     _seen: dict[int, set[Any]] = field(default_factory=dict)
 
-    def one(self, place: int, fault: Problem | None) -> None:
+    def one(self, place: int) -> None:
         """Write one row and note what became of it."""
-        outcome = attempt(self.org, fault, lambda: self._write(place))
+        outcome = attempt(self.org, self.fault(place), lambda: self._write(place))
         self._note(place, outcome)
 
     def _note(self, place: int, outcome: Outcome) -> None:

@@ -43,6 +43,7 @@ class Job:
     successes: list[tuple[int, str, bool]] = field(default_factory=list)
     failures: list[tuple[int, str, tuple[Problem, ...]]] = field(default_factory=list)
     processed: int = 0
+    stops_at: int | None = None
     text: str = ""
 
     def show(self) -> dict[str, Any]:

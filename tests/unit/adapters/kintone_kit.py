@@ -73,8 +73,9 @@ ALERTS: Mapping[str, Mapping[str, Any]] = {
     "期限": {"type": "DATE"},
     "人物": {"type": "LINK"},
     "案件": {"type": "NUMBER"},
-    "対応": choice("RADIO_BUTTON", "未", "済"),
+    "対応": choice("RADIO_BUTTON", "未", "対応中", "済"),
 }
+CLOSE = {"field": "対応", "open": "未", "closed": "済"}
 TOUCHPOINTS: Mapping[str, Mapping[str, Any]] = {
     "ma_key": KEY,
     "件名": TEXT,
@@ -177,7 +178,9 @@ class Stage:
             "base_url": self.server.url,
             "retries": 0,
             "apps": self.apps(),
-            "alert": AlertOptions.model_validate({"app": "alerts", "fields": {"person": "人物", "deal": "案件"}}),
+            "alert": AlertOptions.model_validate(
+                {"app": "alerts", "fields": {"person": "人物", "deal": "案件"}, "close": CLOSE}
+            ),
             "timeline": TimelineOptions.model_validate(
                 {"app": "touchpoints", "fields": {"person": "人物番号", "person_id": "人物ID"}}
             ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,7 +64,7 @@ class Stage:
     refused: set[str] = field(default_factory=set)
     """Ids of records that a validation rule of the org keeps as they are."""
     written: list[Any] = field(default_factory=list)
-    """Bodies of the writes that arrived."""
+    """Bodies of the writes that arrived, files among them."""
     server: Server = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,11 +73,18 @@ class Stage:
     def handle(self, request: Request) -> Response:
         if "/composite/sobjects" in request.path:
             self.written.append(request.get_json())
-            rows = [row.get("id") for row in self.written[-1]["records"]]
-            places = [place for place, id_ in enumerate(rows) if id_ in self.refused]
-            if places:
-                self.org.chaos.plan("row_fail", rows=places, code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message="だめ")
+            self._refuse([row.get("id") for row in self.written[-1]["records"]])
+        elif request.method == "PUT" and "/jobs/ingest" in request.path:
+            self.written.append(request.get_data().decode())
+            ids = [row.get("Id") for row in csv.DictReader(io.StringIO(self.written[-1], newline=""))]
+            self._refuse(ids, method="PATCH", path="jobs/ingest")
         return self.org.handle(request)
+
+    def _refuse(self, ids: Sequence[str | None], **where: Any) -> None:
+        places = [place for place, id_ in enumerate(ids) if id_ in self.refused]
+        if places:
+            said: dict[str, Any] = {"code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "だめ"}
+            self.org.chaos.plan("row_fail", rows=places, **where, **said)
 
     def config(self, **options: Any) -> Config:
         given: dict[str, Any] = {

@@ -10,6 +10,7 @@ import pytest
 
 from connector.adapters.kintone.comments import mark_of
 from connector.adapters.kintone.options import AlertOptions
+from connector.changes import CloseAlert, Lane
 from connector.errors import Uncertain
 from connector.model import Ref
 from connector.ports import Receipt
@@ -170,3 +171,29 @@ def test_a_record_that_is_gone_takes_no_comment(ready: Stage) -> None:
     assert status(receipts) == ["refused GAIA_RE01", "done"]
     foreign = alert("k3", person=Ref(SYSTEM, "people", "99-1"))
     assert status(push(ready.adapter(alert=by_comment()), foreign)) == ["refused BAD_ID"]
+
+
+def closing(remote_id: str) -> CloseAlert:
+    return CloseAlert(
+        key="close:k", system=SYSTEM, identity="p1", lane=Lane.ALERTS, alert="k", remote_id=remote_id
+    )  # fmt: skip
+
+
+def test_an_alert_is_taken_back_only_where_a_field_says_how_far_it_is(ready: Stage) -> None:
+    assert CloseAlert in ready.adapter().writes
+    without = ready.adapter(alert=AlertOptions.model_validate({"app": "alerts"}))
+    assert CloseAlert not in without.writes
+
+
+def test_an_alert_that_somebody_deleted_needs_no_closing_and_a_comment_has_no_way(ready: Stage) -> None:
+    gone = ready.ref("alerts", "987654")
+    (receipt,) = ready.adapter().push([closing(gone.id)])
+    assert (receipt.status, receipt.code) == ("done", "")
+    (receipt,) = ready.adapter().push([closing("42")])
+    assert (receipt.status, receipt.code) == ("refused", "NO_WAY")
+
+
+def test_check_tells_a_choice_that_the_closing_field_does_not_have(ready: Stage) -> None:
+    close = {"field": "対応", "open": "未", "closed": "取消"}
+    adapter = ready.adapter(alert=AlertOptions.model_validate({"app": "alerts", "close": close}))
+    assert ["取消" in str(f.what) for f in adapter.check() if f.field == "対応"] == [True]

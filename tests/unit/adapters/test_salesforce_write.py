@@ -494,7 +494,8 @@ def test_what_may_share_a_call(ready: Stage) -> None:
         )
     ]
     assert len(set(groups)) == 5
-    assert adapter.calls_for(401) == 3
+    assert [adapter.calls_for(n) for n in (200, 401, 2_000, 20_000)] == [1, 1, 2, 5]
+    assert ready.adapter(collections_per_call=1).calls_for(401) == 3
 
 
 def test_a_mixed_batch_still_gets_its_receipts_in_order(ready: Stage) -> None:

@@ -15,6 +15,8 @@ from connector.engine.run import run
 from connector.errors import Locked, Mismatch, Unavailable, text
 from connector.model import DealState, Kind
 from connector.ports import Page, Receipt
+from connector.rules import resolve
+from connector.store import people as people_store
 from connector.store.people import all_filed
 from tests.machine.world import World
 
@@ -428,6 +430,24 @@ def test_who_leaves_a_crowded_address_frees_the_others(world: World) -> None:
     world.ma.edit_person(people[2], email="suzuki@alpha.co.jp")
     world.run()
     assert len(identities(world)) == 3
+
+
+def test_one_holder_more_may_part_all_holders_of_a_key(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those who were stored long before: piece by piece must give what all at once gives."""
+    for module in (people_store, resolve):
+        monkeypatch.setattr(module, "MOST_HOLDERS", 3)
+    work = {"family_name": "山田", "given_name": "太郎", "company": "株式会社アルファ"}
+    people = [world.ma.add_person(**work) for _ in range(3)]
+    world.run()
+    assert len(identities(world)) == 1
+
+    world.ma.add_person(**work)
+    world.run()
+    assert len(identities(world)) == 4
+
+    world.ma.edit_person(people[0], company="ベータ株式会社")
+    world.run()
+    assert len(identities(world)) == 2
 
 
 def test_a_plan_after_a_run_is_empty_also_when_people_were_made(world: World) -> None:

@@ -16,8 +16,8 @@ from connector.rules.cleanse import (
     email_key,
     fold,
     is_free_mail,
+    is_mobile,
     is_role_mailbox,
-    mobile_key,
     phone_key,
     phone_line,
     postal_code,
@@ -28,6 +28,11 @@ from connector.rules.cleanse_names import LOOSE, STRICT, company_key, name_key
 
 def whole_name(raw: str) -> str | None:
     return name_key(full=raw)
+
+
+def mobile_key(raw: str) -> str | None:
+    key = phone_key(raw)
+    return key if key and is_mobile(key) else None
 
 
 def rest_of_address(raw: str) -> str:
@@ -572,7 +577,12 @@ def as_the_library_says(digits: str) -> str | None:
     return key if phonenumbers.is_valid_number(number) else None
 
 
-@given(st.from_regex(r"0[0-9]{9,10}", fullmatch=True))
+@given(st.from_regex(r"(?:0|\+81|81)?[0-9]{9,10}", fullmatch=True))
+@example("312345678")
+@example("+81312345678")
+@example("81312345678")
+@example("+819012345678")
+@example("9012345678")
 @example("0312345678")
 @example("09012345678")
 @example("0120123456")

@@ -14,6 +14,7 @@ from connector.rules.identify import IdentityRules, keys_of
 NUMBER, OTHER_NUMBER = "7000012050002", "1180301018771"
 AOBA, WAKABA = company_id("青葉", ""), company_id("若葉", "")
 ONE, OTHER = company_id("", NUMBER), company_id("", OTHER_NUMBER)
+NARA = company_id("斎藤設備\tsaito-nara.co.jp", "")
 
 Row = tuple[str, str, str, int]
 """Core of the name, 法人番号, domain, and how many records say so."""
@@ -102,6 +103,22 @@ def test_the_number_makes_the_id_of_a_company_and_the_name_where_there_is_none()
             [("青葉", NUMBER, "aoba.co.jp", 1), ("青葉", OTHER_NUMBER, "aoba.co.jp", 1), ("青葉", "", "aoba.co.jp", 9)],
             [ONE, OTHER, AOBA],
             id="and not where both are there",
+        ),
+        pytest.param(
+            [
+                ("斎藤設備", NUMBER, "saito-mie.co.jp", 1),
+                ("斎藤設備", "", "saito-nara.co.jp", 4),
+                ("斎藤設備", "", "saito-tsu.co.jp", 3),
+                ("斎藤設備", "", "", 9),
+                ("", "", "saito-nara.co.jp", 1),
+            ],
+            [ONE, NARA, ONE, ONE, NARA],
+            id="a namesake that is at home at a domain of its own and never shows the number",
+        ),
+        pytest.param(
+            [("斎藤設備", NUMBER, "", 3), ("斎藤設備", "", "saito-nara.co.jp", 4)],
+            [ONE] * 2,
+            id="but the number must have a domain of its own, too",
         ),
         pytest.param([("青葉", "", "aoba.co.jp", 2), ("", "", "aoba.co.jp", 1)], [AOBA] * 2, id="no name but a domain"),
         pytest.param([("", "", "aoba.co.jp", 7)], [None], id="a domain alone is no company"),
@@ -214,7 +231,7 @@ SPELLINGS = st.builds(
     st.sampled_from(["", "", "", NUMBER, OTHER_NUMBER]),
     st.sampled_from(["", "aoba.co.jp", "wakaba.co.jp"]),
 ).filter(any)
-COUNTS = st.dictionaries(SPELLINGS, st.integers(1, 3), max_size=12)
+COUNTS = st.dictionaries(SPELLINGS, st.integers(1, 5), max_size=12)
 
 
 @given(COUNTS, st.randoms(use_true_random=False))
@@ -236,6 +253,7 @@ def test_whoever_tells_a_number_is_that_company_and_different_numbers_are_never_
     # Who tells a name is somebody; and nobody is a company that nobody speaks of.
     assert all(told[spelling] for spelling in counts if spelling.core)
     known = {company_id(s.core, "") for s in counts if s.core} | {company_id("", s.number) for s in counts if s.number}
+    known |= {company_id(f"{s.core}\t{s.domain}", "") for s in counts if s.core and s.domain}
     assert {company for company in told.values() if company} <= known
 
 
@@ -246,8 +264,10 @@ def test_a_name_that_two_records_use_is_one_company_or_several_with_numbers(coun
         of_it = {spelling: told[spelling] for spelling in counts if spelling.core == core}
         if sum(counts[spelling] for spelling in of_it) > 1:
             numbers = {spelling.number for spelling in of_it if spelling.number}
-            assert set(of_it.values()) <= {company_id(core, ""), *(company_id("", number) for number in numbers)}
-            assert len(numbers) > 1 or len({c for s, c in of_it.items() if not s.number}) < 2
+            apart = {company_id(f"{core}\t{spelling.domain}", "") for spelling in of_it if spelling.domain}
+            usual = {company_id(core, ""), *(company_id("", number) for number in numbers)}
+            assert set(of_it.values()) <= usual | (apart if len(numbers) == 1 else set())
+            assert len(numbers) > 1 or len({c for s, c in of_it.items() if not s.number} - apart) < 2
 
 
 class Book:
@@ -274,7 +294,7 @@ class Book:
         return looked_at
 
 
-@given(st.lists(st.dictionaries(SPELLINGS, st.integers(0, 3), min_size=1, max_size=3), max_size=10))
+@given(st.lists(st.dictionaries(SPELLINGS, st.integers(0, 5), min_size=1, max_size=3), max_size=10))
 def test_looking_around_what_changed_gives_what_looking_at_everything_gives(
     changes: list[dict[Spelling, int]],
 ) -> None:

@@ -312,6 +312,21 @@ def test_an_address_of_more_records_than_a_person_may_have_is_shared() -> None:
     assert not withheld(groups)
 
 
+@pytest.mark.parametrize(("given_name", "joined"), [("太郎", True), ("太朗", True), ("花子", False), ("", False)])
+def test_the_same_address_at_two_hosts_of_an_organisation_needs_more_than_a_family_name(
+    given_name: str, joined: bool
+) -> None:
+    """Departments of a university have mailboxes of their own: tanaka@cs. may be somebody else than tanaka@med."""
+    name = f"田中 {given_name}" if given_name else ""
+    records = people(
+        a={"email": "tanaka@cs.example-u.ac.jp", "name": "田中 太郎"},
+        b={"email": "tanaka@med.example-u.ac.jp", "name": name},
+    )
+
+    assert (len(resolved(records)) == 1) is joined
+    assert joined or withheld(resolved(records)) == {("a", "b", "E1", "mail")}
+
+
 # --- E2: a shared mailbox ---------------------------------------------------------------------------------------------
 
 
@@ -451,6 +466,19 @@ def test_a_family_name_on_the_mobile_number_of_husband_and_wife_is_neithers() ->
 
 
 # --- E4: the same name at the same company ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("company", "joined"), [("株式会社青葉", True), ("", True), ("Aoba Ltd.", True), ("若葉商事", False)]
+)
+def test_the_same_name_and_number_join_but_not_two_companies(company: str, joined: bool) -> None:
+    """E5: a free call, or the number of an office that two firms share."""
+    said = {"name": "山田 太郎", "phone": "03-1234-5678"}
+    records = people(a={**said, "company": "青葉"}, b={**said, "company": company})
+
+    assert (len(resolved(records)) == 1) is joined
+    assert joined or withheld(resolved(records)) == {("a", "b", "E5", "company")}
+
 
 TARO = {"name": "山田 太郎"}
 AOBA = {**TARO, "company": "株式会社青葉製作所"}
@@ -956,6 +984,7 @@ def one_record(draw: st.DrawFn) -> Keys:
         tuple(dict.fromkeys((Key("id", str(own)), *draw(st.lists(TIES, max_size=1))))),
         draw(st.sampled_from(NAMES)),
         mailbox,
+        draw(st.sampled_from(["", "", "cs."])) if mailbox else "",
         role,
         phones=frozenset(filter(None, (mobile, phone))),
         mobile=mobile or None,

@@ -246,6 +246,48 @@ def test_rows_are_locked_and_commits_are_late_in_jobs_too(org: SalesforceEmulato
     assert [each["MA_Id__c"] for each in org.records("Lead")] == ["m2"]
 
 
+def test_a_running_job_is_done_batch_by_batch_and_an_abort_leaves_what_is_done(
+    org: SalesforceEmulator, caller: Caller
+) -> None:
+    org.state_seconds, org.ingest.batch = 100, 2
+    job = load(caller, "MA_Id__c,LastName,Company\n" + "".join(f"m{n},x,A\n" for n in range(8)))
+    org.clock.advance(timedelta(seconds=75))
+    going = job.poll()
+    assert (going["state"], going["numberRecordsProcessed"]) == ("InProgress", 4)
+    assert job.close("Aborted").json["state"] == "Aborted"
+    org.clock.advance(timedelta(seconds=75))
+    assert job.poll()["numberRecordsProcessed"] == len(org.records("Lead")) == 4
+    assert sorted(each["MA_Id__c"] for each in job.rows("unprocessedrecords")) == ["m4", "m5", "m6", "m7"]
+    assert len(job.rows("successfulResults")) == 4
+
+
+def test_a_job_that_is_aborted_before_it_is_looked_at_has_processed_nothing(
+    org: SalesforceEmulator, caller: Caller
+) -> None:
+    org.state_seconds = 100
+    job = load(caller, "MA_Id__c,LastName,Company\nm1,x,A\n")
+    job.close("Aborted")
+    assert [each["MA_Id__c"] for each in job.rows("unprocessedrecords")] == ["m1"]
+    empty = Ingest(caller)
+    empty.close("Aborted")
+    assert (empty.poll()["numberRecordsProcessed"], empty.rows("unprocessedrecords")) == (0, [])
+
+
+def test_columns_are_echoed_by_their_own_names_alone(caller: Caller) -> None:
+    job = load(caller, "ma_id__c,LastName,COMPANY\nm1,x,A\n")
+    assert job.poll()["numberRecordsFailed"] == 0
+    (row,) = job.rows("successfulResults")
+    assert (row["ma_id__c"], row["LastName"], row["COMPANY"]) == ("", "x", "")
+
+
+def test_the_batches_of_a_day_are_counted(org: SalesforceEmulator, caller: Caller) -> None:
+    org.limits.bulk_batches.maximum, org.ingest.batch = 2, 2
+    load(caller, "MA_Id__c,LastName,Company\n" + "".join(f"m{n},x,A\n" for n in range(4))).poll()
+    assert caller("POST", "jobs/ingest", UPSERT).code == "EXCEEDEDQUOTA"
+    org.clock.advance(timedelta(hours=25))
+    assert caller("POST", "jobs/ingest", UPSERT).status == 200
+
+
 def test_a_query_comes_in_pages(org: SalesforceEmulator, caller: Caller) -> None:
     account = org.create("Account", {"Name": "Acme"})
     for number in range(5):

@@ -1,0 +1,296 @@
+"""Budgets and lanes, as the server that is called counts them: never more than granted, and what matters goes first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.wrappers import Request, Response
+
+from connector.adapters.memory import Memory
+from connector.changes import AnyChange, Lane, SetFields
+from connector.engine.check import check_all
+from connector.engine.deliver import deliver
+from connector.engine.probing import probe as probe_system
+from connector.engine.report import Exit, Report
+from connector.engine.spending import spending
+from connector.errors import AdapterError, Exhausted
+from connector.http import Budget, Http, HttpOptions, Meter
+from connector.model import Ref
+from connector.ports import Page, Probed, Receipt
+from connector.sandbox.server import Server
+from connector.store import outbox, runs
+from tests.machine.world import World
+from tests.unit.engine.test_run import hot_visitor
+
+
+class Counting:
+    """A server that keeps what it was asked, in that order."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, list[str]]] = []
+
+    def __call__(self, request: Request) -> Response:
+        self.asked.append((request.method, request.path, request.get_json() if request.method == "POST" else []))
+        return Response("{}", mimetype="application/json")
+
+    def of(self, system: str) -> int:
+        """Requests to one system."""
+        return sum(path.startswith(f"/{system}/") for _, path, _ in self.asked)
+
+
+@pytest.fixture
+def counting() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def server(counting: Counting) -> Iterator[Server]:
+    with Server(counting) as running:
+        yield running
+
+
+@pytest.fixture
+def budgets(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Budget]:
+    """Systems in memory that ask a server before they do anything; their budgets, to be filled in."""
+    given: dict[str, Budget] = {}
+    made, read, written, checked = Memory.__init__, Memory.pull, Memory.push, Memory.check
+
+    def init(self: Memory, name: str, *rest: Any) -> None:
+        made(self, name, *rest)
+        options = HttpOptions(budget=given.get(name, Budget()), retries=2)
+        self.http = Http(name, server.url, options, sleep=lambda _: None)
+
+    def pull(self: Memory, stream: str, cursor: str | None) -> Iterator[Page]:
+        _ask(self, "GET", stream)
+        yield from read(self, stream, cursor)
+
+    def push(self: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        _ask(self, "POST", "push", json=[str(change.lane) for change in changes])
+        yield from written(self, changes)
+
+    def check(self: Memory) -> Any:
+        _ask(self, "GET", "check")
+        return checked(self)
+
+    def probe(self: Memory) -> Probed:
+        _ask(self, "GET", "probe")
+        return Probed({})
+
+    for name, method in (("__init__", init), ("pull", pull), ("push", push), ("check", check), ("probe", probe)):
+        monkeypatch.setattr(Memory, name, method)
+    monkeypatch.setattr(Memory, "connections", 3)
+    return given
+
+
+def _ask(adapter: Memory, method: str, what: str, **kw: Any) -> None:
+    assert adapter.http is not None
+    adapter.http.request(method, f"/{adapter._system.name}/{what}", **kw)
+
+
+@pytest.fixture
+def world(tmp_path: Path, budgets: dict[str, Budget]) -> Iterator[World]:
+    made = World(tmp_path / "w")
+    yield made
+    made.close()
+
+
+def spent(world: World, system: str = "sfa") -> int:
+    with world.app.reading() as conn:
+        return runs.calls_on(conn, system, world.now.astimezone(ZoneInfo("Asia/Tokyo")).date().isoformat())
+
+
+# --- never more than granted ------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    per_run=st.none() | st.integers(0, 12),
+    per_day=st.none() | st.integers(0, 16),
+    before=st.integers(0, 10),
+    part=st.integers(0, 12),
+    faults=st.integers(0, 6),
+    threads=st.integers(1, 4),
+)
+def test_no_budget_is_ever_exceeded_whoever_asks_and_whatever_is_sent_again(
+    server: Server, per_run: int | None, per_day: int | None, before: int, part: int, faults: int, threads: int
+) -> None:
+    at = len(server.exchanges)
+    budget = Budget(calls_per_run=per_run, calls_per_day=per_day)
+    http = Http("s", server.url, HttpOptions(budget=budget, retries=2), sleep=lambda _: None)
+    http.charge_before(before)
+    http.meters["part"] = Meter(part)
+    server.chaos.calm()
+    server.chaos.plan("status", status=503, times=faults)
+
+    def ask() -> None:
+        for _ in range(6):
+            with suppress(AdapterError):
+                http.request("GET", "/s/x", spends={"part": 1})
+
+    askers = [threading.Thread(target=ask) for _ in range(threads)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    http.close()
+
+    counted = len(server.exchanges) - at
+    granted = [part, *([per_run] if per_run is not None else [])]
+    granted += [max(0, per_day - before)] if per_day is not None else []
+    assert counted <= min(granted)
+    assert counted == http.calls == http.meters["part"].calls
+    assert sum(n for (name, _), n in http.take_fresh().items() if not name) == counted
+    if counted < min(granted):
+        assert counted >= 6 * threads  # nothing is kept back while there is something left
+
+
+@pytest.mark.parametrize("calls", [0, 3, 7, 8, 9, 30])
+def test_a_run_keeps_to_its_budget_and_later_runs_finish_the_work(
+    world: World, budgets: dict[str, Budget], counting: Counting, server: Server, calls: int
+) -> None:
+    for n in range(7):
+        world.sfa.add_person(email=f"t{n}@alpha.co.jp", family_name="山田")
+        hot_visitor(world, f"t{n}@alpha.co.jp")
+    budgets["sfa"] = Budget(calls_per_run=calls)
+    world.restart()
+    server.chaos.rate("status", 0.1)
+    before = 0
+    for _ in range(3):
+        report = world.run()
+        used = sum("/sfa/" in each.target for each in server.exchanges)
+        assert used - before <= calls
+        assert report.calls["sfa"] == used - before
+        before = used
+        if calls < 5:
+            assert report.exit in (Exit.DEFERRED, Exit.FAILED)
+            assert report.deferred or report.problems
+    server.chaos.calm()
+    budgets["sfa"] = Budget()
+    world.restart()
+    for _ in range(4):
+        world.pass_time(timedelta(minutes=11))
+        world.run()
+    assert {person.fields["score"] for person in world.sfa.people.values()} == {31}
+    assert counting.of("sfa") > 0
+
+
+def test_all_commands_of_a_day_share_its_budget(world: World, budgets: dict[str, Budget], counting: Counting) -> None:
+    budgets["sfa"] = Budget(calls_per_day=8)
+    world.restart()
+    world.run()  # five streams
+    assert check_all(world.app, "sfa")[0].error is None
+    probe_system(world.app, "sfa")
+    world.restart()
+
+    assert spent(world) == counting.of("sfa") == 7
+    assert check_all(world.app, "sfa")[0].error is None
+    assert isinstance(check_all(world.app, "sfa")[0].error, Exhausted)
+    assert world.run().exit is Exit.DEFERRED
+    assert counting.of("sfa") == 8
+    world.pass_time(timedelta(days=1))
+    assert world.run().exit is Exit.DONE
+
+
+def test_calls_are_written_down_while_they_are_made_so_that_a_killed_run_has_spent_them(
+    world: World, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hot_visitor(world)
+    world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    seen: list[tuple[int, int]] = []
+    sound = Memory.push
+
+    def push(self: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        seen.append((spent(world), counting.of("sfa")))
+        yield from sound(self, changes)
+
+    monkeypatch.setattr(Memory, "push", push)
+    world.run()
+
+    assert seen
+    assert all(noted == counted for noted, counted in seen)
+
+
+def test_a_run_over_midnight_spends_of_two_days() -> None:
+    now = [datetime(2026, 4, 1, 14, 59, tzinfo=UTC)]  # 23:59 in Tokyo
+    with Server(Counting()) as server:
+        http = Http("s", server.url, HttpOptions(budget=Budget(calls_per_day=3)))
+        http.charge_before(2, now=lambda: now[0], zone=ZoneInfo("Asia/Tokyo"))
+        http.request("GET", "/")
+        with pytest.raises(Exhausted):
+            http.request("GET", "/")
+        now[0] += timedelta(minutes=1)
+        for _ in range(3):
+            http.request("GET", "/")
+        with pytest.raises(Exhausted):
+            http.request("GET", "/")
+        assert http.take_fresh() == {("", "2026-04-01"): 1, ("", "2026-04-02"): 3}
+        http.close()
+
+
+def test_a_part_with_its_own_day_begins_anew_with_it() -> None:
+    meter = Meter(5, before=3)
+    day = datetime(2026, 4, 1, 23, 59, tzinfo=UTC)
+    assert meter.left(day) == 2
+    meter.spend(2)
+    assert meter.left(day) == 0
+    assert meter.left(day + timedelta(minutes=1)) == 5
+    meter.spend(4)
+    assert meter.left(day + timedelta(minutes=2)) == 1
+    assert meter.fresh == {"2026-04-01": 2, "2026-04-02": 4}
+
+
+def test_what_others_use_and_what_is_under_way_counts_against_the_share_that_is_left_free() -> None:
+    with Server(Counting()) as server:
+        http = Http("s", server.url, HttpOptions(budget=Budget(leave_free=0.2)))
+        http.quota = _Said(used=76, limit=100)
+        for _ in range(4):
+            http.request("GET", "/")
+        with pytest.raises(Exhausted, match="leave_free"):
+            http.request("GET", "/")
+        http.close()
+
+
+class _Said:
+    def __init__(self, used: int, limit: int) -> None:
+        self.used, self.limit = used, limit
+
+
+# --- lanes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3, 5, 6])
+def test_lanes_go_in_order_and_what_stays_is_deferred_by_name(
+    world: World, budgets: dict[str, Budget], counting: Counting, calls: int
+) -> None:
+    order = [str(lane) for lane in world.app.setup.config.run.lanes]
+    lanes = [Lane(lane) for _ in range(3) for lane in reversed(order)]
+    refs = [world.sfa.add_person(email=f"t{n}@alpha.co.jp") for n in range(len(lanes))]
+    budgets["sfa"] = Budget(calls_per_run=calls)
+    world.restart()
+    report = Report("r", world.now, world.now)
+    with world.app.lease() as lease, spending(world.app):
+        with lease.writing() as conn:
+            runs.start_run(conn, "r", world.now, world.now, lease.token, "")
+            outbox.enqueue(conn, [_wish(ref, lane) for ref, lane in zip(refs, lanes, strict=True)], "r", world.now, {})
+        deliver(world.app, lease, report)
+
+    sent = [lane for method, _, some in counting.asked for lane in some if method == "POST"]
+    assert sent == sorted(sent, key=order.index)
+    assert len(sent) == 3 * calls  # batches of three
+    line = report.ledger["sfa", "→SetFields"]
+    assert (line.used, line.deferred) == (len(sent), len(lanes) - len(sent))
+    assert line.balances()
+    assert report.exit is (Exit.DEFERRED if line.deferred else Exit.DONE)
+
+
+def _wish(ref: Ref, lane: Lane) -> SetFields:
+    return SetFields(key=f"set:{ref}", system="sfa", identity="p", lane=lane, ref=ref, values={"score": 1})

@@ -1,0 +1,362 @@
+"""A person is erased to the last byte, stays out, and nobody else is hurt."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from connector.config import load
+from connector.engine.forget import forget
+from connector.engine.review import Answer, decide, parse_ref, questions
+from connector.engine.safekeeping import backup, restore
+from connector.engine.status import status
+from connector.engine.why import why
+from connector.errors import ConnectorError, Locked, WrongStore
+from connector.model import Kind, Ref
+from connector.store import database, files, runs
+from connector.store import tables as t
+from tests.machine.world import World
+
+NAMES = (
+    "鷹觜",
+    "椛音",
+    "タカノハシ",
+    "ハナネ",
+    "hanane.takanohashi",
+    "09081234567",
+    "080-9876-5432",
+    "ドリームスクエア",
+)
+"""Of the person who is erased; nobody else has any of them."""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path / "w")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    on_server = request.param == "postgresql"
+    made = World(tmp_path / "w", *([request.getfixturevalue("postgres_url")] if on_server else []))
+    yield made
+    made.close()
+
+
+def enter(world: World, **more: str) -> Ref:
+    """The person comes to the MA."""
+    said = {
+        "email": "hanane.takanohashi@alpha.co.jp", "family_name": "鷹觜", "given_name": "椛音",
+        "family_kana": "タカノハシ", "given_kana": "ハナネ", "mobile": "09081234567", "phone": "080-9876-5432",
+        "company": "アルファ", "address": "東京都千代田区丸の内9-9-9 ドリームスクエア",
+    }  # fmt: skip
+    visitor = world.ma.add_person(**{**said, **more})
+    for day in (1, 2, 3):
+        world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=day), label="入門")
+    world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now, url="https://alpha.example/hanane.takanohashi")
+    return visitor
+
+
+def a_history(world: World) -> Ref:
+    """The person has records in both systems, an alert, entries, lists, a doubtful double, an answer about it."""
+    owner = world.sfa.add_owner("営業")
+    contact = world.sfa.add_person(
+        email="hanane.takanohashi@alpha.co.jp", family_name="鷹觜", given_name="椛音", mobile="09081234567",
+        owner_id=owner,
+    )  # fmt: skip
+    colleague = world.sfa.add_person(email="ichiro@alpha.co.jp", family_name="井上", given_name="一郎", owner_id=owner)
+    long_ago = world.now - timedelta(days=90)
+    world.sfa.add_deal("案件", probability=70, people=(contact.id, colleague.id), owner_id=owner, stage_since=long_ago)
+    visitor = enter(world)
+    world.ma.add_person(email="ichiro@alpha.co.jp", family_name="井上", given_name="一郎", company="アルファ")
+    world.run()
+    world.run()
+    world.ma.edit_person(visitor, family_kana="タカノハシ", title="課長")
+    world.run()
+    return visitor
+
+
+def bytes_of(folder: Path, words: Sequence[str] = NAMES) -> dict[str, list[str]]:
+    """In which files the words stand, as any program may write them."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        for word in words:
+            spelt = {word.encode(code) for code in ("utf-8", "cp932", "utf-16-le")} | {ascii(word)[1:-1].encode()}
+            if any(each in content for each in spelt):
+                found.setdefault(path.name, []).append(word)
+    return found
+
+
+def test_no_byte_of_the_person_is_left_in_any_file(world: World) -> None:
+    a_history(world)
+    assert set(bytes_of(world.folder)["connector.db"]) == set(NAMES)
+
+    done = forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+
+    assert done.erased
+    assert bytes_of(world.folder) == {}
+    world.app.close()
+    assert bytes_of(world.folder) == {}
+
+
+def test_a_doubtful_double_stays_a_person_of_its_own_and_what_was_said_of_the_pair_goes(world: World) -> None:
+    a_history(world)
+    world.ma.add_person(email="h.t@gmail.com", mobile="09081234567")  # without a name: may be the same one
+    world.run()
+    (asked,) = questions(world.app)
+    decide(world.app, [Answer(asked.a.ref, asked.b.ref, "later", "鷹觜さん本人に確認")], "somebody")
+
+    forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+
+    assert set(bytes_of(world.folder)["connector.db"]) == {"09081234567"}
+    assert questions(world.app) == []
+    forget(world.app, "h.t@gmail.com", really=True)
+    assert bytes_of(world.folder, [*NAMES, "h.t@gmail"]) == {}
+
+
+def test_every_table_was_asked(world: World) -> None:
+    """What a later table may hold of a person has to be thought of when it is made."""
+    known = {
+        "identity", "person", "person_key", "company", "spelling", "proposal", "decision", "identity_event", "owner",
+        "deal", "deal_person", "touchpoint", "member", "score", "outbox", "delivery", "cursor", "lease", "run",
+        "ledger", "reject", "calls", "meta", "tombstone", "job",
+    }  # fmt: skip
+
+    assert set(t.metadata.tables) == known, "does forget erase what the new table holds of a person?"
+
+
+def rows_about(world: World, identity: str) -> int:
+    with world.app.reading() as conn:
+        return sum(
+            conn.scalar(select(func.count()).select_from(table).where(table.c[column] == identity)) or 0
+            for table, column in (
+                (t.identity, "id"), (t.outbox, "identity"), (t.delivery, "identity"), (t.identity_event, "identity"),
+                (t.identity_event, "other"),
+            )
+        )  # fmt: skip
+
+
+def test_the_rows_are_gone_on_both_databases_and_everything_works_on(either: World) -> None:
+    a_history(either)
+    identity = why(either.app, "hanane.takanohashi@alpha.co.jp").identity
+    assert rows_about(either, identity) > 0
+
+    shown = forget(either.app, identity, really=False)
+    assert rows_about(either, identity) > 0
+    done = forget(either.app, identity, really=True)
+
+    assert {"person", "touchpoint", "person_key", "score", "delivery", "identity"} <= set(done.rows)
+    assert done.rows == shown.rows
+    assert rows_about(either, identity) == 0
+    with pytest.raises(ConnectorError, match="nobody is known"):
+        why(either.app, "hanane.takanohashi@alpha.co.jp")
+    assert why(either.app, "ichiro@alpha.co.jp").records
+    status(either.app)
+    questions(either.app)
+    assert either.run().exit == 0
+
+
+def test_no_system_brings_the_person_in_again(either: World) -> None:
+    visitor = a_history(either)
+    forget(either.app, "hanane.takanohashi@alpha.co.jp", really=True)
+    before = either.snapshot()
+
+    # Everything is told anew: the record edited, something done, read from the beginning.
+    either.ma.edit_person(visitor, title="部長")
+    either.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, either.now)
+    with database.writing(either.app.store) as conn:
+        for system in ("ma", "sfa"):
+            runs.forget_cursors(conn, system)
+    report = either.run()
+    either.run()
+
+    assert report.exit == 0
+    assert report.ledger["ma", "people"].ignored == 1
+    assert report.ledger["ma", "touchpoints"].ignored == 5
+    assert all(counts.balances() for counts in report.ledger.values())
+    with pytest.raises(ConnectorError, match="nobody is known"):
+        why(either.app, "hanane.takanohashi@alpha.co.jp")
+    assert either.snapshot()[1] == before[1]  # type: ignore[index]  # nobody is made in the SFA
+
+
+def test_a_new_record_with_the_address_is_theirs_and_stays_out(world: World) -> None:
+    a_history(world)
+    forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+
+    again = world.ma.add_person(email="Hanane.Takanohashi@alpha.co.jp ", family_name="鷹觜")
+    world.run()
+    world.ma.add_touchpoint(again, Kind.SEMINAR_ATTENDED, world.now)
+    world.ma.edit_person(again, email=None)
+    world.run()
+
+    assert bytes_of(world.folder) == {}
+    with world.app.reading() as conn:
+        assert conn.scalar(select(func.count()).select_from(t.person).where(t.person.c.id == again.id)) in (0, None)
+
+
+def test_what_a_lead_becomes_stays_out_too(world: World) -> None:
+    lead = world.sfa.add_person("lead", family_name="鷹觜", given_name="椛音", mobile="09081234567")
+    world.run()
+    forget(world.app, str(lead), really=True)
+
+    contact = world.sfa.add_person("contact", family_name="鷹觜", given_name="椛音", mobile="09081234567")
+    world.sfa.delete_person(lead, into=contact)
+    world.run()
+    world.sfa.edit_person(contact, title="課長")
+    world.run()
+
+    with pytest.raises(ConnectorError, match="nobody is known"):
+        why(world.app, str(contact.id))
+
+
+def test_a_shared_mailbox_shuts_out_nobody_else(world: World) -> None:
+    for name in ("鷹觜", "井上"):
+        world.ma.add_person(email="info@alpha.co.jp", family_name=name, given_name="椛音", company="アルファ")
+    world.run()
+    mine = next(p for p in world.ma.people.values() if p.fields["family_name"] == "鷹觜")
+
+    forget(world.app, str(mine.ref), really=True)
+    world.ma.add_person(email="info@alpha.co.jp", family_name="木村", given_name="次郎", company="アルファ")
+    again = world.ma.add_person(email="info@alpha.co.jp", family_name="鷹觜", given_name="椛音", company="アルファ")
+    world.run()
+
+    with world.app.reading() as conn:
+        known = set(conn.scalars(select(t.person.c.id).where(t.person.c.system == "ma")))
+    assert len(known) == 2
+    assert again.id not in known
+
+
+def test_a_deal_that_was_told_of_is_not_told_again_by_a_colleague(world: World) -> None:
+    a_history(world)
+    assert [alert.subject.split(":")[0] for alert in world.sfa.alerts.values()].count("deal") == 1
+    forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+    colleague = next(p for p in world.ma.people.values() if p.fields.get("family_name") == "井上")
+
+    world.ma.add_touchpoint(colleague.ref, Kind.PAGE_VIEW, world.now)
+    world.run()
+
+    assert [alert.subject.split(":")[0] for alert in world.sfa.alerts.values()].count("deal") == 1
+
+
+def test_without_yes_nothing_happens(world: World) -> None:
+    a_history(world)
+    with world.app.lease():  # it does not even want the lease
+        shown = forget(world.app, "hanane.takanohashi@alpha.co.jp", really=False)
+
+    assert not shown.erased
+    assert why(world.app, "hanane.takanohashi@alpha.co.jp").records
+
+
+def test_while_a_run_is_at_work_nobody_is_erased(world: World) -> None:
+    a_history(world)
+    with world.app.lease(), pytest.raises(Locked):
+        forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+
+    assert why(world.app, "hanane.takanohashi@alpha.co.jp").records
+
+
+def test_whoever_is_not_known_yet_is_kept_out_from_now_on(world: World) -> None:
+    done = forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+    enter(world)
+    world.run()
+
+    assert done.records == ()
+    assert bytes_of(world.folder) == {}
+
+
+@pytest.mark.parametrize("words", ["nobody", "p7777777777777777", "12345"])
+def test_words_that_mean_nobody_are_an_error(world: World, words: str) -> None:
+    with pytest.raises(ConnectorError, match="nobody is known"):
+        forget(world.app, words, really=True)
+
+
+def test_the_copies_that_we_left_beside_the_store_go_too(world: World) -> None:
+    a_history(world)
+    setup = load(world.folder / "config.yaml")
+    copy = backup(setup, world.folder / "copy.db").file
+    world.app.close()
+    restore(setup, copy, clock=lambda: world.now)
+    copy.unlink()
+    world.restart()
+    assert files.copies_beside(world.folder / "connector.db")
+
+    done = forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+
+    assert done.copies
+    assert bytes_of(world.folder) == {}
+
+
+def test_an_older_backup_does_not_bring_the_person_back(world: World) -> None:
+    a_history(world)
+    setup = load(world.folder / "config.yaml")
+    copy = backup(setup, world.folder / "copy.db").file
+    forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+    world.app.close()
+
+    done = restore(setup, copy, clock=lambda: world.now)
+    copy.unlink()
+
+    assert (done.erased, done.whole) == (2, True)
+    world.restart()
+    world.run()
+    (world.folder / "connector.db.forgotten").unlink()
+    for left in files.copies_beside(world.folder / "connector.db"):
+        left.unlink()
+    assert bytes_of(world.folder) == {}
+
+
+def test_a_store_that_is_begun_anew_keeps_them_out_too(world: World) -> None:
+    a_history(world)
+    forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+    world.app.close()
+    (world.folder / "connector.db").unlink()
+    with pytest.raises(WrongStore):
+        world.restart()
+    (world.folder / "connector.db.id").unlink()
+    world.restart()
+
+    world.run()
+
+    with pytest.raises(ConnectorError, match="nobody is known"):
+        why(world.app, "hanane.takanohashi@alpha.co.jp")
+
+
+def test_tombstones_say_nothing_without_their_key(world: World) -> None:
+    a_history(world)
+    forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+
+    with world.app.reading() as conn:
+        hashes = set(conn.scalars(select(t.tombstone.c.hash)))
+    assert hashes
+    assert all(len(each) == 64 for each in hashes)
+    with sqlite3.connect(world.folder / "connector.db") as conn2:
+        assert conn2.execute("SELECT count(*) FROM tombstone WHERE hash LIKE '%@%'").fetchone() == (0,)
+    conn2.close()
+
+
+def test_where_others_wrote_the_name_is_told(world: World) -> None:
+    a_history(world)
+    world.sfa.add_deal("鷹觜 椛音様 追加提案")
+    world.run()
+
+    done = forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+
+    assert done.still_named == {"deal.name": 1}
+
+
+def test_a_record_can_be_named_by_system_object_and_id(world: World) -> None:
+    visitor = enter(world)
+    world.run()
+
+    forget(world.app, str(visitor), really=True)
+
+    assert parse_ref(str(visitor)) == visitor
+    assert bytes_of(world.folder) == {}
