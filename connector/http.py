@@ -526,7 +526,7 @@ class Http:
 
     `system` is the name in messages and logs. `judge` may read an answer before the table of statuses does and
     give an error of its own (vendors answer 403 for a spent quota, or 200 with an error inside); None: no opinion.
-    `clock` and `sleep` count seconds; `utcnow` is for a Retry-After that names a date.
+    `clock` and `sleep` count seconds; `utcnow` is what dates of the wire are compared with.
 
     :raises SpecError: when `base_url` is none (see `BaseUrl`)
     """
@@ -548,8 +548,8 @@ class Http:
         self.judge, self.clock, self.sleep, self.utcnow = judge, clock, sleep, utcnow
         self.calls = 0
         """Requests sent in this run, retries included."""
-        self.server_time: datetime | None = None
-        """The system's own clock, as last heard."""
+        self.heard: datetime | None = None
+        """The system's own clock, as it was last told."""
         self._by_day: Counter[str] = Counter()
         self._fresh: Counter[str] = Counter()
         self._now, self._zone = utcnow, cast("tzinfo", UTC)
@@ -603,6 +603,15 @@ class Http:
 
     def _day(self) -> str:
         return self._now().astimezone(self._zone).date().isoformat()
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The system's own clock as last heard, and never later than ours.
+
+        A cursor that follows a clock which is ahead - that of one server of many, say - passes what is yet to come. One
+        that is behind costs no more than reading some records twice.
+        """
+        return self.heard and min(self.heard, self.utcnow().replace(microsecond=0))
 
     @property
     def quota(self) -> Allowance | None:
@@ -761,7 +770,7 @@ class Http:
     def note_heard(self, response: requests.Response) -> None:
         """Remember the system's clock."""
         try:
-            self.server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
+            self.heard = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
         except (ValueError, OverflowError):
             return
 

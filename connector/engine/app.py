@@ -156,11 +156,13 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
     with database.reading(kept.engine) as conn:
         probed = {name: runs.probed(conn, name, setup.place(name)) for name in names}
     needs = {name: replace(setup.needs(name), probed=probed[name]) for name in names}
-    made = {}
+    made: dict[str, Adapter] = {}
     for name in names:
         cls, options = setup.systems[name]
         with contained(name):
             made[name] = cls(name, options, needs[name])
+        if (http := made[name].http) is not None:
+            http.utcnow = clock
     return App(setup, kept.engine, made, clock, beside=kept.beside)
 
 

@@ -72,7 +72,7 @@ def chunks(app: App, world: World) -> Iterator[Planned]:
 
 def plan_all(app: App, lease: Lease, report: Report) -> None:
     """Plan every affected identity and write the changes into the outbox, a chunk in one transaction."""
-    begin(app, lease)
+    begin(app, lease, report)
     with app.reading() as conn:
         world = app.world(conn, report.as_of, report.run)
     for planned in chunks(app, world):
@@ -92,10 +92,11 @@ def _hold(conn: Connection, report: Report, alerts: Sequence[RaiseAlert]) -> Non
         log.warning("alerts_held", system=system, alerts=count)
 
 
-def begin(app: App, lease: Lease) -> None:
+def begin(app: App, lease: Lease, report: Report) -> None:
     """What has to be done once, before anybody is planned."""
     with lease.writing() as conn:
         note_rules(conn, app.setup.digest)
+        note_time(conn, report.as_of)
         outbox.recover(conn, lease.token)
 
 
@@ -133,11 +134,32 @@ def note_rules(conn: Connection, digest: str) -> None:
         runs.remember(conn, "rules", digest)
 
 
+def note_time(conn: Connection, as_of: datetime) -> None:
+    """When an earlier planning stood at a later time than this one, everybody is planned anew.
+
+    Its clock was wrong, or it was asked about a day to come: what it took to be over is not, and what it put off until
+    then is due.
+    """
+    if _looked_ahead(conn, as_of):
+        mark_all(conn)
+        outbox.bring_forward(conn, as_of)
+    runs.remember(conn, "planned_at", as_of.isoformat())
+
+
+def _looked_ahead(conn: Connection, as_of: datetime) -> bool:
+    last = runs.remembered(conn, "planned_at")
+    return last is not None and as_of < datetime.fromisoformat(last) - _CLOCKS_DIFFER
+
+
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""A clock may be set back so far, or two machines differ, without everybody being planned anew."""
+
+
 def preview(app: App, as_of: datetime, run: str) -> tuple[list[AnyChange], Plan]:
     """What a run would write down now, without writing anything; and the whole of what was planned."""
     with app.reading() as conn:
         world = app.world(conn, as_of, run)
-        everybody = runs.remembered(conn, "rules") != app.setup.digest
+        everybody = runs.remembered(conn, "rules") != app.setup.digest or _looked_ahead(conn, as_of)
     fresh: list[AnyChange] = []
     changes: list[AnyChange] = []
     outcomes: list[Outcome] = []

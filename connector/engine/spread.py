@@ -82,7 +82,7 @@ class Spread(Stages):
 
     def plan(self, app: App, lease: Lease, report: Report) -> None:
         """Have everybody who is affected planned, a chunk each."""
-        planning.begin(app, lease)
+        planning.begin(app, lease, report)
         self._turn += 1
         some, after = [], 0
         while True:

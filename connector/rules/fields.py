@@ -342,8 +342,10 @@ def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec])
     if not view.holds(create.when) or any(view.holds(when) for when in create.unless):
         return
     identity = view.subject.identity.id
-    # Who is there already looks like nobody while records cannot be read; `unless` may ask for any SFA's.
-    if stale := stale_sfa(view, STALE, None if create.unless else mapping.system):
+    # Somebody may have been entered since we last looked, and a second record of a person is hard to undo: that takes a
+    # reading in this very run. `unless` may ask for the records of any SFA, one of which may be down for a while.
+    stale = stale_sfa(view, 0.0, mapping.system) or (stale_sfa(view, STALE) if create.unless else None)
+    if stale:
         yield Withheld(identity, "stale", stale)
         yield LookAgain(view.world.as_of)  # in the next run: nothing is in the outbox that would wait for the system
         return

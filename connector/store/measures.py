@@ -45,8 +45,9 @@ def ledger_totals(conn: Connection) -> dict[tuple[str, str], Counts]:
 def calls_totals(conn: Connection) -> dict[str, int]:
     """Requests sent to each system since the store began, as far as runs have ended."""
     c = t.calls.c
-    # A part of a system ("kintone/people") is counted with its system already.
-    query = select(c.system, func.sum(c.count).label("n")).where(c.system.not_like("%/%")).group_by(c.system)
+    # A part of a system ("kintone/people") is counted with its system already, and a run under way with its day.
+    days = c.system.not_like("%/%") & c.day.like("____-__-__")
+    query = select(c.system, func.sum(c.count).label("n")).where(days).group_by(c.system)
     return {row.system: int(row.n) for row in conn.execute(query)}
 
 

@@ -32,6 +32,8 @@ from connector.store.marks import chunks
 
 QUARANTINE = timedelta(minutes=10)
 """The longest a server may still commit a request whose answer we lost."""
+_LONGEST_PUT_OFF = timedelta(days=2)
+"""Quiet hours, tomorrow's share of alerts and a Retry-After end before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +303,17 @@ def put_off(conn: Connection, keys: Sequence[str], until: datetime) -> None:
                 attempts=case((c.state == "inflight", c.attempts - 1), else_=c.attempts),
             )
         )
+
+
+def bring_forward(conn: Connection, now: datetime) -> None:
+    """What waits longer than anything is put off was put off by a clock that was wrong: it is due."""
+    c = t.outbox.c
+    late = micros(now + _LONGEST_PUT_OFF)
+    waits = c.state == "pending"
+    conn.execute(
+        update(t.outbox).where(waits, c.uncertain_until > late).values(uncertain_until=micros(now + QUARANTINE))
+    )
+    conn.execute(update(t.outbox).where(waits, c.next_at > late).values(next_at=micros(now)))
 
 
 def drop(conn: Connection, keys: Sequence[str], why: str) -> None:

@@ -711,12 +711,20 @@ def test_an_answer_that_is_not_json_is_told(server: Server, system: System) -> N
 def test_the_systems_clock_is_heard(server: Server, system: System) -> None:
     with client(server.url) as http:
         assert http.server_time is None
-        system.answer = lambda _: Response("", headers={"Date": "Wed, 01 Apr 2026 01:30:20 GMT"})
+        system.answer = lambda _: Response("", headers={"Date": "Wed, 01 Apr 2026 01:29:40 GMT"})
         http.request("GET", "/")
-        assert http.server_time == NOW + timedelta(seconds=20)
+        assert http.server_time == NOW - timedelta(seconds=20)
         system.answer = lambda _: Response("", headers={"Date": "yesterday"})
         http.request("GET", "/")
-        assert http.server_time == NOW + timedelta(seconds=20)
+        assert http.server_time == NOW - timedelta(seconds=20)
+
+
+def test_a_system_whose_clock_is_ahead_is_believed_no_further_than_ours(server: Server, system: System) -> None:
+    system.answer = lambda _: Response("", headers={"Date": "Thu, 02 Apr 2026 01:30:00 GMT"})
+    with client(server.url) as http:
+        http.request("GET", "/")
+        assert http.heard == NOW + timedelta(days=1)
+        assert http.server_time == NOW
 
 
 # --- what is told -----------------------------------------------------------------------------------------------------

@@ -280,7 +280,7 @@ class Shanon(Adapter):
     # --- checking -----------------------------------------------------------------------------------------------------
 
     def _check_clock(self) -> Iterator[Finding]:
-        heard = self.server_time()
+        heard = self._api.http.heard
         apart = abs(heard - self._api.http.utcnow()) if heard else timedelta(0)
         if apart > _CLOCKS_APART:
             seconds = round(apart.total_seconds())

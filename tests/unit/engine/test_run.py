@@ -12,7 +12,7 @@ from connector.adapters.memory import Memory
 from connector.changes import AnyChange, SetFields
 from connector.engine.report import Exit
 from connector.engine.run import run
-from connector.errors import Locked, Mismatch, text
+from connector.errors import Locked, Mismatch, Unavailable, text
 from connector.model import DealState, Kind
 from connector.ports import Page, Receipt
 from connector.rules import resolve
@@ -148,6 +148,28 @@ def test_nobody_is_created_twice_because_those_who_are_there_could_not_be_read(
     world.run()
 
     assert len(world.sfa.people) == 1
+
+
+def test_whom_sales_entered_since_the_last_reading_is_not_created_by_a_run_that_cannot_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run()
+    world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    hot_visitor(world)
+    with monkeypatch.context() as patch:
+        pull = Memory.pull
+
+        def only_the_ma(self: Memory, stream: str, cursor: str | None) -> Iterator[Page]:
+            if self.role == "sfa":
+                raise Unavailable(text("does not answer", "応答がありません"))
+            return pull(self, stream, cursor)
+
+        patch.setattr(Memory, "pull", only_the_ma)
+        world.run()
+    assert len(world.sfa.people) == 1
+    world.run()
+    (person,) = world.sfa.people.values()
+    assert person.fields["score"] == 31
 
 
 def test_while_the_sfa_cannot_be_read_nobody_is_released_or_added(world: World) -> None:

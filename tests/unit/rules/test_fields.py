@@ -206,7 +206,7 @@ def test_nobody_is_created_who_is_known_to_another_sfa() -> None:
     [
         ("", {"sfa": NOW, "kintone": None}, True),
         ("", {"sfa": None, "kintone": NOW}, False),
-        ("", {"sfa": NOW - timedelta(hours=7), "kintone": NOW}, False),
+        ("", {"sfa": NOW - timedelta(minutes=15), "kintone": NOW}, False),
         (", unless: {person: {is: known}}", {"sfa": NOW, "kintone": NOW - timedelta(hours=5)}, True),
         (", unless: {person: {is: known}}", {"sfa": NOW, "kintone": None}, False),
     ],

@@ -1,0 +1,177 @@
+"""The checks: each does something bad to a run, and tells what is wrong afterwards. None is the promise kept."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from connector.errors import Locked, StoreError
+from connector.store import tables as t
+from connector.store.database import open_engine, reading
+from connector.store.lease import Fenced
+from tests.faults.cuts import Cut
+from tests.faults.ends import Fault, differences, end
+from tests.faults.kit import Stage
+from tests.faults.points import Dead, Points, instrumented
+from tests.faults.story import Emulated
+from tests.faults.world import World, direct
+
+LATER = timedelta(minutes=11)
+"""A lease and a quarantine are over."""
+HOLDS_NOTHING = (" send ", " answered ", " committed ")
+"""Points at which a run has no transaction open."""
+
+
+def after(stage: Stage, when: str, world: World) -> list[Fault]:
+    """Whatever happened before: one healthy run later all is as it ought to be, and nothing is left to write."""
+    world.expire_lease()
+    world.made.clock.advance(LATER)
+    with direct(world.made):
+        world.run()
+        found = differences(stage.ought[when], end(world.made, world.store))
+        if world.fresh(pull=False):
+            found.append(Fault("wrong", "something is left to write"))
+    return found
+
+
+def crash(world: World, at: str) -> bool:
+    """A run that crashes at a point; whether it got there."""
+    with direct(world.made), instrumented(Points(at)) as points, contextlib.suppress(Dead):
+        world.run()
+    return points.reached
+
+
+def killed(stage: Stage, when: str, folder: Path, *at: str) -> list[Fault]:
+    """A run killed at a point, the next one at the next, and so on, then a healthy one."""
+    world = stage.world(when, folder)
+    for point in at:
+        world.expire_lease()
+        crash(world, point)
+    return after(stage, when, world)
+
+
+def kept(world: World) -> list[str]:
+    """All that the store holds."""
+    engine = open_engine(world.store)
+    try:
+        with reading(engine) as conn:
+            return sorted(
+                f"{name} {row}" for name, table in t.metadata.tables.items() for row in conn.execute(select(table))
+            )
+    finally:
+        engine.dispose()
+
+
+@dataclass
+class Sleeper:
+    """A run that stands still at a point."""
+
+    thread: threading.Thread
+    awake: threading.Event
+    ended: list[BaseException] = field(default_factory=list)
+
+    def wake(self) -> bool:
+        """Let it go on to its end; whether it was told that another has taken over."""
+        self.awake.set()
+        self.thread.join()
+        return any(isinstance(error, Fenced) for error in self.ended)
+
+
+@contextmanager
+def asleep(world: World, at: str) -> Iterator[Sleeper]:
+    """A run that stands still at a point, for as long as it is not woken."""
+    stands = threading.Event()
+
+    def work() -> None:
+        try:
+            world.run()
+        except StoreError as error:
+            one.ended.append(error)
+
+    one = Sleeper(threading.Thread(target=work), threading.Event())
+    with direct(world.made), instrumented(Points(at, stands.set, awake=one.awake)):
+        one.thread.start()
+        try:
+            assert stands.wait(60), at
+            yield one
+        finally:
+            one.wake()
+
+
+def take_over(world: World, over: Callable[[World], None]) -> None:
+    """A run after the lease of the one that sleeps is over; what that one had begun may renew it once more."""
+    while True:
+        over(world)
+        with contextlib.suppress(Locked):
+            world.run()
+            return
+
+
+def thawed(
+    stage: Stage, when: str, folder: Path, at: str, over: Callable[[World], None] = World.expire_lease
+) -> list[Fault]:
+    """A run frozen at a point until its lease is over and another has done the work; then it wakes."""
+    world = stage.world(when, folder)
+    found = []
+    with asleep(world, at) as sleeper:
+        take_over(world, over)
+        before = kept(world)
+        if not sleeper.wake():
+            found.append(Fault("wrong", "a sleeper was not told that it was taken over"))
+        if kept(world) != before:
+            found.append(Fault("wrong", "a sleeper wrote into the store"))
+    return found + after(stage, when, world)
+
+
+def refused(world: World) -> list[Fault]:
+    """A start while another run is at work: it is told by whom."""
+    try:
+        world.run()
+    except Locked as error:
+        return [] if " pid " in str(error) else [Fault("wrong", "the holder is not named")]
+    return [Fault("doubled", "two runs at once")]
+
+
+def two_starts(stage: Stage, when: str, folder: Path) -> list[Fault]:
+    """While a run is at work another one starts."""
+    world = stage.world(when, folder)
+    with world.app() as app, app.lease(), direct(world.made):
+        return refused(world)
+
+
+def again(stage: Stage, when: str, folder: Path) -> list[Fault]:
+    """What was done is not done again."""
+    world = stage.world(when, folder)
+    with direct(world.made):
+        world.run()
+        sent = world.run().sent()
+    return [Fault("doubled", f"{sent} changes were sent again")] if sent else after(stage, when, world)
+
+
+def unannounced(cut: Cut) -> list[Fault]:
+    """Whatever a system shows under a key of ours was claimed in the store before: no send without a claim."""
+    engine = open_engine(cut.left.store)
+    try:
+        with reading(engine) as conn:
+            claimed = set(conn.scalars(select(t.outbox.c.key).where(t.outbox.c.state.in_(("inflight", "done")))))
+    finally:
+        engine.dispose()
+    return [Fault("wrong", f"sent without a claim: {key}") for key in sorted(_keys(cut.left.made) - claimed)]
+
+
+def _keys(made: Emulated) -> set[str]:
+    tasks = {row["MA_Key__c"] for row in made.org.records("Task") if row.get("MA_Key__c")}
+    apps = (made.apps.alerts, made.apps.touchpoints)
+    return tasks | {record["ma_key"] for app in apps for record in made.kintone.records(app.id)}
+
+
+def some(points: Sequence[str], system: str, *words: str) -> list[str]:
+    """Points of a system whose names hold all these words."""
+    return [point for point in points if point.startswith(f"{system}:") and all(word in point for word in words)]
