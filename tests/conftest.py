@@ -7,7 +7,7 @@ import os
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.faults.tally"]
 
 NO_SKIP = "CONNECTOR_TESTS_NO_SKIP"
 NOT_OFFERED = "this world has no"

@@ -1,0 +1,177 @@
+"""A small world of emulated systems, which can be copied; the connector in it; and what is compared at the end.
+
+In the process (`Place.direct()`): requests go straight to the emulators, through everything of the product down to its
+transport, without a socket. For real processes (`Place.served()`): the emulators listen on loopback.
+"""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+import io
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import requests
+from requests.adapters import HTTPAdapter
+from sqlalchemy import update
+from urllib3 import HTTPResponse
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from connector.config import Setup, load
+from connector.demo.systems import Systems
+from connector.demo.world import configure
+from connector.engine.app import App, open_app
+from connector.engine.preview import plan_preview
+from connector.engine.probing import probe
+from connector.engine.report import Report
+from connector.engine.run import run
+from connector.sandbox.server import Server
+from connector.store import tables as t
+from connector.store.database import open_engine, writing
+from tests.faults.story import Emulated, begin, go_on
+
+# A copy of an emulator has locks of its own.
+copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))  # type: ignore[arg-type]
+copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))
+
+PORTS = {"salesforce": 1, "shanon": 2, "kintone": 3, "remix": 4}
+"""Where nobody listens: requests that are taken to the emulators directly."""
+
+
+def handlers(made: Emulated) -> dict[str, Any]:
+    """The emulators by the names of their places."""
+    return {"salesforce": made.org, "shanon": made.smp, "kintone": made.kintone, "remix": made.remix}
+
+
+def write_config(folder: Path, made: Emulated, urls: Mapping[str, str]) -> Path:
+    """The shipped configuration for these addresses."""
+    nobody, branches = cast("Any", None), cast("Any", SimpleNamespace(apps=made.apps))
+    systems = Systems(
+        made.clock, made.org, made.smp, made.kintone, made.remix, nobody, "", nobody, branches, dict(urls)
+    )
+    folder.mkdir(parents=True)
+    return configure(folder, systems)
+
+
+@contextmanager
+def direct(made: Emulated, through: Callable[[Any, Any], None] = lambda _, __: None) -> Iterator[None]:
+    """Requests to `PORTS` reach these emulators without a socket, until the end of the block."""
+    by_port = {port: handlers(made)[name] for name, port in PORTS.items()}
+
+    def send(self: HTTPAdapter, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
+        url = requests.compat.urlsplit(str(request.url))
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        builder = EnvironBuilder(
+            path=url.path, query_string=url.query, method=str(request.method), data=cast("Any", body),
+            base_url=f"{url.scheme}://{url.netloc}", headers=dict(request.headers),
+        )  # fmt: skip
+        target = str(request.path_url)
+        environ = {**builder.get_environ(), "RAW_URI": target, "REQUEST_URI": target}
+        answer = by_port[url.port or 0].handle(Request(environ))
+        raw = HTTPResponse(
+            io.BytesIO(answer.get_data()), list(answer.headers), answer.status_code, preload_content=False
+        )
+        return self.build_response(request, raw)
+
+    before = HTTPAdapter.send
+    HTTPAdapter.send = send  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        HTTPAdapter.send = before  # type: ignore[method-assign]
+
+
+@dataclass
+class World:
+    """The emulated systems, and a connector with a store between them."""
+
+    made: Emulated
+    setup: Setup
+    store: str
+    """URL of the store."""
+
+    @contextmanager
+    def app(self) -> Iterator[App]:
+        """The connector as a fresh process would open it."""
+        setup = replace(self.setup, config=self.setup.config.model_copy(update={"store": self.store}))
+        app = open_app(setup, clock=self.made.clock)
+        try:
+            yield app
+        finally:
+            app.close()
+
+    def run(self) -> Report:
+        """One pass."""
+        with self.app() as app:
+            return run(app)
+
+    def probe(self) -> None:
+        with self.app() as app:
+            probe(app, "esales")
+
+    def fresh(self, *, pull: bool = True) -> list[object]:
+        """What a run would still write."""
+        with self.app() as app:
+            return list(plan_preview(app, pull=pull, as_of=None).fresh)
+
+    def expire_lease(self) -> None:
+        """The time of whoever holds the lease is over."""
+        engine = open_engine(self.store)
+        with writing(engine) as conn:
+            conn.execute(update(t.lease).values(expires=0))
+        engine.dispose()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A state of the world that many runs can start from: systems and, if there is one, a store on SQLite."""
+
+    made: Emulated
+    store: Path
+
+    def world(self, setup: Setup, folder: Path) -> World:
+        """A copy to do with as one likes; its store is a file in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "connector.db"
+        shutil.copy(self.store, file)
+        return World(copy.deepcopy(self.made), setup, f"sqlite:///{file}")
+
+
+def first_day(folder: Path) -> tuple[Moment, Setup]:
+    """Before the first run: set up, probed; and the configuration that goes with `direct`."""
+    made = begin()
+    setup = load(
+        write_config(folder / "config", made, {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items()})
+    )
+    file = folder / "first.db"
+    world = World(made, setup, f"sqlite:///{file}")
+    with direct(made):
+        world.probe()
+    return Moment(made, file), setup
+
+
+def next_day(first: Moment, setup: Setup, folder: Path) -> Moment:
+    """After a first run and a day of life, before the second run."""
+    world = first.world(setup, folder)
+    with direct(world.made):
+        world.run()
+    go_on(world.made)
+    return Moment(world.made, folder / "connector.db")
+
+
+@contextmanager
+def served(made: Emulated) -> Iterator[dict[str, str]]:
+    """The emulators listen until the end of the block; their addresses by name."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(Server(each.handle, chaos=each.chaos)).url
+            for name, each in handlers(made).items()
+        }
