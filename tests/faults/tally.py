@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,13 +25,22 @@ FLOORS_OF_PROVE: Mapping[str, int] = {**FLOORS, "kills": 1000, "double kills": 4
 
 
 def count(name: str, number: int = 1) -> None:
-    """Add to a number: kills, double kills, freezes, starts, faults, requests, events, lost, doubled, class C, controls, caught."""
+    """Add to a number.
+
+    They are: kills, double kills, freezes, starts, faults, requests, events, lost, doubled, class C, controls, caught.
+    """
     _write({"count": name, "by": number})
 
 
 def note(name: str, word: str) -> None:
     """Add a word to a set: points, points killed, fault kinds, seeds."""
     _write({"note": name, "word": word})
+
+
+def judge(kinds: Iterable[str]) -> None:
+    """Count what was lost and doubled; what is wrong otherwise was lost."""
+    for kind in kinds:
+        count("doubled" if kind == "doubled" else "lost")
 
 
 def _write(line: Mapping[str, object]) -> None:

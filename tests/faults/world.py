@@ -141,7 +141,8 @@ class Moment:
         """A copy to do with as one likes; its store is a file in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "connector.db"
-        shutil.copy(self.store, file)
+        for each in self.store.parent.glob(f"{self.store.name}*"):  # with a journal, where a run was cut
+            shutil.copy(each, folder / each.name.replace(self.store.name, file.name))
         return World(copy.deepcopy(self.made), setup, f"sqlite:///{file}")
 
 

@@ -1,0 +1,74 @@
+"""Killed at any point: a later healthy run ends as if nothing had happened; nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.faults import tally
+from tests.faults.checks import HOLDS_NOTHING, after, killed, thawed, two_starts, unannounced
+from tests.faults.cuts import cut_everywhere
+from tests.faults.ends import Fault
+from tests.faults.kit import Stage
+
+MOMENTS = ("first", "next")
+SEED = 20261126
+
+
+def judged(faults: dict[str, list[Fault]]) -> None:
+    """Nothing was found, anywhere."""
+    tally.judge(fault.kind for found in faults.values() for fault in found)
+    assert not {at: found for at, found in faults.items() if found}
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("when", MOMENTS)
+def test_a_run_killed_at_any_point_is_made_up_for_by_the_next(when: str, stage: Stage, tmp_path: Path) -> None:
+    cuts, points = cut_everywhere(stage.world(when, tmp_path / "whole"), tmp_path / "cuts")
+    faults: dict[str, list[Fault]] = {}
+    for number, cut in enumerate(cuts):
+        world = cut.left.world(stage.setup, tmp_path / f"after{number}")
+        faults[cut.points[0]] = unannounced(cut) + after(stage, when, world)
+        tally.count("kills", len(cut.points))
+        tally.count("states", 1)
+        tally.count("events", len(stage.ought[when]))
+        for point in cut.points:
+            tally.note("points killed", f"{when} {point}")
+    for point in points:
+        tally.note("points", f"{when} {point}")
+    judged(faults)
+
+
+@pytest.mark.timeout(1800)
+def test_killed_again_while_recovering(stage: Stage, tmp_path: Path, prove: bool) -> None:
+    dice = random.Random(SEED)
+    tally.note("seeds", str(SEED))
+    pairs = [(when, dice.choice(stage.points[when]), dice.choice(stage.points[when])) for when in MOMENTS * 40]
+    faults = {}
+    for number, (when, one, two) in enumerate(pairs if prove else pairs[:8]):
+        faults[f"{when}: {one}, {two}"] = killed(stage, when, tmp_path / f"{number}", one, two)
+        tally.count("kills", 2)
+        tally.count("double kills")
+        tally.count("events", len(stage.ought[when]))
+    judged(faults)
+
+
+@pytest.mark.timeout(1800)
+def test_a_sleeper_that_was_taken_over_writes_nothing_more(stage: Stage, tmp_path: Path, prove: bool) -> None:
+    dice = random.Random(SEED)
+    quiet = [(when, at) for when in MOMENTS for at in stage.points[when] if any(word in at for word in HOLDS_NOTHING)]
+    # A run that has given its lease back is over.
+    quiet = [(when, at) for when, at in quiet if "store.lease.release" not in at]
+    faults = {}
+    for number, (when, at) in enumerate(dice.sample(quiet, 120 if prove else 6)):
+        faults[f"{when}: {at}"] = thawed(stage, when, tmp_path / f"{number}", at)
+        tally.count("freezes")
+        tally.count("events", len(stage.ought[when]))
+    judged(faults)
+
+
+def test_a_second_start_is_refused_and_told_who_is_at_work(stage: Stage, tmp_path: Path) -> None:
+    judged({"": two_starts(stage, "next", tmp_path / "world")})
+    tally.count("starts")
