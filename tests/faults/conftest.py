@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -9,8 +10,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+from psycopg import sql
+from sqlalchemy import make_url
 
 from tests.faults.kit import Stage, set_stage
+from tests.faults.world import Files
+from tests.postgres import Cluster
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the store waits for the disk at every commit
 
@@ -41,4 +46,32 @@ def tmp_path() -> Iterator[Path]:
 def stage() -> Iterator[Stage]:
     """The two moments of the story."""
     with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
-        yield set_stage(Path(folder))
+        yield set_stage(Path(folder), Files())
+
+
+class Databases:
+    """Stores on PostgreSQL, one database each."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.numbers = itertools.count(1)
+
+    def new(self, folder: Path) -> str:
+        return self._made("template0")
+
+    def copy(self, store: str, folder: Path) -> str:
+        return self._made(str(make_url(store).database))
+
+    def _made(self, template: str) -> str:
+        name = f"faults_{next(self.numbers)}"
+        with self.cluster.connect() as admin:
+            names = (sql.Identifier(name), sql.Identifier(template))
+            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        return self.cluster.url(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_stage(postgres_cluster: Cluster) -> Iterator[Stage]:
+    """As `stage`, on PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
+        yield set_stage(Path(folder), Databases(postgres_cluster))

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from tests.faults.points import Points, instrumented
 from tests.faults.story import Emulated
-from tests.faults.world import Moment, World, direct
+from tests.faults.world import Files, Moment, World, direct
 
 _NOTHING_HANGS_ON = {"lease", "ledger", "calls"}
 """Tables that decide nothing here: the lease is over by then, the other two only count."""
@@ -68,7 +68,7 @@ class Recorder(Points):
                 shutil.copy(file, kept.parent)
             if self._copy is None or self._copy[0] != self.wrote:
                 self._copy = (self.wrote, copy.deepcopy(self.world.made))
-            cut = self.cuts[key] = Cut(Moment(self._copy[1], kept))
+            cut = self.cuts[key] = Cut(Moment(self._copy[1], f"sqlite:///{kept}", Files()))
         cut.points.append(point)
 
 

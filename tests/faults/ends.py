@@ -25,8 +25,8 @@ _STAMPS = {
     "LastStageChangeDate",
     "IsDeleted",
     "MasterRecordId",
+    "CompletedDateTime",
 }
-_OURS = ("Task", "alert", "timeline", "row", "member")
 _UNFINISHED = ("pending", "inflight", "parked")
 
 
@@ -71,6 +71,19 @@ def differences(ought: End, found: End) -> list[Fault]:
 def end(made: Emulated, store: str) -> End:
     """How things stand."""
     found = End()
+    _sales(made, found)
+    for visitor in made.smp.visitors():
+        said = {name: value for name, value in visitor.items() if "Date" not in name}
+        found.add("visitor", visitor["Email"], said)
+    for number, name in made.smp.lists().items():
+        for member in made.smp.members(number):
+            found.add("member", f"{name} {member}", "on")
+    for kind, key, what in _stored(store, _names(made)):
+        found.add(kind, key, what)
+    return found
+
+
+def _sales(made: Emulated, found: End) -> None:
     names = _names(made)
     for kind in ("Contact", "Lead", "Task"):
         for row in made.org.records(kind):
@@ -80,17 +93,8 @@ def end(made: Emulated, store: str) -> End:
         for record in made.kintone.records(app.id):
             found.add(f"kintone {kind}", record["ma_key"] or record.get("メールアドレス"), _kintone(record))
     for kind in ("person", made.remix.settings.extension):
-        sheet = {row_id: row for row_id, row in enumerate(made.remix.records(kind))}
-        for row in sheet.values():
+        for row in made.remix.records(kind):
             found.add(f"esales {kind}", _esales_key(kind, row), _esales(row))
-    for visitor in made.smp.visitors():
-        found.add("visitor", visitor["Email"], {k: v for k, v in visitor.items() if not k.startswith("Date")})
-    for number, name in made.smp.lists().items():
-        for member in made.smp.members(number):
-            found.add("member", f"{name} {member}", "on")
-    for kind, key, what in _stored(store, names):
-        found.add(kind, key, what)
-    return found
 
 
 def _names(made: Emulated) -> Mapping[Any, str]:
@@ -130,7 +134,7 @@ def _stored(store: str, names: Mapping[Any, str]) -> Iterator[tuple[str, object,
             )
             for row in conn.execute(who):
                 record = f"{row.system} {row.object} {names.get(row.id, row.id)}"
-                yield "store person", record, [row.identity_id, row.external_key, json.loads(row.fields)]
+                yield "store person", record, [row.identity_id, row.external_key]
             for row in conn.execute(select(t.score, t.identity.c.id.label("who")).join(t.identity)):
                 yield "store score", row.who, [row.name, row.points, row.band, row.band_told]
             for row in conn.execute(select(t.member)):

@@ -8,7 +8,7 @@ from pathlib import Path
 from connector.config import Setup
 from tests.faults.ends import End, end
 from tests.faults.points import Points, instrumented
-from tests.faults.world import Moment, World, direct, first_day, next_day
+from tests.faults.world import Moment, Shelf, World, direct, first_day, next_day
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Stage:
         return self.moments[when].world(self.setup, folder)
 
 
-def set_stage(folder: Path) -> Stage:
-    first, setup = first_day(folder / "first")
+def set_stage(folder: Path, shelf: Shelf) -> Stage:
+    first, setup = first_day(folder / "first", shelf)
     moments = {"first": first, "next": next_day(first, setup, folder / "next")}
     ought, points = {}, {}
     for when, moment in moments.items():

@@ -96,7 +96,12 @@ def _where() -> str:
         module = str(frame.f_globals.get("__name__", ""))
         if module.startswith("connector.") and not module.startswith("connector.sandbox"):
             name = frame.f_code.co_name
-            if module not in SEAMS and name not in {"writing", "__exit__", "__enter__"} and not name.startswith("<"):
+            if (
+                module.partition(".cli")[0] != "connector"
+                and module not in SEAMS
+                and name not in {"writing", "__exit__", "__enter__"}
+                and not name.startswith("<")
+            ):
                 chain.append(f"{module.removeprefix('connector.')}.{name}")
             system = system or _system(frame)
         frame = frame.f_back

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import tally
-from tests.faults.checks import HOLDS_NOTHING, after, killed, thawed, two_starts, unannounced
+from tests.faults.checks import HOLDS_NOTHING, after, again, killed, thawed, two_starts, unannounced
 from tests.faults.cuts import cut_everywhere
 from tests.faults.ends import Fault
 from tests.faults.kit import Stage
@@ -67,6 +67,11 @@ def test_a_sleeper_that_was_taken_over_writes_nothing_more(stage: Stage, tmp_pat
         tally.count("freezes")
         tally.count("events", len(stage.ought[when]))
     judged(faults)
+
+
+@pytest.mark.parametrize("when", MOMENTS)
+def test_what_is_done_is_not_done_again(when: str, stage: Stage, tmp_path: Path) -> None:
+    judged({when: again(stage, when, tmp_path / "world")})
 
 
 def test_a_second_start_is_refused_and_told_who_is_at_work(stage: Stage, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A small world of emulated systems, which can be copied; the connector in it; and what is compared at the end.
 
-In the process (`Place.direct()`): requests go straight to the emulators, through everything of the product down to its
-transport, without a socket. For real processes (`Place.served()`): the emulators listen on loopback.
+In the process (`direct`): requests go straight to the emulators, through everything of the product down to its
+transport, without a socket. For real processes (`served`): the emulators listen on loopback.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import copyreg
 import io
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import requests
 from requests.adapters import HTTPAdapter
-from sqlalchemy import update
+from sqlalchemy import make_url, update
 from urllib3 import HTTPResponse
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
@@ -62,7 +62,7 @@ def write_config(folder: Path, made: Emulated, urls: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def direct(made: Emulated, through: Callable[[Any, Any], None] = lambda _, __: None) -> Iterator[None]:
+def direct(made: Emulated) -> Iterator[None]:
     """Requests to `PORTS` reach these emulators without a socket, until the end of the block."""
     by_port = {port: handlers(made)[name] for name, port in PORTS.items()}
 
@@ -130,33 +130,53 @@ class World:
         engine.dispose()
 
 
+class Shelf(Protocol):
+    """Where stores stand."""
+
+    def new(self, folder: Path) -> str:
+        """The URL of a store that is not there yet."""
+
+    def copy(self, store: str, folder: Path) -> str:
+        """The URL of a copy of a store."""
+
+
+class Files:
+    """Stores on SQLite, one in each folder."""
+
+    def new(self, folder: Path) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{folder / 'connector.db'}"
+
+    def copy(self, store: str, folder: Path) -> str:
+        file = Path(str(make_url(store).database))
+        for each in file.parent.glob(f"{file.name}*"):  # with a journal, where a run was cut
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(each, folder / each.name)
+        return self.new(folder)
+
+
 @dataclass(frozen=True)
 class Moment:
-    """A state of the world that many runs can start from: systems and, if there is one, a store on SQLite."""
+    """A state of the world that many runs can start from."""
 
     made: Emulated
-    store: Path
+    store: str
+    shelf: Shelf
 
     def world(self, setup: Setup, folder: Path) -> World:
-        """A copy to do with as one likes; its store is a file in `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "connector.db"
-        for each in self.store.parent.glob(f"{self.store.name}*"):  # with a journal, where a run was cut
-            shutil.copy(each, folder / each.name.replace(self.store.name, file.name))
-        return World(copy.deepcopy(self.made), setup, f"sqlite:///{file}")
+        """A copy to do with as one likes."""
+        return World(copy.deepcopy(self.made), setup, self.shelf.copy(self.store, folder))
 
 
-def first_day(folder: Path) -> tuple[Moment, Setup]:
+def first_day(folder: Path, shelf: Shelf) -> tuple[Moment, Setup]:
     """Before the first run: set up, probed; and the configuration that goes with `direct`."""
     made = begin()
-    setup = load(
-        write_config(folder / "config", made, {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items()})
-    )
-    file = folder / "first.db"
-    world = World(made, setup, f"sqlite:///{file}")
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items()}
+    setup = load(write_config(folder / "config", made, urls))
+    world = World(made, setup, shelf.new(folder / "config" / "data"))
     with direct(made):
         world.probe()
-    return Moment(made, file), setup
+    return Moment(made, world.store, shelf), setup
 
 
 def next_day(first: Moment, setup: Setup, folder: Path) -> Moment:
@@ -165,7 +185,7 @@ def next_day(first: Moment, setup: Setup, folder: Path) -> Moment:
     with direct(world.made):
         world.run()
     go_on(world.made)
-    return Moment(world.made, folder / "connector.db")
+    return Moment(world.made, world.store, first.shelf)
 
 
 @contextmanager
