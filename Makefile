@@ -19,7 +19,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check format lock bench clean format-check lint types imports docs-check
+.PHONY: help install demo test prove check format lock bench clean format-check lint types imports docs-check
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: $(RUNTIME) ## run the whole loop on emulated systems; needs no credentials
 
 test: $(DEV) ## run the tests
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+prove: $(DEV) ## the proof by faults: killed everywhere, every fault, broken variants; some 40 minutes
+	@$(PY) -m pytest -n $(WORKERS) tests/faults --prove $(ARGS)
 
 check: format-check lint types imports docs-check test ## everything that CI checks
 

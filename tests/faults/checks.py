@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select
 
-from connector.errors import Locked
+from connector.errors import Locked, StoreError
 from connector.store import tables as t
 from connector.store.database import open_engine, reading
 from connector.store.lease import Fenced
@@ -67,49 +69,81 @@ def kept(world: World) -> list[str]:
         engine.dispose()
 
 
-def thawed(stage: Stage, when: str, folder: Path, at: str) -> list[Fault]:
-    """A run frozen at a point until its lease is over and another has done the work; then it wakes."""
-    world = stage.world(when, folder)
-    asleep, awake = threading.Event(), threading.Event()
+@dataclass
+class Sleeper:
+    """A run that stands still at a point."""
 
-    def sleep() -> None:
-        asleep.set()
-        awake.wait(60)
+    thread: threading.Thread
+    awake: threading.Event
+    ended: list[BaseException] = field(default_factory=list)
 
-    fenced: list[BaseException] = []
+    def wake(self) -> bool:
+        """Let it go on to its end; whether it was told that another has taken over."""
+        self.awake.set()
+        self.thread.join()
+        return any(isinstance(error, Fenced) for error in self.ended)
 
-    def first() -> None:
+
+@contextmanager
+def asleep(world: World, at: str) -> Iterator[Sleeper]:
+    """A run that stands still at a point, for as long as it is not woken."""
+    stands = threading.Event()
+
+    def work() -> None:
         try:
             world.run()
-        except Fenced as error:
-            fenced.append(error)
+        except StoreError as error:
+            one.ended.append(error)
 
-    with direct(world.made), instrumented(Points(at, end=sleep)):
-        one = threading.Thread(target=first)
-        one.start()
-        if not asleep.wait(60):
-            return [Fault("wrong", f"never reached {at}")]
-        world.expire_lease()
-        world.run()
+    one = Sleeper(threading.Thread(target=work), threading.Event())
+    with direct(world.made), instrumented(Points(at, stands.set, awake=one.awake)):
+        one.thread.start()
+        try:
+            assert stands.wait(60), at
+            yield one
+        finally:
+            one.wake()
+
+
+def take_over(world: World, over: Callable[[World], None]) -> None:
+    """A run after the lease of the one that sleeps is over; what that one had begun may renew it once more."""
+    while True:
+        over(world)
+        with contextlib.suppress(Locked):
+            world.run()
+            return
+
+
+def thawed(
+    stage: Stage, when: str, folder: Path, at: str, over: Callable[[World], None] = World.expire_lease
+) -> list[Fault]:
+    """A run frozen at a point until its lease is over and another has done the work; then it wakes."""
+    world = stage.world(when, folder)
+    found = []
+    with asleep(world, at) as sleeper:
+        take_over(world, over)
         before = kept(world)
-        awake.set()
-        one.join()
-        found = [] if kept(world) == before else [Fault("wrong", "a sleeper wrote into the store")]
-    if not fenced:
-        found.append(Fault("wrong", "a sleeper was not told that it was taken over"))
+        if not sleeper.wake():
+            found.append(Fault("wrong", "a sleeper was not told that it was taken over"))
+        if kept(world) != before:
+            found.append(Fault("wrong", "a sleeper wrote into the store"))
     return found + after(stage, when, world)
 
 
-def two_starts(stage: Stage, when: str, folder: Path) -> list[Fault]:
-    """While a run is at work another one starts: it is refused, and told who holds the lease."""
-    world = stage.world(when, folder)
-    with world.app() as app, app.lease():
-        try:
-            with direct(world.made):
-                world.run()
-        except Locked as refused:
-            return [] if " pid " in str(refused) else [Fault("wrong", "the holder is not named")]
+def refused(world: World) -> list[Fault]:
+    """A start while another run is at work: it is told by whom."""
+    try:
+        world.run()
+    except Locked as error:
+        return [] if " pid " in str(error) else [Fault("wrong", "the holder is not named")]
     return [Fault("doubled", "two runs at once")]
+
+
+def two_starts(stage: Stage, when: str, folder: Path) -> list[Fault]:
+    """While a run is at work another one starts."""
+    world = stage.world(when, folder)
+    with world.app() as app, app.lease(), direct(world.made):
+        return refused(world)
 
 
 def again(stage: Stage, when: str, folder: Path) -> list[Fault]:

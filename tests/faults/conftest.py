@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import tempfile
@@ -26,13 +27,19 @@ def prove(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--prove"))
 
 
-@pytest.fixture(autouse=True)
-def _silent() -> Iterator[None]:
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
     """No log: it would take longer than the runs."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def _silent() -> Iterator[None]:
+    with silent():
+        yield
 
 
 @pytest.fixture
@@ -45,7 +52,7 @@ def tmp_path() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """The two moments of the story."""
-    with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
+    with silent(), tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
         yield set_stage(Path(folder), Files())
 
 
@@ -73,5 +80,5 @@ class Databases:
 @pytest.fixture(scope="session")
 def postgres_stage(postgres_cluster: Cluster) -> Iterator[Stage]:
     """As `stage`, on PostgreSQL."""
-    with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
+    with silent(), tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
         yield set_stage(Path(folder), Databases(postgres_cluster))

@@ -52,8 +52,8 @@ class Recorder(Points):
         if method != "GET":
             self.wrote += 1
 
-    def reach(self, moment: str) -> None:
-        super().reach(moment)
+    def reach(self, moment: str, through: object) -> None:
+        super().reach(moment, through)
         with self._quiet:
             self._cut(self.last.name)
 

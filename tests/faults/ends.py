@@ -73,8 +73,7 @@ def end(made: Emulated, store: str) -> End:
     found = End()
     _sales(made, found)
     for visitor in made.smp.visitors():
-        said = {name: value for name, value in visitor.items() if "Date" not in name}
-        found.add("visitor", visitor["Email"], said)
+        found.add("visitor", visitor["Email"], {name: v for name, v in visitor.items() if "Date" not in name})
     for number, name in made.smp.lists().items():
         for member in made.smp.members(number):
             found.add("member", f"{name} {member}", "on")

@@ -58,6 +58,10 @@ class Points:
     """Held while something lasting happens."""
     last: threading.local = field(default_factory=threading.local)
     """`name`: the point that this thread passed last."""
+    awake: threading.Event | None = None
+    """Until then, once the point is reached, all threads of that run stand still, as those of a stopped process do."""
+    _own: set[object] = field(default_factory=set)
+    """Engines and transports of the run that is to stand still; others come later."""
     _passed: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,9 +76,13 @@ class Points:
     def heard(self, method: str) -> None:
         """A system has done what a request asked."""
 
-    def reach(self, moment: str) -> None:
+    def reach(self, moment: str, through: object) -> None:
         """A point is passed, or it is the end."""
         self.check()
+        if not self.reached:
+            self._own.add(through)
+        elif self.awake is not None and through in self._own and moment != "commit":  # which ends what has begun
+            self.awake.wait()
         where = _where()
         with self._lock:
             name = f"{where} {moment} {self._passed[f'{where} {moment}'] + 1}"
@@ -85,6 +93,8 @@ class Points:
                 return
             self.reached = True
         self.end()
+        if self.awake is not None:
+            self.awake.wait()
 
 
 def _where() -> str:
@@ -124,13 +134,14 @@ def instrumented(points: Points) -> Iterator[Points]:
         points.check()
         here.writes = bool(connection.get_execution_options().get("write"))
         if here.writes:
-            points.reach("begin")
+            points.reach("begin", connection.engine)
 
     def commit(connection: Connection) -> None:
         points.check()
         here.writes = bool(connection.get_execution_options().get("write"))
+        here.engine = connection.engine
         if here.writes:
-            points.reach("commit")
+            points.reach("commit", connection.engine)
 
     do_commit, send = DefaultDialect.do_commit, HTTPAdapter.send
 
@@ -140,14 +151,14 @@ def instrumented(points: Points) -> Iterator[Points]:
             return
         with points.still:
             do_commit(self, connection)
-        points.reach("committed")
+        points.reach("committed", here.engine)
 
     def sending(self: HTTPAdapter, *args: Any, **more: Any) -> requests.Response:
-        points.reach("send")
+        points.reach("send", self)
         with points.still:
             response = send(self, *args, **more)
             points.heard(str(args[0].method))
-        points.reach("answered")
+        points.reach("answered", self)
         return response
 
     event.listen(Engine, "begin", begin)
@@ -157,7 +168,7 @@ def instrumented(points: Points) -> Iterator[Points]:
     try:
         yield points
     finally:
-        event.remove(Engine, "begin", begin)
-        event.remove(Engine, "commit", commit)
+        event.remove(Engine, "begin", begin)  # type: ignore[no-untyped-call]
+        event.remove(Engine, "commit", commit)  # type: ignore[no-untyped-call]
         DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
         HTTPAdapter.send = send  # type: ignore[method-assign]

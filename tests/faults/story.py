@@ -81,11 +81,11 @@ class Emulated:
     def in_esales(self, who: str, name: str, company: str) -> int:
         return self.remix.add_person(self.remix.add_customer(company), name, {914: address(who)})
 
-    def deal_in_esales(self, card: int, name: str, **more: Any) -> int:
+    def deal_in_esales(self, card: int, name: str) -> int:
         columns = self.columns
-        made = {203: "見積", 204: "B", 208: self.ids["enomoto"], columns.person: card}
+        made: dict[int, Any] = {203: "見積", 204: "B", 208: self.ids["enomoto"], columns.person: card}
         made |= {columns.stage_since: date(2026, 7, 1)}
-        return self.remix.add_deal(self.remix.get("person", card)[902], name, {**made, **more})
+        return self.remix.add_deal(self.remix.get("person", card)[902], name, made)
 
     def on_list(self, name: str) -> set[int]:
         """Who is on a list of the MA."""

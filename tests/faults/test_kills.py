@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from connector.store import lease
 from tests.faults import tally
-from tests.faults.checks import HOLDS_NOTHING, after, again, killed, thawed, two_starts, unannounced
+from tests.faults.checks import (
+    HOLDS_NOTHING,
+    after,
+    again,
+    asleep,
+    killed,
+    refused,
+    some,
+    thawed,
+    two_starts,
+    unannounced,
+)
 from tests.faults.cuts import cut_everywhere
 from tests.faults.ends import Fault
 from tests.faults.kit import Stage
+from tests.faults.world import World
 
 MOMENTS = ("first", "next")
 SEED = 20261126
@@ -25,7 +40,11 @@ def judged(faults: dict[str, list[Fault]]) -> None:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("when", MOMENTS)
-def test_a_run_killed_at_any_point_is_made_up_for_by_the_next(when: str, stage: Stage, tmp_path: Path) -> None:
+def test_a_run_killed_at_any_point_is_made_up_for_by_the_next(
+    when: str, stage: Stage, tmp_path: Path, prove: bool
+) -> None:
+    if when == "first" and not prove:
+        return  # the second run passes nearly the same points, with more to do at them
     cuts, points = cut_everywhere(stage.world(when, tmp_path / "whole"), tmp_path / "cuts")
     faults: dict[str, list[Fault]] = {}
     for number, cut in enumerate(cuts):
@@ -47,7 +66,7 @@ def test_killed_again_while_recovering(stage: Stage, tmp_path: Path, prove: bool
     tally.note("seeds", str(SEED))
     pairs = [(when, dice.choice(stage.points[when]), dice.choice(stage.points[when])) for when in MOMENTS * 40]
     faults = {}
-    for number, (when, one, two) in enumerate(pairs if prove else pairs[:8]):
+    for number, (when, one, two) in enumerate(pairs if prove else pairs[:4]):
         faults[f"{when}: {one}, {two}"] = killed(stage, when, tmp_path / f"{number}", one, two)
         tally.count("kills", 2)
         tally.count("double kills")
@@ -62,7 +81,7 @@ def test_a_sleeper_that_was_taken_over_writes_nothing_more(stage: Stage, tmp_pat
     # A run that has given its lease back is over.
     quiet = [(when, at) for when, at in quiet if "store.lease.release" not in at]
     faults = {}
-    for number, (when, at) in enumerate(dice.sample(quiet, 120 if prove else 6)):
+    for number, (when, at) in enumerate(dice.sample(quiet, 60 if prove else 3)):
         faults[f"{when}: {at}"] = thawed(stage, when, tmp_path / f"{number}", at)
         tally.count("freezes")
         tally.count("events", len(stage.ought[when]))
@@ -77,3 +96,43 @@ def test_what_is_done_is_not_done_again(when: str, stage: Stage, tmp_path: Path)
 def test_a_second_start_is_refused_and_told_who_is_at_work(stage: Stage, tmp_path: Path) -> None:
     judged({"": two_starts(stage, "next", tmp_path / "world")})
     tally.count("starts")
+
+
+JUMP = timedelta(hours=1)
+
+
+def jumping(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> Callable[[World], None]:
+    """Let the clock that leases are judged by jump."""
+    now = lease._now
+
+    def jump(_: World) -> None:
+        monkeypatch.setattr(lease, "_now", lambda conn: now(conn) + by)
+
+    return jump
+
+
+def middle(stage: Stage) -> str:
+    """A point in the middle of the work, with no transaction open."""
+    points = some(stage.points["next"], "salesforce", "deliver._send", "committed")
+    return points[len(points) // 2]
+
+
+def test_when_the_clock_jumps_ahead_another_may_take_over_and_the_first_stops(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = jumping(monkeypatch, JUMP)
+    judged({"ahead": thawed(stage, "next", tmp_path / "world", middle(stage), over=ahead)})
+    tally.count("clock jumps")
+
+
+def test_when_the_clock_jumps_back_the_lease_still_holds_and_the_first_goes_on(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = stage.world("next", tmp_path / "world")
+    with asleep(world, middle(stage)) as sleeper:
+        jumping(monkeypatch, -JUMP)(world)
+        found = refused(world)
+        if sleeper.wake() or sleeper.ended:
+            found.append(Fault("wrong", f"the first did not go on: {sleeper.ended}"))
+    judged({"back": found + after(stage, "next", world)})
+    tally.count("clock jumps")

@@ -50,7 +50,7 @@ def test_kill_9_at_any_point(
     store: str, driver: Driver, tmp_path: Path, prove: bool, request: pytest.FixtureRequest
 ) -> None:
     stage = staged(store, request)
-    share = {"sqlite": 2, "postgresql": 4} if prove else {"sqlite": 120, "postgresql": 200}
+    share = {"sqlite": 2, "postgresql": 4} if prove else {"sqlite": 240, "postgresql": 480}
     faults = {}
     for number, (when, at) in enumerate(some_points(stage, share[store])):
         with live(stage, when, tmp_path / f"{number}", driver) as alive:
@@ -65,7 +65,7 @@ def test_kill_9_at_any_point(
 def test_kill_9_again_while_recovering(stage: Stage, driver: Driver, tmp_path: Path, prove: bool) -> None:
     dice = random.Random(SEED)
     faults = {}
-    for number in range(40 if prove else 2):
+    for number in range(40 if prove else 1):
         when = MOMENTS[number % 2]
         at = dice.choice(stage.points[when])
         with live(stage, when, tmp_path / f"{number}", driver) as alive:
@@ -87,6 +87,11 @@ def frozen(stage: Stage, when: str, alive: Live, at: str) -> list[Fault]:
         return [Fault("wrong", f"never stopped at {at}")]
     alive.world.expire_lease()
     code = alive.driver.wait(alive.start(name="other"))["code"]
+    if "is locked by another process" in alive.said("other"):
+        # Stopped in the middle of a transaction on SQLite: nobody can take over, so the first goes on to its end.
+        go_on(sleeper)
+        woke = alive.driver.wait(sleeper)["code"]
+        return [] if woke == 0 else [Fault("wrong", f"ended with {woke}: {alive.said('sleeper')}")]
     before = kept(alive.world)
     go_on(sleeper)
     woke = alive.driver.wait(sleeper)["code"]
@@ -103,7 +108,7 @@ def test_a_frozen_process_that_wakes_too_late_writes_nothing_more(
     stage: Stage, driver: Driver, tmp_path: Path, prove: bool
 ) -> None:
     points = some_points(stage, 1, of=HOLDS_NOTHING)
-    points = random.Random(SEED).sample(points, 30 if prove else 2)
+    points = random.Random(SEED).sample(points, 30 if prove else 1)
     faults = {}
     for number, (when, at) in enumerate(points):
         with live(stage, when, tmp_path / f"{number}", driver) as alive:
@@ -120,7 +125,7 @@ def test_of_two_that_start_at_once_one_does_the_work(
 ) -> None:
     stage = staged(store, request)
     faults = {}
-    for number in range(25 if prove else 2):
+    for number in range(25 if prove else 1):
         when = MOMENTS[number % 2]
         with live(stage, when, tmp_path / f"{number}", driver) as alive:
             pids = {name: alive.start(name=name) for name in ("one", "two")}
