@@ -140,7 +140,8 @@ def _stored(store: str, names: Mapping[Any, str]) -> Iterator[tuple[str, object,
                 yield "store member", f"{row.list} {row.person_id}", [row.on_list, row.ours]
             for row in conn.execute(select(t.outbox).where(t.outbox.c.state.in_(_UNFINISHED))):
                 yield "store unfinished", f"{row.kind} {row.key}", row.state
-            once = t.outbox.c.write_class.in_(("B", "C")) & (t.outbox.c.state == "done")
+            # Somebody who was made and is found by our key before the receipt was stored needs no making any more.
+            once = t.outbox.c.kind.in_(("RaiseAlert", "AddTouchpoint")) & (t.outbox.c.state == "done")
             for row in conn.execute(select(t.outbox).where(once)):
                 yield "store done", f"{row.kind} {row.key}", row.identity
     finally:

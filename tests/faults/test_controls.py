@@ -28,6 +28,8 @@ from tests.faults.checks import again, killed, some, thawed, two_starts, unannou
 from tests.faults.cuts import cut_everywhere
 from tests.faults.ends import Fault
 from tests.faults.kit import Stage
+from tests.faults.points import Points, instrumented
+from tests.faults.world import direct
 
 Break = Callable[[pytest.MonkeyPatch], None]
 Check = Callable[[Stage, Path], Iterator[list[Fault]]]
@@ -163,11 +165,20 @@ def one_round(patch: pytest.MonkeyPatch) -> None:
 # --- how it is noticed ------------------------------------------------------------------------------------------------
 
 
+def passed(stage: Stage, when: str, folder: Path) -> list[str]:
+    world = stage.world(when, folder)
+    with direct(world.made), instrumented(Points()) as points:
+        world.run()
+    return points.seen
+
+
 def by_a_kill(when: str, system: str, *words: str, most: int = 6) -> Check:
     """At some of the points with these words, evenly spread."""
 
     def check(stage: Stage, folder: Path) -> Iterator[list[Fault]]:
-        points = some(stage.points[when], system, *words)
+        # The broken program has points of its own.
+        points = some(passed(stage, when, folder / "whole"), system, *words)
+        assert points
         for number, at in enumerate(points[:: max(1, len(points) // most)]):
             yield killed(stage, when, folder / f"{number}", at)
 
@@ -193,7 +204,7 @@ def by_a_look_at_the_store(stage: Stage, folder: Path) -> Iterator[list[Fault]]:
 
 
 CONTROLS: Sequence[tuple[Break, Check]] = (
-    (cursor_before_its_page, by_a_kill("next", "shanon", "_pull_stream", "begin", most=30)),
+    (cursor_before_its_page, by_a_kill("first", "salesforce", "_pull_system", "begin", most=24)),
     (random_keys, by_a_second_run),
     (blind_retry_under_a_new_key, by_a_kill("next", "salesforce", "deliver._send", "begin")),
     (no_fence, by_sleep),
