@@ -92,8 +92,8 @@ def _sales(made: Emulated, found: End) -> None:
         for record in made.kintone.records(app.id):
             found.add(f"kintone {kind}", record["ma_key"] or record.get("メールアドレス"), _kintone(record))
     for kind in ("person", made.remix.settings.extension):
-        for row in made.remix.records(kind):
-            found.add(f"esales {kind}", _esales_key(kind, row), _esales(row))
+        for card in made.remix.records(kind):
+            found.add(f"esales {kind}", _esales_key(kind, card), _esales(card))
 
 
 def _names(made: Emulated) -> Mapping[Any, str]:

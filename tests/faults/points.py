@@ -143,7 +143,8 @@ def instrumented(points: Points) -> Iterator[Points]:
         if here.writes:
             points.reach("commit", connection.engine)
 
-    do_commit, send = DefaultDialect.do_commit, HTTPAdapter.send
+    do_commit: Any = DefaultDialect.do_commit
+    send = HTTPAdapter.send
 
     def committing(self: DefaultDialect, connection: Any) -> None:
         if not here.writes:  # who reads holds nobody up
@@ -168,7 +169,7 @@ def instrumented(points: Points) -> Iterator[Points]:
     try:
         yield points
     finally:
-        event.remove(Engine, "begin", begin)  # type: ignore[no-untyped-call]
-        event.remove(Engine, "commit", commit)  # type: ignore[no-untyped-call]
+        event.remove(Engine, "begin", begin)
+        event.remove(Engine, "commit", commit)
         DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
         HTTPAdapter.send = send  # type: ignore[method-assign]

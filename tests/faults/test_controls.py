@@ -21,6 +21,7 @@ from connector.store import lease as lease_module
 from connector.store import outbox, runs
 from connector.store import tables as t
 from connector.store.codec import dump_change, load_change
+from connector.store.database import writing
 from connector.store.lease import Lease
 from connector.store.runs import Counts
 from tests.faults import tally
@@ -82,11 +83,11 @@ def blind_retry_under_a_new_key(patch: pytest.MonkeyPatch) -> None:
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def writing(self: Lease) -> Iterator[Connection]:
-        with self._one_at_a_time, lease_module.writing(self.engine) as conn:
+    def unfenced(self: Lease) -> Iterator[Connection]:
+        with self._one_at_a_time, writing(self.engine) as conn:
             yield conn
 
-    patch.setattr(Lease, "writing", writing)
+    patch.setattr(Lease, "writing", unfenced)
 
 
 def a_token_that_does_not_grow(patch: pytest.MonkeyPatch) -> None:
@@ -94,7 +95,7 @@ def a_token_that_does_not_grow(patch: pytest.MonkeyPatch) -> None:
 
     def same(engine: Any, name: str, ttl: timedelta) -> Lease:
         lease = acquire(engine, name, ttl)
-        with lease_module.writing(engine) as conn:
+        with writing(engine) as conn:
             conn.execute(update(t.lease).values(token=1))
         lease.token = 1
         return lease
@@ -106,7 +107,7 @@ def a_lease_for_everybody(patch: pytest.MonkeyPatch) -> None:
     acquire = lease_module.acquire
 
     def anyway(engine: Any, name: str, ttl: timedelta) -> Lease:
-        with lease_module.writing(engine) as conn:
+        with writing(engine) as conn:
             conn.execute(update(t.lease).values(expires=0))
         return acquire(engine, name, ttl)
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from sqlalchemy import make_url, update
-from urllib3 import HTTPResponse
+from urllib3 import HTTPHeaderDict, HTTPResponse
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
@@ -39,7 +40,7 @@ from connector.store.database import open_engine, writing
 from tests.faults.story import Emulated, begin, go_on
 
 # A copy of an emulator has locks of its own.
-copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))  # type: ignore[arg-type]
+copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))
 copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))
 
 PORTS = {"salesforce": 1, "shanon": 2, "kintone": 3, "remix": 4}
@@ -67,22 +68,21 @@ def direct(made: Emulated) -> Iterator[None]:
     by_port = {port: handlers(made)[name] for name, port in PORTS.items()}
 
     def send(self: HTTPAdapter, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
-        url = requests.compat.urlsplit(str(request.url))
+        url = urlsplit(str(request.url))
         body = request.body.encode() if isinstance(request.body, str) else request.body
         builder = EnvironBuilder(
             path=url.path, query_string=url.query, method=str(request.method), data=cast("Any", body),
-            base_url=f"{url.scheme}://{url.netloc}", headers=dict(request.headers),
+            base_url=f"{url.scheme}://{url.netloc}", headers=cast("Any", dict(request.headers)),
         )  # fmt: skip
         target = str(request.path_url)
         environ = {**builder.get_environ(), "RAW_URI": target, "REQUEST_URI": target}
         answer = by_port[url.port or 0].handle(Request(environ))
-        raw = HTTPResponse(
-            io.BytesIO(answer.get_data()), list(answer.headers), answer.status_code, preload_content=False
-        )
+        headers = HTTPHeaderDict(list(answer.headers))
+        raw = HTTPResponse(io.BytesIO(answer.get_data()), headers, answer.status_code, preload_content=False)
         return self.build_response(request, raw)
 
     before = HTTPAdapter.send
-    HTTPAdapter.send = send  # type: ignore[method-assign,assignment]
+    HTTPAdapter.send = send  # type: ignore[method-assign]
     try:
         yield
     finally:
