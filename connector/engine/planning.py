@@ -70,6 +70,7 @@ def plan_all(app: App, lease: Lease, report: Report) -> None:
     with lease.writing() as conn:
         note_rules(conn, app.setup.digest)
         outbox.recover(conn, lease.token)
+        outbox.found_on_lists(conn)
     with app.reading() as conn:
         world = app.world(conn, report.as_of, report.run)
         restored = recover.since(conn) is not None
