@@ -98,6 +98,7 @@ def begin(app: App, lease: Lease, report: Report) -> None:
         note_rules(conn, app.setup.digest)
         note_time(conn, report.as_of)
         outbox.recover(conn, lease.token)
+        outbox.found_on_lists(conn)
 
 
 def write_down(app: App, conn: Connection, planned: Planned, report: Report) -> int:

@@ -138,10 +138,6 @@ def what_was_made_is_not_remembered(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deliver, "_remember", lambda *_: None)
 
 
-def parked_counts_as_done(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(outbox, "_STATE_OF", {"done": "done", "refused": "done", "retry": "done"})
-
-
 def what_is_done_is_wished_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(outbox, "_supersedes", lambda *_: True)
 

@@ -43,9 +43,11 @@ def judged(faults: dict[str, list[Fault]]) -> None:
 def test_a_run_killed_at_any_point_is_made_up_for_by_the_next(
     when: str, stage: Stage, tmp_path: Path, prove: bool
 ) -> None:
-    if when == "first" and not prove:
-        return  # the second run passes nearly the same points, with more to do at them
     cuts, points = cut_everywhere(stage.world(when, tmp_path / "whole"), tmp_path / "cuts")
+    if when == "first" and not prove:
+        # The second run passes nearly the same points, with more to do at them: of the first a third is enough.
+        cuts = cuts[::3]
+        points = [point for cut in cuts for point in cut.points]
     faults: dict[str, list[Fault]] = {}
     for number, cut in enumerate(cuts):
         world = cut.left.world(stage.setup, tmp_path / f"after{number}")
