@@ -80,6 +80,14 @@ class Name:
     def __hash__(self) -> int:
         return hash(self.key)  # names are compared often, and a key says nearly all
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Name)
+            and self.key == other.key
+            and self.readings == other.readings
+            and (self.family, self.kana, self.words) == (other.family, other.kana, other.words)
+        )
+
     @classmethod
     def of(cls, family: str = "", given: str = "", full: str = "", kana: tuple[str, str] = ("", "")) -> Name | None:
         """The name out of its two parts, or the whole; of the kana where there is no other. None if nothing says it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
@@ -128,12 +128,17 @@ class Keys:
     domain: str | None = None
     """The organisation's domain, by the mail address."""
     department: str | None = None
+    _all: tuple[Key, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """Everything that another record may have in common with it."""
-        compound: tuple[Kind, ...] = ("email", "mailbox_name", "mobile", "name_company", "name_phone")
-        return (*self.ties, *(Key(kind, value) for kind in compound for value in self.of(kind)))
+        """Everything that another record may have in common with it; made when it is first asked for."""
+        if self._all is None:
+            compound: tuple[Kind, ...] = ("email", "mailbox_name", "mobile", "name_company", "name_phone")
+            made = (*self.ties, *[Key(kind, value) for kind in compound for value in self.of(kind)])
+            object.__setattr__(self, "_all", made)
+            return made
+        return self._all
 
     def of(self, kind: Kind) -> Sequence[str]:
         """The values of its keys of one kind."""

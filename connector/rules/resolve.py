@@ -516,18 +516,17 @@ def reidentify(
     """
     core = {record.ref: record for record in seeds}
     known = dict(core)
-    keys: dict[Ref, tuple[Key, ...]] = {}
     asked: set[Key] = set()
     dead: set[Key] = set()
     fresh = list(core.values())
-    while wanted := {key for record in fresh for key in _keys_of(record, keys)} - asked:
+    while wanted := {key for record in fresh for key in record.keys} - asked:
         asked |= wanted
         found, crowded = holders(wanted)
         dead |= set(crowded)
         held: dict[Key, list[Keys]] = defaultdict(list)
         for record in {record.ref: record for record in found}.values():
             known[record.ref] = record
-            for key in _keys_of(record, keys):
+            for key in record.keys:
                 if key in wanted:
                     held[key].append(record)
         fresh = []
@@ -537,10 +536,3 @@ def reidentify(
                 core.update((record.ref, record) for record in some)
     groups = identify(known.values(), rules, decisions(known), dead)
     return tuple(group for group in groups if group.records[0] in core)
-
-
-def _keys_of(record: Keys, known: dict[Ref, tuple[Key, ...]]) -> tuple[Key, ...]:
-    keys = known.get(record.ref)
-    if keys is None:
-        keys = known[record.ref] = record.keys
-    return keys
