@@ -1,20 +1,19 @@
 """What is spent: API calls by system and day, written down while they are made.
 
-At the end not under the lease: whoever has lost it made its calls all the same. Whoever asks a system - a run, a
-worker, `check`, `probe`, `inspect`, `reconcile`, `undo` - counts against the same day.
+Whoever asks a system - a run, a worker, `check`, `probe`, `inspect`, `reconcile`, `undo` - counts against the same day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection
 
 from connector.engine.app import App
 from connector.http import Meter
 from connector.store import database, runs
-from connector.store.lease import Lease
+from connector.store.lease import Fenced, Lease
 
 
 @contextmanager
@@ -50,7 +49,8 @@ def spending(app: App, lease: Lease | None = None, names: Iterable[str] | None =
     finally:
         if lease is not None:
             lease.noting = None
-        with database.writing(app.store) as conn:
+        # Who has lost the lease writes nothing more: the calls since its last transaction are not counted.
+        with suppress(Fenced), lease.writing() if lease is not None else database.writing(app.store) as conn:
             note(conn)
 
 

@@ -52,8 +52,10 @@ def tmp_path() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """The two moments of the story."""
-    with silent(), tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
-        yield set_stage(Path(folder), Files())
+    with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
+        with silent():  # only while it is made: the fixture outlives these tests
+            made = set_stage(Path(folder), Files())
+        yield made
 
 
 class Databases:
@@ -80,5 +82,7 @@ class Databases:
 @pytest.fixture(scope="session")
 def postgres_stage(postgres_cluster: Cluster) -> Iterator[Stage]:
     """As `stage`, on PostgreSQL."""
-    with silent(), tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
-        yield set_stage(Path(folder), Databases(postgres_cluster))
+    with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
+        with silent():
+            made = set_stage(Path(folder), Databases(postgres_cluster))
+        yield made

@@ -263,7 +263,7 @@ def deterministic() -> Iterator[None]:
     writing = database.writing
     with pytest.MonkeyPatch.context() as patch:
         for module in (pull, deliver):
-            patch.setattr(module, "ThreadPoolExecutor", Inline)
+            patch.setattr(module, "Pool", Inline)
         patch.setattr(lease, "_now", _world_time)
         patch.setattr(lease, "writing", lambda engine: _seamed(writing, engine))
         try:

@@ -115,7 +115,8 @@ def test_killed_at_any_step(undisturbed: object, seconds: int, steps: int, part:
     """Every second world is killed again, a few steps into the run that follows."""
     assert steps > 40
     killed = 0
-    for kill_at in range(1 + part, steps + 1, PARTS):
+    places = range(1 + part, steps + 1, PARTS)
+    for kill_at in places:
         with world() as ready, pytest.MonkeyPatch.context() as patch:
             ready.everybody()
             ready.org.state_seconds = seconds
@@ -129,4 +130,4 @@ def test_killed_at_any_step(undisturbed: object, seconds: int, steps: int, part:
             assert rows_done(ready) == {("upsert", "Lead"): 4, ("update", "Contact"): 4, ("insert", "Task"): 8}, kill_at
             with_data = [job for job in ready.org.ingest.jobs.values() if job.state == "Open" and job.content]
             assert with_data == [], kill_at
-    assert killed > steps / PARTS * 0.9
+    assert killed >= len(places) - 1  # a run passes fewer steps when threads overtake each other

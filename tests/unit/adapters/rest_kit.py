@@ -135,9 +135,11 @@ class Stage:
     changes: dict[str, Any] = field(default_factory=dict)
 
     def adapter(self, needs: Needs | None = None, **changes: Any) -> Rest:
-        return Rest(
-            SYSTEM, configured(self.server.url, **{**self.changes, **changes}), NEEDS if needs is None else needs
-        )
+        options = configured(self.server.url, **{**self.changes, **changes})
+        made = Rest(SYSTEM, options, NEEDS if needs is None else needs)
+        assert made.http is not None
+        made.http.utcnow = self.house.clock  # both know what time it is
+        return made
 
     def add_person(self, **fields: Any) -> int:
         self.tick()
