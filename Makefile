@@ -32,7 +32,7 @@ demo: $(RUNTIME) ## run the whole loop on emulated systems; needs no credentials
 test: $(DEV) ## run the tests
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
-prove: $(DEV) ## the proof by faults: killed everywhere, every fault, broken variants; some 40 minutes
+prove: $(DEV) ## the proof by faults: killed everywhere, every fault, broken variants; over an hour
 	@$(PY) -m pytest -n $(WORKERS) tests/faults --prove $(ARGS)
 
 check: format-check lint types imports docs-check test ## everything that CI checks
