@@ -106,8 +106,7 @@ def _knows_again(app: App, report: Report) -> bool:
 def _rounds(app: App, lease: Lease, report: Report, force: str | None, stages: Stages) -> None:
     for _ in range(ROUNDS):
         stages.plan(app, lease, report)
-        with lease.writing() as conn:
-            recover.end(conn)
+        _note_recovered(app, lease)
         look_at_brake(app, report)
         if report.halted and force is None:
             return
@@ -118,6 +117,15 @@ def _rounds(app: App, lease: Lease, report: Report, force: str | None, stages: S
         app.go_on()
         if report.created == before:
             return
+
+
+def _note_recovered(app: App, lease: Lease) -> None:
+    """All was read and everybody planned: if a copy of the store was put back, that is made up for now."""
+    with app.reading() as conn:
+        restored = recover.since(conn)
+    if restored is not None:
+        with lease.writing() as conn:
+            recover.end(conn)
 
 
 def look_at_brake(app: App, report: Report) -> None:
