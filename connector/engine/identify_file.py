@@ -19,9 +19,9 @@ from connector.adapters.csvfile import cells
 from connector.adapters.csvfile.printing import spell
 from connector.engine.list_file import Layout, Row, Trouble, harmless, look_at, rows_of, unusable
 from connector.errors import ConfigError, ConnectorError, Language, Problem, Text, text
-from connector.model import Person, Ref
+from connector.model import Ref
 from connector.rules.companies import companies, spelling_of
-from connector.rules.identify import IdentityRules, Key, Keys, Kind, keys_of
+from connector.rules.identify import IdentityRules, Key, Keys, Kind, keys_said
 from connector.rules.ids import new_id
 from connector.rules.resolve import MOST_HOLDERS, Edge, Group, Guard, identify, order, shared, switchboard
 from connector.rules.wording import GUARDS, IN_COMMON
@@ -142,18 +142,18 @@ def identify_file(
         people = {ref: name for group in groups for name in (new_id(group),) for ref in group.records}
         withheld = _told(groups, report)
         del groups
-    watch(text("counting", "集計中"))
-    company_of = _companies_of(census, report)
-    _count(census, people, rules, report)
-    watch(text("writing", "書き込み中"))
-    pairs = _pairs(census, people, withheld, language) if review else []
-    if _state(path) != state:
-        what = text("the list was changed while it was read", "読み込み中にファイルが変更されました")
-        raise ConnectorError(what, where=path.name, fix=text("run it again", "もう一度実行してください"))
-    _write(out, encoding, _results(census, people, company_of), report)
-    if review:
-        # Somebody opens these in a spreadsheet, which takes UTF-8 without a mark for something else.
-        _write(review, "utf-8-sig" if encoding == "utf-8" else encoding, pairs, report)
+        watch(text("counting", "集計中"))
+        company_of = _companies_of(census, report)
+        _count(census, people, rules, report)
+        watch(text("writing", "書き込み中"))
+        pairs = _pairs(census, people, withheld, language) if review else []
+        if _state(path) != state:
+            what = text("the list was changed while it was read", "読み込み中にファイルが変更されました")
+            raise ConnectorError(what, where=path.name, fix=text("run it again", "もう一度実行してください"))
+        _write(out, encoding, _results(census, people, company_of), report)
+        if review:
+            # Somebody opens these in a spreadsheet, which takes UTF-8 without a mark for something else.
+            _write(review, "utf-8-sig" if encoding == "utf-8" else encoding, pairs, report)
     return report
 
 
@@ -284,18 +284,14 @@ class _Census:
         found = row.cells
         fields = {name: found.get(name) for name in _FIELDS}
         fields["family_kana"] = found.get("family_kana") or found.get("kana")
-        keys = keys_of(Person(ref, fields), self._rules)
+        # Nothing else names a record of a list; and of what many rows say alike, one is enough.
+        keys = keys_said(ref, fields, self._rules, one=self._one)
         for column, said in _MEANING:
             if any(name in found for name in column) and getattr(keys, said) is None:
                 self._report.meaningless[column[0]].add(row.line)
-        if not (keys.mailbox or keys.mobile or len(keys.keys) > len(keys.ties)):
+        if not (keys.mailbox or keys.mobile or keys.keys):
             self._report.keyless.add(row.line)
-        # Nothing else names a record of a list; and of what many rows say alike, one is enough.
-        one = self._one
-        return Keys(
-            ref, (), one(keys.name), keys.mailbox, one(keys.subdomain), keys.role, one(keys.phones), keys.mobile,
-            one(keys.company), one(keys.corporate_number), one(keys.domain), one(keys.department),
-        )  # fmt: skip
+        return keys
 
     def _one(self, value: Any) -> Any:
         return self._once.setdefault(value, value)

@@ -294,11 +294,12 @@ def _row(layout: Layout, line: int, found: list[str]) -> Row:
         found.pop()
     by_column: dict[str, str] = {}
     troubles: list[tuple[Trouble, str]] = [("cells", "")] if len(found) > layout.width else []
+    fine = _trouble("".join(found)) is None
     for column, places in layout.columns.items():
         for at in places:
             if at < len(found) and (cell := found[at].strip()):
                 by_column[column] = cells.unguard(cell) if cell[0] in "'=" else cell
-                if trouble := _trouble(cell):
+                if not fine and (trouble := _trouble(cell)):
                     troubles.append((trouble, column))
                 break
     blank = not by_column and not any(cell.strip() for cell in found)

@@ -32,11 +32,13 @@ def _folded(raw: str) -> str:
 
 def fold(raw: str) -> str:
     """Text as it is compared: NFKC, nothing invisible, one kind of dash, single spaces."""
-    if raw.isascii() and raw.isprintable():
+    if (raw.isascii() and raw.isprintable()) or _NOTHING_TO_FOLD.fullmatch(raw):
         return " ".join(raw.split())
     return _remembered(raw) if len(raw) < _OFTEN_THE_SAME else _folded(raw)
 
 
+# Most Japanese text: kana and kanji that NFKC leaves alone, and the wide space, which splitting makes a narrow one.
+_NOTHING_TO_FOLD = re.compile("[ \u3000\u3005\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff]*")
 _OFTEN_THE_SAME = 100
 """Shorter texts are worth remembering; the limit bounds the memory."""
 _remembered = lru_cache(maxsize=65_536)(_folded)

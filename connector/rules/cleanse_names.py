@@ -51,7 +51,7 @@ LOOSE = _pairs(
 """Different characters that are often typed for each other. For people; it would join namesakes among companies."""
 
 _STRICT = str.maketrans(STRICT)
-_LOOSE = str.maketrans(LOOSE)
+_FOR_PEOPLE = str.maketrans(LOOSE | {variant: LOOSE.get(kept, kept) for variant, kept in STRICT.items()})
 
 
 _REPEATED = re.compile(r"(.)(々+)")
@@ -196,19 +196,20 @@ def name_key(family: str = "", given: str = "", full: str = "") -> str | None:
     in alphabetical order, without accents, so that `YAMADA Taro` equals `Taro Yamada`. None for what nobody is called:
     なし, ご担当者様, テスト, あああ, a date, a telephone number, an address.
     """
-    return _name_key(f"{family} {given}" if family.strip() and given.strip() else full or family or given)
+    raw = f"{family} {given}" if family.strip() and given.strip() else full or family or given
+    if _PLAIN.fullmatch(raw) and not _NEEDS_A_LOOK.search(raw):
+        plain = jaconv.kata2hira("".join(raw.split()).translate(_FOR_PEOPLE))
+        return plain if plain and not _is_nobody(plain) else None
+    return _name_key(raw)
 
 
-# Most names are a few kanji, which no folding changes but that of variants.
-_PLAIN_KANJI = re.compile("[㐀-鿿 　]{1,20}")
-_NEEDS_A_LOOK = re.compile("担当|様|殿|氏|先生")
+# Most names are a few kanji or kana, which no folding changes but that of variants.
+_PLAIN = re.compile("[㐀-䶿一-鿿ぁ-ゖァ-ヺー 　]{1,20}")
+_NEEDS_A_LOOK = re.compile("担当|様|殿|氏|先生|さん|さま|サン|サマ")
 
 
 @lru_cache(maxsize=65_536)
 def _name_key(raw: str) -> str | None:
-    if _PLAIN_KANJI.fullmatch(raw) and not _NEEDS_A_LOOK.search(raw):
-        plain = raw.replace(" ", "").replace("　", "").translate(_STRICT).translate(_LOOSE)
-        return None if plain in _NOBODY else plain or None
     text = fold(raw[: 10 * _LONGEST_NAME]).lower()
     if len(text) > _LONGEST_NAME:
         return None
@@ -225,7 +226,7 @@ def _is_nobody(key: str) -> bool:
 
 
 def _japanese(name: str) -> str:
-    name = jaconv.kata2hira(_unrepeat(name.translate(_STRICT).translate(_LOOSE)))
+    name = jaconv.kata2hira(_unrepeat(name.translate(_FOR_PEOPLE)))
     while (shorter := _HONORIFIC.sub("", name)) != name:
         name = shorter
     return name

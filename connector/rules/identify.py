@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -169,8 +169,23 @@ class Keys:
 
 def keys_of(person: Person, rules: IdentityRules) -> Keys:
     """What identification knows of a record. Blanks and placeholders say nothing."""
+    return keys_said(person.ref, person.fields, rules, _ties(person, rules))
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def keys_said(
+    ref: Ref,
+    fields: Mapping[str, Value],
+    rules: IdentityRules,
+    ties: tuple[Key, ...] = (),
+    one: Callable[[Any], Any] = _itself,
+) -> Keys:
+    """... by its fields alone; `one` may give, for what many records say alike, always the same object."""
     email, full, family, given, family_kana, given_kana, company, number, department, phone, mobile = [
-        value if isinstance(value, str) else _text(value) for value in map(person.fields.get, _READ)
+        value if isinstance(value, str) else _text(value) for value in map(fields.get, _READ)
     ]
     mailbox = domain = None
     subdomain = ""
@@ -184,19 +199,22 @@ def keys_of(person: Person, rules: IdentityRules) -> Keys:
             role = _is_shared(local, address, mailbox, rules)
     numbers = [key for raw in (mobile, phone) if raw and (key := phone_key(raw))]
     return Keys(
-        person.ref,
-        _ties(person, rules),
-        Name.of(family, given, full, (family_kana, given_kana)),
+        ref,
+        ties,
+        one(Name.of(family, given, full, (family_kana, given_kana))),
         mailbox,
-        subdomain,
+        one(subdomain) if subdomain else "",
         role,
-        frozenset(numbers),
-        next(filter(is_mobile, numbers), None),
-        company_key(company) if company else None,
-        corporate_number(number) if number else None,
-        domain,
-        fold(department).lower() or None if department else None,
+        one(frozenset(numbers)) if numbers else _NO_NUMBERS,
+        next(filter(is_mobile, numbers), None) if numbers else None,
+        one(company_key(company)) if company else None,
+        one(corporate_number(number)) if number else None,
+        one(domain) if domain else None,
+        one(fold(department).lower() or None) if department else None,
     )
+
+
+_NO_NUMBERS: frozenset[str] = frozenset()
 
 
 _READ = (

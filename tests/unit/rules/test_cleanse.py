@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from connector.rules import cleanse, cleanse_names
 from connector.rules.cleanse import (
     corporate_domain,
     corporate_number,
@@ -598,3 +599,18 @@ def test_the_short_way_for_japanese_numbers_says_what_the_library_says(digits: s
 @given(st.text("齋斎髙高々 　一二担当様殿氏山田御中総務部退職者", max_size=8))
 def test_the_short_way_for_kanji_says_what_the_long_way_says(name: str) -> None:
     assert name_key(full=name) == name_key(full=f"{name}\u200b")
+
+
+JAPANESE_WORDS = st.lists(
+    st.one_of(
+        st.text("あいかがぎゃっんーさまアイカガャッンーヶサンマ々田中髙斎斉﨑様殿氏先生担当\u3000 ", max_size=12),
+        st.sampled_from(("なし", "テスト太郎", "ああああ", "さん", "四月一日")),
+    ),
+    max_size=3,
+).map("".join)
+
+
+@given(JAPANESE_WORDS)
+def test_the_short_way_for_plain_names_says_what_the_long_way_says(name: str) -> None:
+    assert name_key(full=name) == cleanse_names._name_key(name)
+    assert fold(name) == cleanse._folded(name)
