@@ -1,8 +1,8 @@
 """A run's work in parts that any worker can do: read a system, plan some identities, deliver to a system.
 
-What a job is, and how it is done. Whoever does it works under the run's own token; a system is worked for by one worker
-at a time, with a token of its own besides. So a job may be done twice, late, or by two at once: what counts is written
-once, and whoever has been replaced writes nothing more.
+What a part is, and how it is done. Whoever does it works under the run's own token; a system is worked for by one
+worker at a time, with a token of its own besides. So a part may be done twice, late, or by two at once: what counts is
+written once, and whoever has been replaced writes nothing more.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from connector.engine.run import counting_calls
 from connector.store import load, outbox, parts
 from connector.store.lease import Lease, Share, take_part
 
-log = structlog.get_logger("connector.jobs")
+log = structlog.get_logger("connector.parts")
 
 Kind = Literal["pull", "plan", "deliver"]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Part:
     """One part of a run, as it waits for a worker. Plain data, and nothing personal."""
 
     run: str
@@ -39,7 +39,7 @@ class Job:
     """The fencing token of the run."""
     as_of: str
     digest: str
-    """Of the configuration that the run began with: a worker with another one leaves the job alone."""
+    """Of the configuration that the run began with: a worker with another one leaves the part alone."""
     kind: Kind
     turn: int = 0
     """Planning and delivery are gone through more than once."""
@@ -51,7 +51,7 @@ class Job:
 
     @property
     def stage(self) -> str:
-        """What its key shares with the other jobs of its stage."""
+        """What its key shares with the other parts of its stage."""
         return f"{self.run}:{self.kind}:{self.turn}:"
 
     @property
@@ -65,7 +65,7 @@ class Job:
         return self.key.removeprefix(f"{self.run}:")
 
     @property
-    def part(self) -> str:
+    def lease_name(self) -> str:
         """The name of the lease that it is done under; empty where there is none."""
         return f"system:{self.system}" if self.system else ""
 
@@ -74,64 +74,64 @@ class Job:
         return asdict(self)
 
 
-def perform(app: App, job: Job, holder: str) -> None:
-    """Do a job, unless it is done already.
+def perform(app: App, part: Part, holder: str) -> None:
+    """Do a part, unless it is done already.
 
     :raises Fenced: the run is over, or another worker was given this part
     :raises Locked: another worker is at work for this system
     :raises Interrupted: we were asked to end; what was done so far stays
     :raises StoreError: the store cannot be used now
     """
-    with bound_contextvars(run=job.run):
-        _perform(app, job, holder)
+    with bound_contextvars(run=part.run):
+        _perform(app, part, holder)
 
 
-def _perform(app: App, job: Job, holder: str) -> None:
-    run = Lease(app.store, "run", job.token, app.setup.config.run.lease)
-    as_of = datetime.fromisoformat(job.as_of)
-    report = Report(job.run, as_of, as_of)
+def _perform(app: App, part: Part, holder: str) -> None:
+    run = Lease(app.store, "run", part.token, app.setup.config.run.lease)
+    as_of = datetime.fromisoformat(part.as_of)
+    report = Report(part.run, as_of, as_of)
     with app.reading() as conn:
-        if parts.is_done(conn, job.key):
+        if parts.is_done(conn, part.key):
             return
-    if job.kind == "plan":
-        _plan(app, run, job, report)
+    if part.kind == "plan":
+        _plan(app, run, part, report)
         return
-    with take_part(run, job.part, holder) as share, counting_calls(app, share, report, [job.system]):
+    with take_part(run, part.lease_name, holder) as share, counting_calls(app, share, report, [part.system]):
         with share.writing() as conn:
-            if parts.is_done(conn, job.key):  # by whoever had this part until now
+            if parts.is_done(conn, part.key):  # by whoever had this part until now
                 return
-            if job.kind == "deliver":
-                outbox.abandoned(conn, job.system)
-        (_pull if job.kind == "pull" else _deliver)(app, share, job, report)
+            if part.kind == "deliver":
+                outbox.abandoned(conn, part.system)
+        (_pull if part.kind == "pull" else _deliver)(app, share, part, report)
         with share.writing() as conn:
-            parts.put_done(conn, job.key, report.as_part())
+            parts.put_done(conn, part.key, report.as_part())
 
 
-def fail(app: App, job: Job, why: Mapping[str, Any]) -> None:
-    """Tell the run that a job cannot be done.
+def fail(app: App, part: Part, why: Mapping[str, Any]) -> None:
+    """Tell the run that a part cannot be done.
 
     :raises Fenced: the run is over
     """
-    run = Lease(app.store, "run", job.token, app.setup.config.run.lease)
+    run = Lease(app.store, "run", part.token, app.setup.config.run.lease)
     with run.writing() as conn:
-        if not parts.is_done(conn, job.key):
-            parts.put_done(conn, job.key, {"failed": why})
+        if not parts.is_done(conn, part.key):
+            parts.put_done(conn, part.key, {"failed": why})
 
 
-def _pull(app: App, share: Share, job: Job, report: Report) -> None:
-    if app.adapters[job.system].jobs is not None:
-        Delivery(app, job.system, share, report).collect()
-    pull_system(app, job.system, share, report, force=job.force)
+def _pull(app: App, share: Share, part: Part, report: Report) -> None:
+    if app.adapters[part.system].jobs is not None:
+        Delivery(app, part.system, share, report).collect()
+    pull_system(app, part.system, share, report, force=part.force)
 
 
-def _deliver(app: App, share: Share, job: Job, report: Report) -> None:
-    delivery = Delivery(app, job.system, share, report)
+def _deliver(app: App, share: Share, part: Part, report: Report) -> None:
+    delivery = Delivery(app, part.system, share, report)
     delivery.send()
     app.go_on()  # whoever goes on from here sums up
     delivery.sum_up()
 
 
-def _plan(app: App, run: Lease, job: Job, report: Report) -> None:
+def _plan(app: App, run: Lease, part: Part, report: Report) -> None:
     """Plan some identities.
 
     Chunks are computed side by side, and written down one after the other. What two of them have in common are alerts
@@ -139,23 +139,23 @@ def _plan(app: App, run: Lease, job: Job, report: Report) -> None:
     """
     while True:
         app.go_on()
-        planned = _planned(app, job, report)
+        planned = _planned(app, part, report)
         with run.writing() as conn:
-            if parts.is_done(conn, job.key):
+            if parts.is_done(conn, part.key):
                 return
             if not _still_so(conn, planned):
-                log.info("chunk_outdated", last=job.last)
+                log.info("chunk_outdated", last=part.last)
                 continue
             added = planning.write_down(app, conn, planned, report)
             planning.told(report, planned, added)
-            parts.put_done(conn, job.key, report.as_part())
+            parts.put_done(conn, part.key, report.as_part())
         return
 
 
-def _planned(app: App, job: Job, report: Report) -> planning.Planned:
+def _planned(app: App, part: Part, report: Report) -> planning.Planned:
     with app.reading() as conn:
         world = app.world(conn, report.as_of, report.run)
-        nos = load.affected_between(conn, report.as_of, job.after, job.last)
+        nos = load.affected_between(conn, report.as_of, part.after, part.last)
         return planning.plan_chunk(conn, app.setup.rules, world, nos)
 
 

@@ -1,6 +1,6 @@
-"""Where jobs wait for workers: Procrastinate's tables in the store's own PostgreSQL.
+"""Where the parts of runs wait for workers: Procrastinate's tables in the store's own PostgreSQL.
 
-The queue only carries jobs. It may lose one or hand one out twice: whether a job is done is written in the store, and
+The queue only carries them. It may lose one or hand one out twice: whether a part is done is written in the store, and
 whoever waits for it puts it into the queue again.
 """
 
@@ -19,7 +19,7 @@ from procrastinate import exceptions, jobs, schema
 from sqlalchemy import Engine
 from sqlalchemy import text as sql
 
-from connector.engine.part import Job
+from connector.engine.part import Part
 from connector.errors import StoreError, text
 from connector.store import runs
 from connector.store.database import writing
@@ -28,11 +28,11 @@ _NAME = "connector"
 _SCHEMA_LOCK = 0x636F6E71  # any number that is ours alone
 _SCHEMA = "queue_schema"
 
-Do = Callable[[Job], None]
+Do = Callable[[Part], None]
 
 
 class NotNow(Exception):
-    """The job is to be done later, or by another worker."""
+    """The part is to be done later, or by another worker."""
 
 
 class _Later(procrastinate.BaseRetryStrategy):
@@ -79,7 +79,7 @@ def _address(store: Engine) -> str:
 
 
 class Queue:
-    """Puts jobs into the queue, and looks at them there."""
+    """Puts parts of a run into the queue, and looks at them there."""
 
     def __init__(self, store: Engine) -> None:
         self._connector = procrastinate.SyncPsycopgConnector(
@@ -99,20 +99,20 @@ class Queue:
         """Let go of the connections."""
         self._app.close()
 
-    def put(self, some: Sequence[Job]) -> None:
-        """Let these jobs wait for a worker.
+    def put(self, some: Sequence[Part]) -> None:
+        """Let these wait for a worker.
 
         :raises StoreError: the store cannot be used now
         """
         with _told():
-            self._app.configure_task(_NAME, queue=_NAME).batch_defer(*(job.as_data() for job in some))
+            self._app.configure_task(_NAME, queue=_NAME).batch_defer(*(part.as_data() for part in some))
 
     def waiting(self) -> set[str]:
-        """The keys of the jobs that no worker has taken yet.
+        """The keys of the parts that no worker has taken yet.
 
         :raises StoreError: the store cannot be used now
         """
-        return {_job(job.task_kwargs).key for job in self._all("todo")}
+        return {_part(job.task_kwargs).key for job in self._all("todo")}
 
     def clear(self) -> None:
         """Take out what waits; ask workers to leave what they are at; forget what dead workers were at.
@@ -133,8 +133,8 @@ class Queue:
             return list(self._app.job_manager.list_jobs(queue=_NAME, status=status))
 
 
-def _job(data: Mapping[str, Any]) -> Job:
-    return Job(**data)
+def _part(data: Mapping[str, Any]) -> Part:
+    return Part(**data)
 
 
 @contextmanager
@@ -144,13 +144,13 @@ def _told() -> Iterator[None]:
         yield
     except (exceptions.ConnectorException, psycopg.Error) as error:
         raise StoreError(
-            text("the queue of jobs cannot be used now", "ジョブのキューを現在利用できません"),
+            text("the queue of parts cannot be used now", "処理待ちキューを現在利用できません"),
             fix=text("check PostgreSQL", "PostgreSQL を確認してください"),
         ) from error
 
 
 class Taker:
-    """Takes jobs out of the queue and does them one by one, until told to stop."""
+    """Takes parts out of the queue and does them one by one, until told to stop."""
 
     def __init__(self, store: Engine, do: Do, stop: Callable[[], None]) -> None:
         self._do, self._stop = do, stop
@@ -171,7 +171,7 @@ class Taker:
             asyncio.run(self._forever())
 
     def leave(self) -> None:
-        """Take no further job; the one under way is finished. May be called from a signal handler."""
+        """Take no further part; the one under way is finished. May be called from a signal handler."""
         self._left = True
         if self._loop is not None and self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
@@ -196,7 +196,7 @@ class Taker:
                 return
 
     def _work(self, context: procrastinate.JobContext, /, **data: Any) -> None:
-        """One job, in a thread; when the run takes it back, the work is stopped at its next step."""
+        """One part, in a thread; when the run takes it back, the work is stopped at its next step."""
         ended = threading.Event()
 
         def look() -> None:
@@ -208,7 +208,7 @@ class Taker:
         looker = threading.Thread(target=look, name="taken-back", daemon=True)
         looker.start()
         try:
-            self._do(_job(data))
+            self._do(_part(data))
         except NotNow as error:
             if context.should_abort():
                 raise exceptions.JobAborted from error

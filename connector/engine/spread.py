@@ -1,6 +1,6 @@
-"""A run whose work is done by workers: it hands out jobs, waits for what becomes of them, and decides what comes next.
+"""A run whose work is done by workers: it hands out parts, waits for what becomes of them, and decides what comes next.
 
-The run itself stays one process with one lease. When it dies, its jobs die with its lease: the next run begins with
+The run itself stays one process with one lease. When it dies, its parts die with its lease: the next run begins with
 what is in the store, as it always does.
 """
 
@@ -18,7 +18,7 @@ import structlog
 from connector.engine import planning, queue
 from connector.engine.app import App
 from connector.engine.identify import refile
-from connector.engine.part import Job, Kind
+from connector.engine.part import Kind, Part
 from connector.engine.report import Report
 from connector.engine.run import Stages
 from connector.errors import ConnectorError, StoreError, text
@@ -30,15 +30,15 @@ log = structlog.get_logger("connector.spread")
 
 LOOK = timedelta(seconds=0.2)
 SEARCH = timedelta(seconds=2)
-"""How often to look for jobs that got lost."""
+"""How often to look for parts that got lost."""
 OPENING = timedelta(seconds=10)
-"""What a worker that took a job gets to open its connector, before it counts as lost."""
+"""What a worker that took a part gets to open its connector, before it counts as lost."""
 PATIENCE = timedelta(seconds=60)
 """A chunk that nobody has planned after this time, and that does not wait in the queue, is handed out again."""
 NOBODY = timedelta(minutes=5)
 """A run gives up when no worker has done anything for this time."""
 MOST = 20
-"""A job that was handed out so often brings its workers down."""
+"""A part that was handed out so often brings its workers down."""
 LAST_STEP = timedelta(seconds=20)
 """What workers get to end their step when a run is asked to end."""
 
@@ -53,12 +53,12 @@ def stages_of(app: App) -> Iterator[Stages]:
         yield Stages()
         return
     queue.prepare(app.store)
-    jobs = queue.Queue(app.store)
-    jobs.open()
+    waiting = queue.Queue(app.store)
+    waiting.open()
     try:
-        yield Spread(jobs)
+        yield Spread(waiting)
     finally:
-        jobs.close()
+        waiting.close()
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Spread(Stages):
         refile(app, lease)
         for turn, role in enumerate((Role.MA, Role.SFA)):
             names = [name for name in app.adapters if app.roles[name] is role]
-            some = [_job(app, lease, report, "pull", turn, system=name, force=force) for name in names]
+            some = [_part(app, lease, report, "pull", turn, system=name, force=force) for name in names]
             self._have_done(app, lease, report, some)
 
     def plan(self, app: App, lease: Lease, report: Report) -> None:
@@ -90,19 +90,19 @@ class Spread(Stages):
                 nos = load.affected_chunk(conn, report.as_of, after, planning.CHUNK)
             if not nos:
                 break
-            some.append(_job(app, lease, report, "plan", self._turn, after=after, last=nos[-1]))
+            some.append(_part(app, lease, report, "plan", self._turn, after=after, last=nos[-1]))
             after = nos[-1]
         self._have_done(app, lease, report, some)
 
     def deliver(self, app: App, lease: Lease, report: Report) -> None:
         """Have what is due sent, each system by one worker."""
-        some = [_job(app, lease, report, "deliver", self._turn, system=name) for name in app.adapters]
+        some = [_part(app, lease, report, "deliver", self._turn, system=name) for name in app.adapters]
         self._have_done(app, lease, report, some)
 
-    def _have_done(self, app: App, lease: Lease, report: Report, some: Sequence[Job]) -> None:
+    def _have_done(self, app: App, lease: Lease, report: Report, some: Sequence[Part]) -> None:
         if not some:
             return
-        stage = _Stage(app, lease, report, self.queue, {job.key: job for job in some})
+        stage = _Stage(app, lease, report, self.queue, {part.key: part for part in some})
         try:
             stage.hand_out(some)
             stage.wait()
@@ -116,42 +116,42 @@ class Spread(Stages):
                 report.ledger = runs.ledger(conn, report.run)
 
 
-def _job(app: App, lease: Lease, report: Report, kind: Kind, turn: int, **of: Any) -> Job:
-    return Job(report.run, lease.token, report.as_of.isoformat(), app.setup.digest, kind, turn, **of)
+def _part(app: App, lease: Lease, report: Report, kind: Kind, turn: int, **of: Any) -> Part:
+    return Part(report.run, lease.token, report.as_of.isoformat(), app.setup.digest, kind, turn, **of)
 
 
 @dataclass
 class _Stage:
-    """The jobs of one stage, until each is done."""
+    """The parts of one stage, until each is done."""
 
     app: App
     lease: Lease
     report: Report
     queue: queue.Queue
-    jobs: Mapping[str, Job]
+    parts: Mapping[str, Part]
     done: set[str] = field(default_factory=set)
     handed: dict[str, float] = field(default_factory=dict)
-    """When each job was last handed out, on the monotonic clock."""
+    """When each part was last handed out, on the monotonic clock."""
     times: dict[str, int] = field(default_factory=dict)
     moved: float = field(default_factory=time.monotonic)
     """When something was last seen to happen."""
 
-    def hand_out(self, some: Sequence[Job]) -> None:
+    def hand_out(self, some: Sequence[Part]) -> None:
         """Let these wait for a worker."""
         self.queue.put(some)
-        for job in some:
-            self.handed[job.key] = time.monotonic()
-            self.times[job.key] = self.times.get(job.key, 0) + 1
-        log.info("jobs_handed_out", kind=some[0].kind, jobs=len(some))
+        for part in some:
+            self.handed[part.key] = time.monotonic()
+            self.times[part.key] = self.times.get(part.key, 0) + 1
+        log.info("parts_handed_out", kind=some[0].kind, parts=len(some))
 
     def wait(self) -> None:
-        """Until every job is done.
+        """Until every part is done.
 
-        :raises ConnectorError: a job cannot be done, or nobody does any
+        :raises ConnectorError: a part cannot be done, or nobody does any
         :raises Interrupted: we were asked to end
         """
         searched = time.monotonic()
-        while len(self.done) < len(self.jobs):
+        while len(self.done) < len(self.parts):
             self.app.go_on()
             time.sleep(LOOK.total_seconds())
             try:
@@ -183,7 +183,7 @@ class _Stage:
             self.lease.renew()
 
     def _collect(self) -> None:
-        stage = next(iter(self.jobs.values())).stage
+        stage = next(iter(self.parts.values())).stage
         with self.app.reading() as conn:
             news = parts.done(conn, stage, self.done)
         for key, outcome in sorted(news.items()):
@@ -193,7 +193,7 @@ class _Stage:
                     text(
                         "a worker could not do its part ({key}): {why}",
                         "ワーカーが処理できませんでした ({key}): {why_ja}",
-                        key=self.jobs[key].name,
+                        key=self.parts[key].name,
                         why=outcome["failed"]["en"],
                         why_ja=outcome["failed"]["ja"],
                     ),
@@ -202,21 +202,21 @@ class _Stage:
             self.report.add_part(outcome)
             self.moved = time.monotonic()
         if news:
-            self.report.watch(f"{stage.split(':')[1]} {len(self.done):,}/{len(self.jobs):,}")
+            self.report.watch(f"{stage.split(':')[1]} {len(self.done):,}/{len(self.parts):,}")
 
     def _held(self) -> set[str]:
         with self.app.reading() as conn:
-            return held_parts(conn, {job.part for job in self.jobs.values() if job.part})
+            return held_parts(conn, {part.lease_name for part in self.parts.values() if part.lease_name})
 
     def _search(self) -> None:
         """Hand out again what neither waits in the queue nor is being done."""
         waiting, held, now = self.queue.waiting(), self._held(), time.monotonic()
         lost = []
-        for key, job in self.jobs.items():
-            patience = OPENING if job.part else PATIENCE
+        for key, part in self.parts.items():
+            patience = OPENING if part.lease_name else PATIENCE
             fresh = now - self.handed[key] < patience.total_seconds()
-            if key not in self.done and key not in waiting and job.part not in held and not fresh:
-                lost.append(job)
+            if key not in self.done and key not in waiting and part.lease_name not in held and not fresh:
+                lost.append(part)
         if held:
             self.moved = now
         if now - self.moved > NOBODY.total_seconds():
@@ -231,7 +231,7 @@ class _Stage:
                     "同じ設定で connector worker を起動してください。起動済みの場合はログを確認してください",
                 ),
             )
-        if worn := [job.name for job in lost if self.times[job.key] >= MOST]:
+        if worn := [part.name for part in lost if self.times[part.key] >= MOST]:
             raise ConnectorError(
                 text(
                     "{key}: every worker that tried this died",
@@ -240,5 +240,5 @@ class _Stage:
                 )
             )
         if lost:
-            log.warning("jobs_lost", jobs=len(lost))
+            log.warning("parts_lost", parts=len(lost))
             self.hand_out(lost)

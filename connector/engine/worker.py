@@ -1,4 +1,4 @@
-"""`connector worker`: does a run's jobs, whichever are next, until it is told to end."""
+"""`connector worker`: does a run's parts, whichever are next, until it is told to end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import structlog
 from connector.config import load
 from connector.engine import queue
 from connector.engine.app import App, Clock, now, open_app
-from connector.engine.part import Job, fail, perform
+from connector.engine.part import Part, fail, perform
 from connector.engine.queue import NotNow, Taker
 from connector.errors import ConfigError, ConnectorError, Interrupted, Locked, StoreError, text
 from connector.store.lease import Fenced, here
@@ -25,7 +25,7 @@ AGAIN = timedelta(seconds=1)
 
 
 def work(config: Path, *, clock: Clock = now) -> None:
-    """Do jobs until SIGTERM or SIGINT; a job under way is left at its next step, for another worker to go on.
+    """Do parts until SIGTERM or SIGINT; a part under way is left at its next step, for another worker to go on.
 
     :raises ConfigError: the configuration, or a secret in it
     :raises StoreError: the store is not PostgreSQL, or cannot be used at the start
@@ -53,7 +53,7 @@ class Worker:
         self._taker = self._new_taker()
 
     def work(self) -> None:
-        """Do jobs until `end()`; a store that cannot be used is waited for."""
+        """Do parts until `end()`; a store that cannot be used is waited for."""
         log.info("worker_started", holder=self.holder)
         while not self._ending:
             try:
@@ -66,7 +66,7 @@ class Worker:
         log.info("worker_stopped", holder=self.holder)
 
     def end(self) -> None:
-        """Take no further job, and leave the one under way at its next step. For signal handlers."""
+        """Take no further part, and leave the one under way at its next step. For signal handlers."""
         self._ending = True
         self._leave()
         self._taker.leave()
@@ -75,21 +75,21 @@ class Worker:
         """Close connections to systems and store."""
         self._app.close()
 
-    def do(self, job: Job) -> None:
-        """Do one job; what cannot be done here and now is handed back.
+    def do(self, part: Part) -> None:
+        """Do one part; what cannot be done here and now is handed back.
 
-        :raises NotNow: the job is to be done later, or by another worker
+        :raises NotNow: the part is to be done later, or by another worker
         """
-        app = self._app_for(job)
+        app = self._app_for(part)
         while True:
             try:
-                perform(app, job, self.holder)
+                perform(app, part, self.holder)
             except Fenced:
-                log.warning("job_fenced", run=job.run, job=job.name)
+                log.warning("part_fenced", run=part.run, part=part.name)
             except Locked as error:
                 raise NotNow from error
             except Interrupted as error:
-                log.info("job_left", run=job.run, job=job.name)
+                log.info("part_left", run=part.run, part=part.name)
                 raise NotNow from error
             except StoreError as error:
                 log.warning("store_unavailable", error=type(error).__name__)
@@ -98,38 +98,38 @@ class Worker:
                     raise NotNow from error
                 continue  # from where the store knows it to be
             except Exception as error:
-                log.exception("job_failed", run=job.run, job=job.name)
-                self._give_up(app, job, error)
+                log.exception("part_failed", run=part.run, part=part.name)
+                self._give_up(app, part, error)
             else:
-                log.info("job_done", run=job.run, job=job.name)
+                log.info("part_done", run=part.run, part=part.name)
             return
 
-    def _app_for(self, job: Job) -> App:
-        """A connector as it was configured when the job's run began."""
+    def _app_for(self, part: Part) -> App:
+        """A connector as it was configured when the part's run began."""
         app = self._app
-        if job.run != self._run or app.setup.digest != job.digest:
+        if part.run != self._run or app.setup.digest != part.digest:
             try:
                 setup = load(self._config)
-                if setup.digest != job.digest:
-                    log.warning("configuration_differs", run=job.run, job=job.name)
+                if setup.digest != part.digest:
+                    log.warning("configuration_differs", run=part.run, part=part.name)
                     raise NotNow
                 app = open_app(setup, clock=self._clock)
             except (ConfigError, StoreError) as error:
-                log.warning("worker_unready", run=job.run, job=job.name, error=type(error).__name__)
+                log.warning("worker_unready", run=part.run, part=part.name, error=type(error).__name__)
                 raise NotNow from error
             self._app.close()
-            self._app, self._run = app, job.run
+            self._app, self._run = app, part.run
         app.stopping = self._ending
         return app
 
     def _leave(self) -> None:
         self._app.stopping = True
 
-    def _give_up(self, app: App, job: Job, error: Exception) -> None:
+    def _give_up(self, app: App, part: Part, error: Exception) -> None:
         told = (
             error.what if isinstance(error, ConnectorError) else text("{error}", "{error}", error=type(error).__name__)
         )
-        fail(app, job, {"en": told.in_("en"), "ja": told.in_("ja")})
+        fail(app, part, {"en": told.in_("en"), "ja": told.in_("ja")})
 
     def _new_taker(self) -> Taker:
         return Taker(self._app.store, self.do, self._leave)

@@ -21,7 +21,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Request
 
 from connector.engine import planning, queue, spread
-from connector.engine.part import Job
+from connector.engine.part import Part
 from connector.engine.report import Exit
 from connector.errors import ConnectorError, Locked, StoreError
 from tests.integration.workers import Hook, Office, Worker, eventually, office
@@ -60,7 +60,7 @@ def test_two_workers_end_where_one_process_would(shared: Office, undisturbed: di
     assert all(counts.balances() for counts in report.ledger.values())
     assert report.sent() == len([state for _, state in undisturbed["outbox"] if state == "done"])
     assert shared.state() == undisturbed
-    assert all(worker.seen("job_done") for worker in both), "one did everything"
+    assert all(worker.seen("part_done") for worker in both), "one did everything"
     assert report.calls == {}, "the coordinator calls nobody"
     called = dict(shared.rows("SELECT system, count FROM calls WHERE day = '2026-10-14'"))
     assert all(called[system] for system in ("shanon", "salesforce", "kintone", "esales"))
@@ -74,7 +74,7 @@ def test_a_job_that_is_handed_out_twice_is_done_once(
 ) -> None:
     put = queue.Queue.put
 
-    def put_twice(self: queue.Queue, some: Sequence[Job]) -> None:
+    def put_twice(self: queue.Queue, some: Sequence[Part]) -> None:
         put(self, [*some, *some])
 
     monkeypatch.setattr(queue.Queue, "put", put_twice)
@@ -176,7 +176,7 @@ def test_a_frozen_worker_that_thaws_writes_nothing_more(shared: Office, undistur
     before = shared.rows("SELECT key, state, attempts, done_at FROM outbox ORDER BY key")
     for worker in both:
         worker.send(signal.SIGCONT)
-    eventually(lambda: any(worker.seen("job_fenced") for worker in both), 60, lambda: [w.events for w in both])
+    eventually(lambda: any(worker.seen("part_fenced") for worker in both), 60, lambda: [w.events for w in both])
     assert shared.rows("SELECT key, state, attempts, done_at FROM outbox ORDER BY key") == before
     assert shared.state() == undisturbed
 
@@ -187,7 +187,7 @@ def test_a_worker_that_is_told_to_end_leaves_its_job_to_the_others(shared: Offic
 
     assert shared.run().exit is Exit.DONE
 
-    gone = [worker for worker in both if worker.seen("job_left")]
+    gone = [worker for worker in both if worker.seen("part_left")]
     assert [worker.process.wait(60) for worker in gone] == [0]
     assert shared.state() == undisturbed
 
@@ -268,7 +268,7 @@ def test_a_worker_with_another_configuration_leaves_the_work_alone(
         with pytest.raises(ConnectorError, match="no worker has done anything"):
             run(app, stages=stages)
     assert worker.seen("configuration_differs")
-    assert not worker.seen("job_done")
+    assert not worker.seen("part_done")
 
 
 def test_what_serve_begins_is_done_by_the_workers_that_are_up(tmp_path: Path, postgres_url: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.engine import part, planning, spread
-from connector.engine.part import Job, perform
+from connector.engine.part import Part, perform
 from connector.engine.report import Exit, Report
 from connector.engine.run import run
 from connector.engine.spread import Spread
@@ -33,15 +33,15 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 class Hands:
-    """A queue whose jobs are done at once, after what `shuffle` makes of them."""
+    """A queue whose parts are done at once, after what `shuffle` makes of them."""
 
     def __init__(self, world: World, shuffle: Any = list) -> None:
         self.world, self.shuffle = world, shuffle
-        self.left: list[Job] = []
+        self.left: list[Part] = []
 
-    def put(self, some: Sequence[Job]) -> None:
-        for job in self.shuffle(some):
-            perform(self.world.app, job, "somebody")
+    def put(self, some: Sequence[Part]) -> None:
+        for each in self.shuffle(some):
+            perform(self.world.app, each, "somebody")
 
     def waiting(self) -> set[str]:
         return set()
@@ -79,11 +79,11 @@ def test_in_any_order_twice_or_lost_at_first_the_end_is_the_same(
         monkeypatch.setattr(spread, name, timedelta(0))
     lost: set[str] = set()
 
-    def shuffle(some: Sequence[Job]) -> Sequence[Job]:
+    def shuffle(some: Sequence[Part]) -> Sequence[Part]:
         drawn = data.draw(st.permutations([*some, *data.draw(st.lists(st.sampled_from(some), max_size=3))]))
-        gone = {job.key for job in some if job.key not in lost and data.draw(st.booleans())}
+        gone = {part.key for part in some if part.key not in lost and data.draw(st.booleans())}
         lost.update(gone)
-        return [job for job in drawn if job.key not in gone]
+        return [part for part in drawn if part.key not in gone]
 
     ends = []
     for whole in (True, False):
@@ -122,7 +122,7 @@ def plan_side_by_side(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(planning, "CHUNK", 1)
     compute = part._planned
 
-    def side_by_side(some: Sequence[Job]) -> Sequence[Job]:
+    def side_by_side(some: Sequence[Part]) -> Sequence[Part]:
         if some[0].kind != "plan":
             return some
         behind = list(some[1:])
@@ -149,11 +149,11 @@ def test_it_is_the_second_look_that_prevents_it(world: World, monkeypatch: pytes
     assert plan_side_by_side(world, monkeypatch) == 2
 
 
-# --- jobs alone -------------------------------------------------------------------------------------------------------
+# --- parts alone ------------------------------------------------------------------------------------------------------
 
 
-def a_job(world: World, lease: Lease, kind: part.Kind, **of: Any) -> Job:
-    return Job("r", lease.token, world.now.isoformat(), world.app.setup.digest, kind, **of)
+def a_job(world: World, lease: Lease, kind: part.Kind, **of: Any) -> Part:
+    return Part("r", lease.token, world.now.isoformat(), world.app.setup.digest, kind, **of)
 
 
 def test_a_job_of_a_run_that_is_over_does_nothing(world: World) -> None:
@@ -213,7 +213,7 @@ def test_a_job_that_cannot_be_done_ends_the_run_with_its_reason(world: World) ->
     fill(world)
     hands = Hands(world)
 
-    def put(some: Sequence[Job]) -> None:
+    def put(some: Sequence[Part]) -> None:
         part.fail(world.app, some[0], {"en": "no {brace} fits", "ja": "だめ"})
 
     hands.put = put  # type: ignore[method-assign]
