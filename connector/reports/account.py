@@ -106,11 +106,11 @@ def _ledger(report: Data, say: Say) -> Table:
 
 def _sent(report: Data, say: Say) -> Table:
     columns = (
-        say("system", "連携先"), say("rule", "ルール"), say("kind", "種類"), say("answer", "応答"),
-        say("count", "件数"),
+        say("system", "連携先"), say("lane", "レーン"), say("rule", "ルール"), say("kind", "種類"),
+        say("answer", "応答"), say("count", "件数"),
     )  # fmt: skip
     rows = [
-        (row["system"], row["rule"] or "", row["kind"], row["status"], _n(row["count"]))
+        (row["system"], row["lane"] or "", row["rule"] or "", row["kind"], row["status"], _n(row["count"]))
         for row in report.get("delivered", ())
     ]
     return Table(say("Sent, by rule", "ルール別の送信"), columns, rows)
