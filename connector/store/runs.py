@@ -18,6 +18,11 @@ from connector.store.marks import upsert
 # Made once, as each page of a stream and each stream need them: making one takes longer than running it.
 _CURSORS = select(t.cursor).where(t.cursor.c.system == bindparam("of"))
 _READ = update(t.cursor).where(t.cursor.c.system == bindparam("of"), t.cursor.c.stream == bindparam("at"))
+_SPENDING = (
+    update(t.calls)
+    .where(t.calls.c.system == bindparam("of"), t.calls.c.day == bindparam("on_day"))
+    .values(count=t.calls.c.count + bindparam("more"))
+)
 _REMEMBERED = select(t.meta.c.value).where(t.meta.c.name == bindparam("of"))
 
 
@@ -213,8 +218,7 @@ def calls_on(conn: Connection, system: str, day: str) -> int:
 def add_calls(conn: Connection, system: str, day: str, calls: int) -> None:
     """Add to the API calls of a day."""
     upsert(conn, t.calls, [{"system": system, "day": day, "count": 0}], [])
-    here = (t.calls.c.system == system) & (t.calls.c.day == day)
-    conn.execute(update(t.calls).where(here).values(count=t.calls.c.count + calls))
+    conn.execute(_SPENDING, {"of": system, "on_day": day, "more": calls})
 
 
 def forget_calls(conn: Connection, day: str) -> None:
