@@ -6,6 +6,8 @@ WORKERS ?= 2
 ARGS ?=
 
 PY := $(VENV)/bin/python
+# One test at a time to whoever is free, so that all workers are busy to the end.
+PYTEST := $(PY) -m pytest -n $(WORKERS) --maxschedchunk 1
 # Wheels only: a source archive would fetch its build tools, and those no lock file holds to a hash.
 PIP := $(PY) -m pip --disable-pip-version-check -q
 PIP_LOCKED := $(PIP) install --require-hashes --only-binary :all:
@@ -30,10 +32,10 @@ demo: $(RUNTIME) ## run the whole loop on emulated systems; needs no credentials
 	@$(VENV)/bin/connector demo $(ARGS)
 
 test: $(DEV) ## run the tests
-	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 prove: $(DEV) ## the proof by faults: killed everywhere, every fault, broken variants; over an hour
-	@$(PY) -m pytest -n $(WORKERS) tests/faults --prove $(ARGS)
+	@$(PYTEST) tests/faults --prove $(ARGS)
 
 check: format-check lint types imports docs-check test ## everything that CI checks
 

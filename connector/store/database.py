@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,13 @@ def _alembic() -> AlembicConfig:
     return config
 
 
+@cache
+def _revisions() -> tuple[frozenset[str], str | None]:
+    """Every revision that this program knows, and the newest: read from disk once in a process."""
+    scripts = ScriptDirectory.from_config(_alembic())
+    return frozenset(script.revision for script in scripts.walk_revisions()), scripts.get_current_head()
+
+
 def upgrade(engine: Engine) -> None:
     """Bring the schema to this program's version: atomic, and safe against others doing the same at once.
 
@@ -98,9 +106,7 @@ def upgrade(engine: Engine) -> None:
     :raises WrongStore: when the schema is newer than this program
     :raises StoreError: when the store cannot be opened
     """
-    config = _alembic()
-    scripts = ScriptDirectory.from_config(config)
-    known = {script.revision for script in scripts.walk_revisions()}
+    known, head = _revisions()
     try:
         with engine.connect().execution_options(write=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
@@ -108,9 +114,12 @@ def upgrade(engine: Engine) -> None:
             current = MigrationContext.configure(connection).get_current_revision()
             if current is not None and current not in known:
                 raise newer()
+            if current == head:
+                return
             file = sqlite_file(engine.url)
-            if file is not None and current is not None and current != scripts.get_current_head():
+            if file is not None and current is not None:
                 files.copy(file, file.with_name(file.name + files.BEFORE_UPGRADE))
+            config = _alembic()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except SQLAlchemyError as error:

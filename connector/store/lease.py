@@ -12,13 +12,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connector.errors import Locked, StoreError, text
 from connector.store import tables as t
 from connector.store.codec import micros, moment
 from connector.store.database import writing
+
+# Made once: every write transaction begins with it.
+_RENEWING = update(t.lease).where(
+    t.lease.c.name == bindparam("of"), t.lease.c.token == bindparam("held"), t.lease.c.holder != ""
+)
 
 
 class Fenced(StoreError):
@@ -63,10 +68,15 @@ class Lease:
         :raises Fenced: another run holds the lease now
         """
         with self._one_at_a_time, writing(self.engine) as conn:
+            now = _now(conn)
             held = conn.execute(
-                update(t.lease)
-                .where(t.lease.c.name == self.name, t.lease.c.token == self.token, t.lease.c.holder != "")
-                .values(expires=micros(_now(conn) + self.ttl), heartbeat=micros(_now(conn)))
+                _RENEWING,
+                {
+                    "of": self.name,
+                    "held": self.token,
+                    "expires": micros(now + self.ttl),
+                    "heartbeat": micros(now),
+                },
             ).rowcount
             if not held:
                 raise Fenced

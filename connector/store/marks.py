@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, select, update
@@ -25,14 +26,18 @@ def upsert(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]], up
     """Insert rows, or update the named columns where the primary key exists."""
     if not rows:
         return
-    make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table)
+    conn.execute(_upserting(conn.dialect.name, table, tuple(update_columns)), list(rows))
+
+
+@cache
+def _upserting(dialect: str, table: Table, update_columns: tuple[str, ...]) -> postgresql.Insert | sqlite.Insert:
+    """The statement: making it takes longer than running it."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     keys = [column.name for column in table.primary_key]
-    if update_columns:
-        changes = {name: statement.excluded[name] for name in update_columns}
-        conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
-    else:
-        conn.execute(statement.on_conflict_do_nothing(index_elements=keys), list(rows))
+    if not update_columns:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    changes = {name: statement.excluded[name] for name in update_columns}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
 def mark_people(conn: Connection, nos: Iterable[int]) -> None:

@@ -8,12 +8,22 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from connector.ports import Reject
 from connector.store import tables as t
 from connector.store.codec import maybe_moment, micros, moment
 from connector.store.marks import upsert
+
+# Made once, as each page of a stream and each stream need them: making one takes longer than running it.
+_CURSORS = select(t.cursor).where(t.cursor.c.system == bindparam("of"))
+_READ = update(t.cursor).where(t.cursor.c.system == bindparam("of"), t.cursor.c.stream == bindparam("at"))
+_SPENDING = (
+    update(t.calls)
+    .where(t.calls.c.system == bindparam("of"), t.calls.c.day == bindparam("on_day"))
+    .values(count=t.calls.c.count + bindparam("more"))
+)
+_REMEMBERED = select(t.meta.c.value).where(t.meta.c.name == bindparam("of"))
 
 
 @dataclass(slots=True)
@@ -40,6 +50,18 @@ class Counts:
         """Add another page's counts."""
         for f in fields(self):
             setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+
+
+_COUNTS = tuple(f.name for f in fields(Counts))
+_ADDING = (
+    update(t.ledger)
+    .where(
+        t.ledger.c.run == bindparam("of"),
+        t.ledger.c.system == bindparam("in_system"),
+        t.ledger.c.stream == bindparam("in_stream"),
+    )
+    .values({name: t.ledger.c[name] + bindparam(f"more_{name}") for name in _COUNTS})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,27 +152,23 @@ def last_that_sent(conn: Connection, run: str) -> datetime | None:
 
 def add_ledger(conn: Connection, run: str, system: str, stream: str, counts: Counts) -> None:
     """Add a page's counts to the run's line for a stream."""
-    names = [f.name for f in fields(Counts)]
-    c = t.ledger.c
-    here = (c.run == run) & (c.system == system) & (c.stream == stream)
-    added = {name: c[name] + getattr(counts, name) for name in names}
-    if not conn.execute(update(t.ledger).where(here).values(**added)).rowcount:
-        values = {name: getattr(counts, name) for name in names}
-        conn.execute(insert(t.ledger).values(run=run, system=system, stream=stream, **values))
+    here = {"of": run, "in_system": system, "in_stream": stream}
+    values = {name: getattr(counts, name) for name in _COUNTS}
+    if not conn.execute(_ADDING, here | {f"more_{name}": value for name, value in values.items()}).rowcount:
+        conn.execute(insert(t.ledger), {"run": run, "system": system, "stream": stream, **values})
 
 
 def ledger(conn: Connection, run: str) -> dict[tuple[str, str], Counts]:
     """The lines of a run by system and stream."""
-    names = [f.name for f in fields(Counts)]
     rows = conn.execute(select(t.ledger).where(t.ledger.c.run == run)).mappings()
-    return {(row["system"], row["stream"]): Counts(**{name: row[name] for name in names}) for row in rows}
+    return {(row["system"], row["stream"]): Counts(**{name: row[name] for name in _COUNTS}) for row in rows}
 
 
 def positions(conn: Connection, system: str) -> dict[str, Position]:
     """The cursors of a system's streams."""
     return {
         r.stream: Position(r.value, moment(r.moved_at), maybe_moment(r.read_at), r.last_count)
-        for r in conn.execute(select(t.cursor).where(t.cursor.c.system == system))
+        for r in conn.execute(_CURSORS, {"of": system})
     }
 
 
@@ -169,8 +187,7 @@ def move_cursor(conn: Connection, system: str, stream: str, value: str, at: date
 
 def stream_read(conn: Connection, system: str, stream: str, at: datetime) -> None:
     """Remember that a stream was read to its end."""
-    here = (t.cursor.c.system == system) & (t.cursor.c.stream == stream)
-    conn.execute(update(t.cursor).where(here).values(read_at=micros(at)))
+    conn.execute(_READ, {"of": system, "at": stream, "read_at": micros(at)})
 
 
 def put_rejects(conn: Connection, system: str, stream: str, rejects: Sequence[Reject], run: str, at: datetime) -> None:
@@ -201,8 +218,7 @@ def calls_on(conn: Connection, system: str, day: str) -> int:
 def add_calls(conn: Connection, system: str, day: str, calls: int) -> None:
     """Add to the API calls of a day."""
     upsert(conn, t.calls, [{"system": system, "day": day, "count": 0}], [])
-    here = (t.calls.c.system == system) & (t.calls.c.day == day)
-    conn.execute(update(t.calls).where(here).values(count=t.calls.c.count + calls))
+    conn.execute(_SPENDING, {"of": system, "on_day": day, "more": calls})
 
 
 def forget_calls(conn: Connection, day: str) -> None:
@@ -212,7 +228,7 @@ def forget_calls(conn: Connection, day: str) -> None:
 
 def remembered(conn: Connection, name: str) -> str | None:
     """A small value by name."""
-    return conn.scalar(select(t.meta.c.value).where(t.meta.c.name == name))
+    return conn.scalar(_REMEMBERED, {"of": name})
 
 
 def remember(conn: Connection, name: str, value: str) -> None:

@@ -21,6 +21,7 @@ from connector.store.codec import micros
 from connector.store.marks import upsert
 
 _KEY = "tombstones"
+_HASHES = select(t.tombstone.c.hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Tombstones:
 
 def load(conn: Connection) -> Tombstones:
     """Every tombstone."""
-    return Tombstones(runs.remembered(conn, _KEY) or "", frozenset(conn.scalars(select(t.tombstone.c.hash))))
+    return Tombstones(runs.remembered(conn, _KEY) or "", frozenset(conn.scalars(_HASHES)))
 
 
 def with_key(conn: Connection) -> Tombstones:

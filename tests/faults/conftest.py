@@ -14,6 +14,7 @@ import structlog
 from psycopg import sql
 from sqlalchemy import make_url
 
+from tests.faults.engines import sharing
 from tests.faults.kit import Stage, set_stage
 from tests.faults.world import Files
 from tests.postgres import Cluster
@@ -39,6 +40,12 @@ def silent() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _silent() -> Iterator[None]:
     with silent():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _sharing() -> Iterator[None]:
+    with sharing():
         yield
 
 

@@ -6,6 +6,7 @@ point, while nothing lasting happens elsewhere. Nothing that the dying process w
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import shutil
@@ -44,9 +45,22 @@ class Recorder(Points):
     wrote: int = 0
     """How often a system may have changed."""
     _copy: tuple[int, Emulated] | None = None
+    _content: tuple[int, str] = (-1, "")
 
     def __post_init__(self) -> None:
         self.still = self._quiet = threading.RLock()
+        store = Path(str(make_url(self.world.store).database))
+        self._watch = sqlite3.connect(store, check_same_thread=False, isolation_level=None)
+
+    def close(self) -> None:
+        self._watch.close()
+
+    def committed(self, store: Path) -> str:
+        """As `content`, which is looked at again only when somebody has committed something."""
+        (version,) = self._watch.execute("PRAGMA data_version").fetchone()
+        if version != self._content[0]:
+            self._content = (version, content(store))
+        return self._content[1]
 
     def heard(self, method: str) -> None:
         if method != "GET":
@@ -59,7 +73,7 @@ class Recorder(Points):
 
     def _cut(self, point: str) -> None:
         store = Path(str(make_url(self.world.store).database))
-        key = (content(store), self.wrote)
+        key = (self.committed(store), self.wrote)
         cut = self.cuts.get(key)
         if cut is None:
             kept = self.folder / f"cut{len(self.cuts)}" / store.name
@@ -88,7 +102,7 @@ def content(store: Path, besides: Collection[str] = _NOTHING_HANGS_ON) -> str:
 
 def cut_everywhere(world: World, folder: Path) -> tuple[Sequence[Cut], Sequence[str]]:
     """One undisturbed run, the states that kills would leave, and the points in the order in which they came."""
-    with direct(world.made), instrumented(Recorder(world=world, folder=folder)) as recorder:
+    recorder = Recorder(world=world, folder=folder)
+    with contextlib.closing(recorder), direct(world.made), instrumented(recorder):
         world.run()
-    assert isinstance(recorder, Recorder)
     return list(recorder.cuts.values()), recorder.seen

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from connector.engine.report import Exit
 from connector.sandbox.server import Server
 from tests.faults.kinds import CUT_AFTER, Kind, Scene, spoiling
-from tests.faults.pair import Pair, pair
+from tests.faults.pair import MOMENTS, Pair, pair
 from tests.faults.proxy import Asked, Spoil
 
-PHASES = ("first run", "later run")
 PATIENT = 60.0
 OWN: Mapping[str, Mapping[str, str]] = {
     "salesforce": {
@@ -65,31 +65,32 @@ class Outcome:
     request: str
 
 
-@contextmanager
-def canary() -> Iterator[Server]:
+@cache
+def canary() -> Server:
     """A server on another port that no request must ever reach."""
 
     def nothing(request: Any) -> Any:
         raise AssertionError(request)
 
-    with Server(nothing) as server:
-        yield server
+    made = Server(nothing).start()
+    atexit.register(made.stop)
+    return made
 
 
 def play(case: Case) -> Outcome:
-    """Play a case: its story, the run that is hit, three healthy ones."""
-    with pair(case.sfa, small=case.system) as both, canary() as elsewhere:
-        if case.phase == "later run":
-            both.run()
-            both.go_on()
-        struck = _hit(both, case, elsewhere.url)
+    """Play a case: its story, the run that is hit, healthy ones."""
+    undisturbed(case.sfa, case.system, case.phase, _healthy(case.kind)[-1])  # before the servers are taken
+    canary().exchanges.clear()
+    with pair(case.sfa, small=case.system, before=case.phase) as both:
+        struck = _hit(both, case, canary().url)
         if case.phase == "first run":
             both.go_on()
-        for after in _healthy(case.kind):
-            both.send_again()
-            both.clock.advance(after)
-            both.run()
-        wrong = [*_wrong(both, case), *(f"the canary heard {each}" for each in elsewhere.exchanges)]
+        with both.directly():
+            for after in _healthy(case.kind):
+                both.send_again()
+                both.clock.advance(after)
+                both.run()
+            wrong = [*_wrong(both, case), *(f"the canary heard {each}" for each in canary().exchanges)]
         sent = sum(report.sent() for report in both.reports)
         requests = sum(sum(report.calls.values()) for report in both.reports)
         return Outcome(bool(struck), tuple(wrong), sent, requests, struck[0] if struck else "")
@@ -154,21 +155,17 @@ def _difference(expected: Any, seen: Any) -> str:
 @cache
 def undisturbed(sfa: str, system: str, phase: str, last: timedelta) -> tuple[dict[str, Any], Sequence[Asked]]:
     """What is seen after the same runs without a fault, and what was asked in the run that others are hit in."""
-    with pair(sfa, small=system) as both:
-        if phase == "later run":
-            both.run()
-            both.go_on()
-        proxy = both.proxies[system]
-        proxy.forget()
+    with pair(sfa, small=system, before=phase) as both:
         both.run()
-        asked = list(proxy.seen)
+        asked = list(both.proxies[system].seen)
         if phase == "first run":
             both.go_on()
-        for after in (timedelta(0), last):
-            both.clock.advance(after)
-            both.run()
-        assert both.fresh() == []
-        return both.seen(), asked
+        with both.directly():
+            for after in (timedelta(0), last):
+                both.clock.advance(after)
+                assert both.run().exit is Exit.DONE
+            assert both.fresh() == []
+            return both.seen(), asked
 
 
 def cases(system: str, kind: Kind) -> list[Case]:
@@ -177,7 +174,7 @@ def cases(system: str, kind: Kind) -> list[Case]:
     last = _healthy(kind)[-1]
     return [
         Case(sfa, system, phase, asked.number, kind)
-        for phase in PHASES
+        for phase in MOMENTS
         for asked in undisturbed(sfa, system, phase, last)[1]
         if _can_strike(kind, system, asked)
     ]

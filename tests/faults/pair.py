@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
+import copy
 import re
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from connector.config import Setup, load
 from connector.engine.app import App, open_app
 from connector.engine.preview import plan_preview
 from connector.engine.probing import probe
-from connector.engine.report import Report
+from connector.engine.report import Exit, Report
 from connector.engine.run import run
 from connector.sandbox.chaos import Chaos
 from connector.sandbox.clock import Clock
@@ -33,6 +36,7 @@ from connector.store import outbox
 from connector.templates import TEMPLATES
 from tests.faults.kinds import MOST_BYTES
 from tests.faults.proxy import Proxy
+from tests.faults.world import reaching
 
 START = datetime.fromisoformat("2026-10-14T10:00:00+09:00")
 SITE = "https://www.mirai-soft-example.co.jp"
@@ -306,12 +310,13 @@ class Pair:
     """Both systems, what stands between us and them, and the connector."""
 
     sfa: str
-    folder: Path
     clock: Clock
     smp: ShanonEmulator
     sales: Sales
     proxies: Mapping[str, Proxy]
     setup: Setup
+    store: str
+    """URL of the store."""
     reports: list[Report] = field(default_factory=list)
     visitors: dict[str, int] = field(default_factory=dict)
     deals: dict[str, Any] = field(default_factory=dict)
@@ -369,7 +374,8 @@ class Pair:
     @contextmanager
     def app(self, seconds: float = 60.0) -> Iterator[App]:
         """As a fresh process opens it, but that it never sleeps, and waits no longer than that for an answer."""
-        app = open_app(self.setup, clock=self.clock)
+        setup = replace(self.setup, config=self.setup.config.model_copy(update={"store": self.store}))
+        app = open_app(setup, clock=self.clock)
         for adapter in app.adapters.values():
             http = adapter.http
             if http is not None:
@@ -380,6 +386,13 @@ class Pair:
             yield app
         finally:
             app.close()
+
+    @contextmanager
+    def directly(self) -> Iterator[None]:
+        """Inside, no proxy and no socket stands between: for runs that nothing is to happen to."""
+        by_system = {"shanon": self.smp.handle, self.sfa: self.sales.handle}
+        with reaching({urlsplit(self.proxies[name].url).port or 0: handle for name, handle in by_system.items()}):
+            yield
 
     def run(self, seconds: float = 60.0) -> Report:
         """One pass, some minutes after the one before."""
@@ -430,27 +443,106 @@ _MAKERS: Mapping[str, Callable[[Clock, ShanonEmulator, int], Sales]] = {
 }
 
 
+MOMENTS = ("first run", "later run")
+
+
 @contextmanager
-def pair(sfa: str, *, small: str = "") -> Iterator[Pair]:
-    """Two systems in which the story has begun, and an empty store; the system `small` gives small pages."""
+def pair(sfa: str, *, small: str = "", before: str = "first run") -> Iterator[Pair]:
+    """Two systems in which the story has come to one of the `MOMENTS`; the system `small` gives small pages."""
+    with _ground(sfa, small).pair(before) as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """A state of both systems and of the store, which many pairs can start from."""
+
+    state: Mapping[str, Any]
+    store: Path
+
+
+@dataclass
+class _Ground:
+    """What pairs of one kind stand on, one at a time: servers that listen, and the configuration for them."""
+
+    sfa: str
+    servers: Mapping[str, Server]
+    proxies: Mapping[str, Proxy]
+    setup: Setup
+    folder: Path
+    moments: dict[str, _Moment]
+    taken: bool = False
+
+    @contextmanager
+    def pair(self, before: str) -> Iterator[Pair]:
+        """A copy of what there was before a run."""
+        if before not in self.moments:
+            with self.pair(MOMENTS[0]) as made:
+                with made.directly():
+                    assert made.run().exit is Exit.DONE
+                made.go_on()
+                self.moments[before] = self.kept(made, before)
+        with self._copied(self.moments[before]) as made:
+            yield made
+
+    @contextmanager
+    def _copied(self, moment: _Moment) -> Iterator[Pair]:
+        assert not self.taken, "two pairs would share their servers"
+        with tempfile.TemporaryDirectory(dir=FAST_DISK) as folder:
+            store = Path(shutil.copytree(moment.store, Path(folder) / "data")) / "connector.db"
+            state = copy.deepcopy(moment.state)
+            made = Pair(self.sfa, proxies=self.proxies, setup=self.setup, store=f"sqlite:///{store}", **state)
+            self.taken = True
+            try:
+                self._stand(made)
+                yield made
+            finally:
+                self.taken = False
+
+    def _stand(self, made: Pair) -> None:
+        for name, system in (("shanon", made.smp), (self.sfa, made.sales)):
+            server, proxy = self.servers[name], self.proxies[name]
+            server._handle, server.chaos = system.handle, system.chaos
+            server.exchanges.clear()
+            proxy.late.clear()
+            proxy.forget()
+
+    def kept(self, made: Pair, name: str) -> _Moment:
+        """How things stand, to be copied; no program has the store open."""
+        folder = self.folder / name
+        shutil.copytree(Path(made.store.removeprefix("sqlite:///")).parent, folder)
+        return _Moment(copy.deepcopy({each: getattr(made, each) for each in _STATE}), folder)
+
+
+_STATE = ("clock", "smp", "sales", "visitors", "deals", "contacts")
+_OPEN = ExitStack()
+"""What listens until the process ends."""
+atexit.register(_OPEN.close)
+
+
+@cache
+def _ground(sfa: str, small: str) -> _Ground:
+    """Servers, proxies, a configuration, and the beginning of the story: made once in a process."""
     clock = Clock(START, ticking=False)
     smp = ShanonEmulator(clock=clock)
     sales = _MAKERS[sfa](clock, smp, _PAGE if small == sfa else 100)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=FAST_DISK)))
-        proxies = {}
-        for name, handle, chaos in (("shanon", smp.handle, smp.chaos), (sfa, sales.handle, sales.chaos)):
-            served = stack.enter_context(Server(handle, chaos=chaos))
-            proxies[name] = stack.enter_context(Proxy(served.url))
-        _configure(folder, sfa, smp, sales, proxies, _PAGE if small == "shanon" else 100)
-        shutil.copy(_empty_store(), folder / "connector.db")
-        made = Pair(sfa, folder, clock, smp, sales, proxies, load(folder / "config.yaml"))
-        made.begin()
-        if sfa == "esales":
-            with made.app() as app:
-                probe(app, "esales")
-            proxies[sfa].forget()
-        yield made
+    folder = Path(_OPEN.enter_context(tempfile.TemporaryDirectory(dir=FAST_DISK)))
+    servers, proxies = {}, {}
+    for name, system in (("shanon", smp), (sfa, sales)):
+        servers[name] = _OPEN.enter_context(Server(system.handle, chaos=system.chaos))
+        proxies[name] = _OPEN.enter_context(Proxy(servers[name].url))
+    _configure(folder, sfa, smp, sales, proxies, _PAGE if small == "shanon" else 100)
+    store = folder / "empty" / "connector.db"
+    store.parent.mkdir()
+    shutil.copy(_empty_store(), store)
+    made = Pair(sfa, clock, smp, sales, proxies, load(folder / "config.yaml"), f"sqlite:///{store}")
+    made.begin()
+    if sfa == "esales":
+        with made.app() as app:
+            probe(app, "esales")
+    ground = _Ground(sfa, servers, proxies, made.setup, folder, {})
+    ground.moments[MOMENTS[0]] = ground.kept(made, MOMENTS[0])
+    return ground
 
 
 def _configure(

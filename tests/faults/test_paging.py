@@ -88,7 +88,7 @@ def rest(both: Pair) -> None:
         both.run()
 
 
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(1200)
 def test_people_work_while_pages_are_read(system: str, what: str, prove: bool) -> None:
     """As if they had done it just before the first page."""
     change = changes_of(system)[what]
@@ -110,7 +110,7 @@ def test_people_work_while_pages_are_read(system: str, what: str, prove: bool) -
         assert not wrong, (f"{what} before request {number} to {system}", *wrong)
 
 
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(1200)
 def test_pages_are_not_as_they_should_be(system: str, what: str, prove: bool) -> None:
     with pair(_sfa(system), small=system) as calm:
         calm.run()

@@ -16,7 +16,6 @@ OWN_WORDS = {"partial batch": "partial", "row locked": "locked", "403 quota": "q
 TRIES = 5
 SOUGHT = 40
 """Cases that are tried until one strikes: not every request has what a kind needs."""
-"""Requests that are tried until one is found at which there is something to spoil."""
 
 
 def known(system: str, kind: Kind) -> bool:
@@ -44,7 +43,7 @@ def seed() -> str:
     return "0" if os.environ.get("CI") else os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getppid()))[:8]
 
 
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(1200)
 def test_one_fault_at_any_request(system: str, kind: Kind, prove: bool) -> None:
     places = cases(system, kind)
     random.Random(f"{seed()} {system} {kind}").shuffle(places)

@@ -11,7 +11,7 @@ import copyreg
 import io
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,7 +65,13 @@ def write_config(folder: Path, made: Emulated, urls: Mapping[str, str]) -> Path:
 @contextmanager
 def direct(made: Emulated) -> Iterator[None]:
     """Requests to `PORTS` reach these emulators without a socket, until the end of the block."""
-    by_port = {port: handlers(made)[name] for name, port in PORTS.items()}
+    with reaching({port: handlers(made)[name].handle for name, port in PORTS.items()}):
+        yield
+
+
+@contextmanager
+def reaching(by_port: Mapping[int, Callable[[Request], Any]]) -> Iterator[None]:
+    """Requests to these ports reach these handlers without a socket, until the end of the block."""
 
     def send(self: HTTPAdapter, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
         url = urlsplit(str(request.url))
@@ -76,7 +82,7 @@ def direct(made: Emulated) -> Iterator[None]:
         )  # fmt: skip
         target = str(request.path_url)
         environ = {**builder.get_environ(), "RAW_URI": target, "REQUEST_URI": target}
-        answer = by_port[url.port or 0].handle(Request(environ))
+        answer = by_port[url.port or 0](Request(environ))
         headers = HTTPHeaderDict(list(answer.headers))
         raw = HTTPResponse(io.BytesIO(answer.get_data()), headers, answer.status_code, preload_content=False)
         return self.build_response(request, raw)
