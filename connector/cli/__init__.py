@@ -229,6 +229,10 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending / 変更があれば終了コード 2")
     ] = False,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="rule=ID|system=NAME|person=ID", help="Only these; repeat for more / 絞り込み（複数可）"),
+    ] = None,
     limit: Annotated[int, typer.Option(help="Most records shown; 0: all / 表示件数、0 で全件")] = 50,
 ) -> None:
     """Show every change, field by field, before anything is written. 書き込む前に変更内容を表示。"""
@@ -240,7 +244,7 @@ def plan(
     app = _open(config)
     try:
         with console.working(text("reading and planning", "読み込みと計画")) as watch:
-            shown = plan_preview(app, pull=pull, as_of=_aware(as_of, app), watch=watch)
+            shown = plan_preview(app, pull=pull, as_of=_aware(as_of, app), select=select or (), watch=watch)
     finally:
         app.close()
     show_plan(console, shown, limit)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from connector.changes import AnyChange, Outcome, Plan, RaiseAlert, Withheld
+from connector.changes import AnyChange, Kept, Outcome, Plan, RaiseAlert, Withheld
 from connector.engine.app import App
 from connector.engine.report import Report
 from connector.model import Kind
@@ -165,13 +165,15 @@ def preview(app: App, as_of: datetime, run: str) -> tuple[list[AnyChange], Plan]
     changes: list[AnyChange] = []
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
+    kept: list[Kept] = []
     for planned in all_chunks(app, world) if everybody else chunks(app, world):
         with app.reading() as conn:
             fresh += outbox.fresh(conn, planned.plan.changes)
         changes += planned.plan.changes
         outcomes += planned.plan.outcomes
         withheld += planned.plan.withheld
-    return fresh, Plan(tuple(changes), tuple(outcomes), tuple(withheld))
+        kept += planned.plan.kept
+    return fresh, Plan(tuple(changes), tuple(outcomes), tuple(withheld), tuple(kept))
 
 
 def all_chunks(app: App, world: World) -> Iterator[Planned]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connector.changes import UNDO, AnyChange, Lane, Outcome, Plan, SetFields, Withheld
+from connector.changes import UNDO, AnyChange, Kept, Lane, Outcome, Plan, SetFields, Withheld
 from connector.model import Role, Score, Subject
 from connector.rules.alert import AlertRule, alerts
 from connector.rules.columns import Touchpoints, moment
@@ -98,15 +98,19 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     changes: list[AnyChange] = []
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
+    kept: list[Kept] = []
     for index, subject in enumerate(facts.subjects):
         told = {name: _with_why(found, facts.world, rules) for name, found in scores[index].items()}
         view = View(facts.world, subject, told, facts.touchpoints, (starts[index], starts[index + 1]))
         said = [said for step in STEPS for said in step(view, rules)]
         held = [s for s in said if isinstance(s, Withheld)]
-        changes += _one_wish_per_record([s for s in said if not isinstance(s, Withheld | LookAgain | BandUntold)])
+        changes += _one_wish_per_record(
+            [s for s in said if not isinstance(s, Withheld | Kept | LookAgain | BandUntold)]
+        )
         withheld += held
+        kept += [s for s in said if isinstance(s, Kept)]
         outcomes.append(_outcome(view, said))
-    return Plan(tuple(changes), tuple(outcomes), tuple(withheld))
+    return Plan(tuple(changes), tuple(outcomes), tuple(withheld), tuple(kept))
 
 
 def _outcome(view: View, said: Sequence[object]) -> Outcome:

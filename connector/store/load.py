@@ -69,6 +69,11 @@ def find_identity(conn: Connection, words: str) -> list[int]:
     return sorted(conn.scalars(alive))
 
 
+def identity_id(conn: Connection, no: int) -> str:
+    """Our id of an identity."""
+    return str(conn.scalar(select(t.identity.c.id).where(t.identity.c.no == no)))
+
+
 def load(conn: Connection, nos: Sequence[int], oldest: datetime, timeline: tuple[Sequence[str], datetime]) -> Loaded:
     """All that is known of these identities; touchpoints from `oldest` on.
 
