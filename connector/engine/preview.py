@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from connector.changes import AnyChange, Kept, Plan, Withheld
 from connector.engine.app import App, run_id
 from connector.engine.braking import doubts
-from connector.engine.planning import preview
+from connector.engine.planning import preview, replay
 from connector.engine.pull import pull
 from connector.engine.report import Exit, Report
 from connector.engine.run import Watch, counting_calls
@@ -57,15 +57,18 @@ def plan_preview(
 ) -> Shown:
     """Read the systems if `pull`, then plan; only the store's facts are brought up to date.
 
-    `select`: only these changes (`connector.engine.selecting`).
+    `select`: only these changes (`connector.engine.selecting`). With a past `as_of` nothing is read: it is told what
+    would have been written then, from what was known by then.
 
     :raises Locked: another run is at work
     """
     started = app.clock()
     report = Report(run_id(started), started, as_of or started, watch=watch)
-    if pull:
+    if pull and report.as_of >= started:
         _read(app, report)
     selected = selection(app, select)
+    if report.as_of < started:
+        return _replayed(app, report, selected)
     fresh, held, whole = wanted_now(app, report.as_of, report.run, selected)
     with app.reading() as conn:
         waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
@@ -76,6 +79,17 @@ def plan_preview(
         {name: adapter.quota() for name, adapter in app.adapters.items()},
         brake, report,
         Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
+    )  # fmt: skip
+
+
+def _replayed(app: App, report: Report, selected: Selection) -> Shown:
+    """Nothing in it tells of today, so that it is the same whenever it is asked."""
+    whole = replay(app, report.as_of)
+    fresh = list(filter(selected.takes, whole.changes))
+    withheld = [item for item in whole.withheld if selected.tells(item)]
+    costs = _cost(app.adapters, fresh)
+    return Shown(
+        report.as_of, fresh, (), withheld, kept_of(fresh, whole.kept), {}, costs, {}, {}, (), report, Exit.DONE
     )  # fmt: skip
 
 
