@@ -26,6 +26,7 @@ from connector.engine.report import Report
 from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
 from connector.model import Value
+from connector.rules.nearly import Topic
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
 from connector.store.runs import RunRow
 
@@ -395,7 +396,9 @@ def why_lines(console: Console, found: Why) -> list[str]:
         )
         for hit in score.hits:
             count = f" ×{hit.count}" if hit.count > 1 else ""
-            lines.append(f"  {hit.points:+g}  {hit.rule}{count}  {hit.last_at:%Y-%m-%d} {hit.label}".rstrip())
+            lines.append(
+                f"  {hit.points:+g}  {hit.rule}{count}  {found.behind.get((score.name, hit.rule), '')}".rstrip()
+            )
         lines.append(f"  = {score.points:g}")
     for system, name, ours in found.lists:
         lines.append(
@@ -408,6 +411,7 @@ def why_lines(console: Console, found: Why) -> list[str]:
             )
         )
     lines += [f"? {item.rule}: {item.text}" for item in found.withheld]
+    lines += _rule_lines(console, found)
     if found.open:
         lines.append(say("would be written now", "次に書き込む内容"))
         lines += [f"  {s} {p}  {w}" + (f"   [{y}]" if y else "") for c in found.open for s, p, w, y in describe(c)]
@@ -418,6 +422,27 @@ def why_lines(console: Console, found: Why) -> list[str]:
     for score in found.scores:
         lines.append(say("the rep sees: {w}", "営業に見える文: {w}", w=score.why))
     return lines
+
+
+TOPICS: Mapping[Topic, tuple[str, str]] = {
+    "alert": ("alert", "アラート"), "protect": ("protection", "除外"), "nurture": ("nurture", "ナーチャリング"),
+    "create": ("creation", "新規作成"), "score": ("score", "スコア"), "band": ("band", "ランク"),
+}  # fmt: skip
+"""What a rule is about."""
+
+
+def _rule_lines(console: Console, found: Why) -> Iterator[str]:
+    """The rules that hold, then those that nearly do, and by how much."""
+    holding = [each for each in found.rules if not each.missing]
+    nearly = [each for each in found.rules if each.missing]
+    if holding:
+        yield console.say("rules that hold", "該当するルール")
+    yield from (f"  {console.say(*TOPICS[each.topic])} {each.rule}" for each in holding)
+    if nearly:
+        yield console.say("rules that nearly hold", "あと少しで該当するルール")
+    for each in nearly:
+        lacks = ", ".join(item.what.in_(console.language) for item in each.missing)
+        yield f"  {console.say(*TOPICS[each.topic])} {each.rule}: {lacks}"
 
 
 def who_lines(console: Console, found: Why) -> Iterator[str]:
@@ -500,13 +525,29 @@ def why_data(found: Why) -> dict[str, Any]:
                 "band": s.band,
                 "why": s.why,
                 "hits": [
-                    {"rule": h.rule, "points": h.points, "count": h.count, "last_at": h.last_at, "label": h.label}
+                    {
+                        "rule": h.rule,
+                        "points": h.points,
+                        "count": h.count,
+                        "last_at": h.last_at,
+                        "label": h.label,
+                        "touchpoint": found.behind.get((s.name, h.rule)),
+                    }
                     for h in s.hits
                 ],
             }
             for s in found.scores
         ],
         "lists": [{"system": s, "list": n, "ours": o} for s, n, o in found.lists],
+        "rules": [
+            {
+                "about": each.topic,
+                "rule": each.rule,
+                "holds": not each.missing,
+                "missing": [str(item.what) for item in each.missing],
+            }
+            for each in found.rules
+        ],
         "withheld": list(found.withheld),
         "open": [change_data(change) for change in found.open],
         "sent": [

@@ -47,15 +47,22 @@ def timeline_of(rules: Rules, as_of: datetime) -> tuple[Sequence[str], datetime]
     return sorted(kinds), as_of - since
 
 
+def facts_of(
+    conn: Connection, rules: Rules, world: World, nos: Sequence[int], known_by: datetime | None = None
+) -> Facts:  # fmt: skip
+    """All that the rules look at of a chunk of identities."""
+    loaded = load.load(conn, nos, rules.oldest(world.as_of), timeline_of(rules, world.as_of), known_by)
+    subjects = loaded.subjects if known_by is None else past.as_known_by(conn, loaded.subjects, known_by)
+    return Facts(subjects, Touchpoints.from_rows(loaded.touchpoints), world)
+
+
 def plan_chunk(
     conn: Connection, rules: Rules, world: World, nos: Sequence[int], known_by: datetime | None = None
 ) -> Planned:  # fmt: skip
     """Load a chunk of identities and plan it, if need be from what was `known_by` some past time. Reads only."""
-    loaded = load.load(conn, nos, rules.oldest(world.as_of), timeline_of(rules, world.as_of), known_by)
-    subjects = loaded.subjects if known_by is None else past.as_known_by(conn, loaded.subjects, known_by)
-    found = Facts(subjects, Touchpoints.from_rows(loaded.touchpoints), world)
+    found = facts_of(conn, rules, world, nos, known_by)
     planned = plan(found, rules)
-    known = {topic: at for subject in loaded.subjects for topic, at in subject.alerts.items()}
+    known = {topic: at for subject in found.subjects for topic, at in subject.alerts.items()}
     topics = [(change.rule, change.subject) for change in planned.changes if isinstance(change, RaiseAlert)]
     return Planned(nos, planned, {topic: known.get(topic) for topic in topics})
 

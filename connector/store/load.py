@@ -242,7 +242,7 @@ def _bands(conn: Connection, nos: Sequence[int]) -> dict[int, dict[str, str]]:
 
 
 def _touchpoints(
-    conn: Connection, index: dict[int, int], oldest: datetime, known_by: datetime | None
+    conn: Connection, index: dict[int, int], oldest: datetime, known_by: datetime | None = None
 ) -> Sequence[TouchpointRow]:
     c = t.touchpoint.c
     rows: list[TouchpointRow] = []
