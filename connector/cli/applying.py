@@ -21,7 +21,7 @@ def show_applied(console: Console, applied: Applied, limit: int) -> None:
     console.out(
         console.say(
             "run {run}: {outcome}, {sent} of {n} changes sent, {done} done before, {skipped} skipped",
-            "実行 {run}: {outcome}、{n}件中 {sent}件を反映、反映済み {done}件、見送り {skipped}件",
+            "実行 {run}: {outcome}、{n}件中 {sent}件を反映、反映済み {done}件、反映せず {skipped}件",
             run=applied.report.run, outcome=applied.report.outcome, sent=applied.report.sent(),
             n=len(applied.sending) + applied.done_before + len(applied.skipped),
             done=applied.done_before, skipped=len(applied.skipped),
@@ -38,7 +38,7 @@ def _lines(console: Console, applied: Applied, limit: int) -> Iterator[str]:
         n = len(applied.skipped) - limit
         yield say("  … {n} more (--limit 0 shows all)", "  … ほか{n}件（--limit 0 で全件）", n=n)
     for code, count in sorted(Counter(item.code for item in applied.skipped).items()):
-        yield say("skipped: {why}: {n}", "見送り: {why}: {n}件", why=WHY[code].in_(console.language), n=count)
+        yield say("skipped: {why}: {n}", "反映せず: {why}: {n}件", why=WHY[code].in_(console.language), n=count)
     for system, error in applied.report.problems:
         yield f"{system}: {error.in_(console.language)}"
     for why_stopped in applied.report.halted:

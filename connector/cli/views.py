@@ -426,7 +426,7 @@ def why_lines(console: Console, found: Why) -> list[str]:
 
 TOPICS: Mapping[Topic, tuple[str, str]] = {
     "alert": ("alert", "アラート"), "protect": ("protection", "除外"), "nurture": ("nurture", "ナーチャリング"),
-    "create": ("creation", "新規作成"), "score": ("score", "スコア"), "band": ("band", "ランク"),
+    "create": ("creation", "新規作成"), "score": ("score", "スコア"), "band": ("band", "帯"),
 }  # fmt: skip
 """What a rule is about."""
 

@@ -189,10 +189,11 @@ def preview(app: App, as_of: datetime, run: str) -> tuple[list[AnyChange], Plan]
 def replay(app: App, at: datetime) -> Plan:
     """What would have been written down at a past time, from what was known by then.
 
-    Which band alerts last knew is not kept, so none is told of a band that was reached.
+    Which band alerts last knew is not kept, so none is told of a band that was reached. Nor is when each system had
+    been read by then: all count as just read.
     """
     with app.reading() as conn:
-        world = replace(app.world(conn, at), baseline=True)
+        world = replace(app.world(conn, at), baseline=True, read_at=dict.fromkeys(app.roles, at))
     changes: list[AnyChange] = []
     withheld: list[Withheld] = []
     kept: list[Kept] = []

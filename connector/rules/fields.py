@@ -212,6 +212,8 @@ def _kept(
     theirs = person.native[rule.to]
     there = Role.SFA if view.world.roles[mapping.system] is Role.MA else Role.MA
     ours = computed(view, word, rule.max_length, scores) if _is_ours(word) else view.value(there, word)
+    if rule.wins == "strictest" and not truth(theirs):
+        return  # nobody said no
     if not blank(ours) and not same(cut(rule.values.get(str(ours), ours), rule.max_length), theirs):
         yield Kept(view.subject.identity.id, person.ref, rule.to, theirs, ours, word, rule.wins)
 
