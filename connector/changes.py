@@ -63,7 +63,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetFields(Change):
-    """Write `values` (native field names) to one record; touch nothing else. `before`: what was last seen there.
+    """Write `values` (native field names) to one record; touch nothing else.
+
+    `before`: what was last seen there; a field that was never read is not in it.
 
     The record must exist: when it is gone the change is refused, never re-created.
     """
@@ -184,6 +186,19 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A field that stays as it is although the other side says something else: the field's rule has it win."""
+
+    identity: str
+    ref: Ref
+    field: str
+    value: Value
+    other: Value
+    rule: str
+    wins: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What planning one identity gave, besides changes: its scores, and when it has to be looked at again."""
 
@@ -202,3 +217,4 @@ class Plan:
     changes: tuple[AnyChange, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    kept: tuple[Kept, ...] = ()

@@ -225,28 +225,108 @@ def plan(
     config: ConfigPath = CONFIG,
     json: AsJson = False,
     pull: Annotated[bool, typer.Option(help="Read the systems first / 先に読み込む")] = True,
-    as_of: Annotated[datetime | None, typer.Option(help="As if it were this time / この時刻として計算")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="As of this time; a past one: as known then / この時刻として計算")
+    ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending / 変更があれば終了コード 2")
     ] = False,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="rule=ID|system=NAME|person=ID", help="Only these; repeat for more / 絞り込み（複数可）"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="PLAN.json", help="Write it for `apply`; holds personal data / 計画を保存"),
+    ] = None,
     limit: Annotated[int, typer.Option(help="Most records shown; 0: all / 表示件数、0 で全件")] = 50,
 ) -> None:
     """Show every change, field by field, before anything is written. 書き込む前に変更内容を表示。"""
     from connector.cli.views import show_plan
+    from connector.engine.plan_file import write_plan
     from connector.engine.preview import plan_preview
     from connector.engine.report import Exit
 
     console = Console(json=json)
+    if out is not None and as_of is not None:
+        raise typer.BadParameter("a plan of another time cannot be applied", param_hint="--out")
     app = _open(config)
     try:
         with console.working(text("reading and planning", "読み込みと計画")) as watch:
-            shown = plan_preview(app, pull=pull, as_of=_aware(as_of, app), watch=watch)
+            shown = plan_preview(app, pull=pull, as_of=_aware(as_of, app), select=select or (), watch=watch)
+        if out is not None:
+            write_plan(app, out, shown.as_of, [*shown.fresh, *shown.held])
     finally:
         app.close()
     show_plan(console, shown, limit)
+    if out is not None and not json:
+        console.out(
+            console.say(
+                "written: {file} (holds personal data; only you may read it); `connector apply {file}` sends it",
+                "作成: {file}（個人情報を含みます。所有者のみ読み取り可）。`connector apply {file}` で反映します",
+                file=out,
+            )
+        )
     if shown.exit:
         raise typer.Exit(int(shown.exit))
     raise typer.Exit(int(Exit.PENDING if detailed_exitcode and shown.fresh else Exit.DONE))
+
+
+@cli.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="PLAN.json", help="From `plan --out` / `plan --out` の出力")],
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    force: Annotated[
+        str | None,
+        typer.Option("--force", metavar="REASON", help="Overrule the brake; kept in the store / 理由を付けて続行"),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Most records shown; 0: all / 表示件数、0 で全件")] = 50,
+) -> None:
+    """Send exactly a plan that was written down; what has drifted since is skipped. 保存した計画だけを反映。"""
+    from connector.cli.applying import show_applied
+    from connector.engine.applying import apply_plan
+    from connector.engine.publish import published
+
+    console = Console(json=json)
+    app = _open(config)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
+    try:
+        with published(app, console.error) as ended:
+            with console.working(text("applying", "計画を反映中")) as watch:
+                applied = apply_plan(app, file, force=force, watch=watch)
+            ended(applied.report.run)
+    finally:
+        app.close()
+    show_applied(console, applied, limit)
+    raise typer.Exit(int(applied.exit))
+
+
+@cli.command()
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The configuration in use: file or folder / 使用中の設定")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one / 比較する設定")],
+    json: AsJson = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 when they differ / 差異があれば終了コード 2")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Most records shown; 0: all / 表示件数、0 で全件")] = 50,
+) -> None:
+    """What would be written otherwise if B were the configuration; on the store of A. 設定変更の影響を表示。"""
+    from connector.cli.comparing import config_at, show_compared
+    from connector.config import load
+    from connector.engine.comparing import compare
+    from connector.engine.report import Exit
+
+    console = Console(json=json)
+    other = load(config_at(b))
+    app = _open(config_at(a))
+    try:
+        found = compare(app, other)
+    finally:
+        app.close()
+    show_compared(console, found, limit)
+    raise typer.Exit(int(Exit.PENDING if detailed_exitcode and found.differences else Exit.DONE))
 
 
 def _aware(at: datetime | None, app: Any) -> datetime | None:

@@ -13,6 +13,7 @@ from connector.changes import (
     AnyChange,
     CloseAlert,
     CreatePerson,
+    Kept,
     RaiseAlert,
     RemoveFromList,
     SetFields,
@@ -25,6 +26,7 @@ from connector.engine.report import Report
 from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
 from connector.model import Value
+from connector.rules.nearly import Topic
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
 from connector.store.runs import RunRow
 
@@ -61,6 +63,18 @@ def show_check(console: Console, results: Sequence[Checked]) -> None:
 
 def show_ledger(console: Console, report: Report) -> None:
     """The ledger and the calls of a run."""
+    show_counts(console, report)
+    for system, calls in sorted(report.calls.items()):
+        least = report.least_calls.get(system, 0)
+        console.out(
+            console.say(
+                "{s}: {n} API calls (least possible {m})", "{s}: API {n}回（最少 {m}回）", s=system, n=calls, m=least
+            )
+        )
+
+
+def show_counts(console: Console, report: Report) -> None:
+    """The ledger."""
     say = console.say
     columns = [
         say("system", "連携先"), say("stream", "ストリーム"), say("read", "読込"), say("used", "反映"),
@@ -71,11 +85,6 @@ def show_ledger(console: Console, report: Report) -> None:
         for (system, stream), c in sorted(report.ledger.items())
     ]
     console.table("", columns, rows)
-    for system, calls in sorted(report.calls.items()):
-        least = report.least_calls.get(system, 0)
-        console.out(
-            say("{s}: {n} API calls (least possible {m})", "{s}: API {n}回（最少 {m}回）", s=system, n=calls, m=least)
-        )
 
 
 def show_report(console: Console, report: Report) -> None:
@@ -135,21 +144,16 @@ def show_report(console: Console, report: Report) -> None:
 def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
     """A change as lines: sign, place, what, why."""
     why = "; ".join(" ".join(p for p in (r.rule, r.text) if p) for r in change.reasons)
+    rules = {r.field: " ".join(p for p in (r.rule, r.text) if p) for r in change.reasons}
     if isinstance(change, SetFields):
-        rules = {r.field: " ".join(p for p in (r.rule, r.text) if p) for r in change.reasons}
         return [
-            (
-                "~",
-                f"{change.ref}",
-                f"{name}: {shown_value(change.before.get(name))} → {shown_value(value)}",
-                rules.get(name, ""),
-            )
+            ("~", f"{change.ref}", f"{name}: {_before(change, name)} → {shown_value(value)}", rules.get(name, ""))
             for name, value in change.values.items()
         ]
     if isinstance(change, CreatePerson):
         place = f"{change.system}/{change.object}"
         head = ("+", place, f"{change.key_field}: {change.key_value}", change.reasons[0].text)
-        return [head, *(("+", place, f"{name}: {shown_value(value)}", "") for name, value in change.values.items())]
+        return [head, *(("+", place, f"{n}: {shown_value(v)}", rules.get(n, "")) for n, v in change.values.items())]
     if isinstance(change, RaiseAlert):
         return [("!", str(change.deal or change.person or change.system), f"{change.title} → {change.owner_id}", why)]
     if isinstance(change, CloseAlert):
@@ -158,6 +162,11 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
         return [("+", str(change.person), change.title, why)]
     sign = {AddToList: "+", RemoveFromList: "-"}[type(change)]
     return [(sign, f"{change.system}/{change.list}", str(change.person), why)]
+
+
+def _before(change: SetFields, name: str) -> str:
+    """What stood in a field; nobody knows where it was never read."""
+    return shown_value(change.before[name]) if name in change.before else "?"
 
 
 def shown_value(value: Value) -> str:
@@ -171,7 +180,7 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
         console.data(plan_data(shown))
         return
     say = console.say
-    for line in _change_lines(console, shown.fresh, limit):
+    for line in _change_lines(console, shown.fresh, limit, shown.kept):
         console.out(line)
     for item in shown.withheld[: limit or None]:
         console.out(f"  ? {item.identity}  {item.rule}: {item.text}")
@@ -179,17 +188,7 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
         console.out(say("from earlier plans, still to be sent:", "以前の計画のうち未送信のもの:"))
         for line in _change_lines(console, shown.held, limit):
             console.out(line)
-    kinds = Counter((c.system, type(c).__name__) for c in (*shown.fresh, *shown.held))
-    for (system, kind), count in sorted(kinds.items()):
-        console.out(f"{system}: {kind} {count}")
-    for system, calls in sorted(shown.calls.items()):
-        quota = shown.quota.get(system)
-        left = f" / {quota.limit - quota.used}" if quota else ""
-        console.out(say("{s}: {n}{left} API calls", "{s}: API {n}{left}回", s=system, n=calls, left=left))
-    for why_stopped in shown.brake:
-        console.out(say("a run would stop: {w}", "実行すると停止します: {w}", w=why_stopped.in_(console.language)))
-    for system, error in shown.report.problems:
-        console.out(f"{system}: {error.in_(console.language)}")
+    _show_cost(console, shown)
     total = len(shown.fresh)
     console.out(
         say("{n} changes, nothing written", "変更 {n}件（書き込みなし）", n=total) if total
@@ -197,14 +196,48 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
     )  # fmt: skip
 
 
-def _change_lines(console: Console, changes: Sequence[AnyChange], limit: int) -> Iterator[str]:
+def _show_cost(console: Console, shown: Shown) -> None:
+    """What would be sent in numbers, what it costs, what was read, what stands in the way."""
+    say = console.say
+    kinds = Counter((c.system, type(c).__name__) for c in (*shown.fresh, *shown.held))
+    for (system, kind), count in sorted(kinds.items()):
+        console.out(f"{system}: {kind} {count}")
+    for system, calls in sorted(shown.calls.items()):
+        left = shown.left.get(system)
+        console.out(
+            say(
+                "{s}: {n} API calls of {left} left today",
+                "{s}: API {n}回（本日の残り {left}回）",
+                s=system,
+                n=calls,
+                left="?" if left is None else f"{left:,}",
+            )
+        )
+    if shown.report.ledger:
+        show_counts(console, shown.report)
+    for why_stopped in shown.brake:
+        console.out(say("a run would stop: {w}", "実行すると停止します: {w}", w=why_stopped.in_(console.language)))
+    for system, error in shown.report.problems:
+        console.out(f"{system}: {error.in_(console.language)}")
+
+
+def _change_lines(
+    console: Console, changes: Sequence[AnyChange], limit: int, kept: Sequence[Kept] = ()
+) -> Iterator[str]:  # fmt: skip
     for change in changes[: limit or None]:
         for sign, place, what, why in describe(change):
             yield f"  {sign} {place}  {what}" + (f"   [{why}]" if why else "")
+        if isinstance(change, SetFields):
+            yield from (_kept_line(console, item) for item in kept if item.ref == change.ref)
     if limit and len(changes) > limit:
         yield console.say(
             "  … {n} more (--limit 0 shows all)", "  … ほか{n}件（--limit 0 で全件）", n=len(changes) - limit
         )
+
+
+def _kept_line(console: Console, item: Kept) -> str:
+    other = console.say("not {v}", "{v} にしない", v=shown_value(item.other))
+    return f"  = {item.ref}  {item.field}: {shown_value(item.value)} ({other})   [{item.rule} {item.wins}]"
 
 
 def plan_data(shown: Shown) -> dict[str, Any]:
@@ -213,13 +246,20 @@ def plan_data(shown: Shown) -> dict[str, Any]:
         "as_of": shown.as_of,
         "changes": [change_data(change) for change in shown.fresh],
         "withheld": list(shown.withheld),
+        "kept": [
+            {"person": k.identity, "record": str(k.ref), "field": k.field, "value": k.value, "other": k.other,
+             "rule": k.rule, "wins": k.wins}
+            for k in shown.kept
+        ],
         "held": [change_data(change) for change in shown.held],
         "waiting": dict(shown.waiting),
         "calls": dict(shown.calls),
+        "left": dict(shown.left),
         "quota": dict(shown.quota),
         "brake": [str(why) for why in shown.brake],
         "problems": [{"system": system, "message": str(error)} for system, error in shown.report.problems],
-    }
+        "ledger": shown.report.as_data()["ledger"],
+    }  # fmt: skip
 
 
 def change_data(change: AnyChange) -> dict[str, Any]:
@@ -356,7 +396,9 @@ def why_lines(console: Console, found: Why) -> list[str]:
         )
         for hit in score.hits:
             count = f" ×{hit.count}" if hit.count > 1 else ""
-            lines.append(f"  {hit.points:+g}  {hit.rule}{count}  {hit.last_at:%Y-%m-%d} {hit.label}".rstrip())
+            lines.append(
+                f"  {hit.points:+g}  {hit.rule}{count}  {found.behind.get((score.name, hit.rule), '')}".rstrip()
+            )
         lines.append(f"  = {score.points:g}")
     for system, name, ours in found.lists:
         lines.append(
@@ -369,6 +411,7 @@ def why_lines(console: Console, found: Why) -> list[str]:
             )
         )
     lines += [f"? {item.rule}: {item.text}" for item in found.withheld]
+    lines += _rule_lines(console, found)
     if found.open:
         lines.append(say("would be written now", "次に書き込む内容"))
         lines += [f"  {s} {p}  {w}" + (f"   [{y}]" if y else "") for c in found.open for s, p, w, y in describe(c)]
@@ -379,6 +422,27 @@ def why_lines(console: Console, found: Why) -> list[str]:
     for score in found.scores:
         lines.append(say("the rep sees: {w}", "営業に見える文: {w}", w=score.why))
     return lines
+
+
+TOPICS: Mapping[Topic, tuple[str, str]] = {
+    "alert": ("alert", "アラート"), "protect": ("protection", "除外"), "nurture": ("nurture", "ナーチャリング"),
+    "create": ("creation", "新規作成"), "score": ("score", "スコア"), "band": ("band", "帯"),
+}  # fmt: skip
+"""What a rule is about."""
+
+
+def _rule_lines(console: Console, found: Why) -> Iterator[str]:
+    """The rules that hold, then those that nearly do, and by how much."""
+    holding = [each for each in found.rules if not each.missing]
+    nearly = [each for each in found.rules if each.missing]
+    if holding:
+        yield console.say("rules that hold", "該当するルール")
+    yield from (f"  {console.say(*TOPICS[each.topic])} {each.rule}" for each in holding)
+    if nearly:
+        yield console.say("rules that nearly hold", "あと少しで該当するルール")
+    for each in nearly:
+        lacks = ", ".join(item.what.in_(console.language) for item in each.missing)
+        yield f"  {console.say(*TOPICS[each.topic])} {each.rule}: {lacks}"
 
 
 def who_lines(console: Console, found: Why) -> Iterator[str]:
@@ -461,13 +525,29 @@ def why_data(found: Why) -> dict[str, Any]:
                 "band": s.band,
                 "why": s.why,
                 "hits": [
-                    {"rule": h.rule, "points": h.points, "count": h.count, "last_at": h.last_at, "label": h.label}
+                    {
+                        "rule": h.rule,
+                        "points": h.points,
+                        "count": h.count,
+                        "last_at": h.last_at,
+                        "label": h.label,
+                        "touchpoint": found.behind.get((s.name, h.rule)),
+                    }
                     for h in s.hits
                 ],
             }
             for s in found.scores
         ],
         "lists": [{"system": s, "list": n, "ours": o} for s, n, o in found.lists],
+        "rules": [
+            {
+                "about": each.topic,
+                "rule": each.rule,
+                "holds": not each.missing,
+                "missing": [str(item.what) for item in each.missing],
+            }
+            for each in found.rules
+        ],
         "withheld": list(found.withheld),
         "open": [change_data(change) for change in found.open],
         "sent": [

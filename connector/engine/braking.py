@@ -14,10 +14,15 @@ from connector.rules.brake import Load, brake, joined
 from connector.store import identities, load, outbox, runs
 
 
-def doubts(conn: Connection, app: App, run: str, fresh: Sequence[AnyChange] = ()) -> list[Text]:
-    """Why `run` may send nothing; `fresh`: changes that it would write down beside those that wait already."""
+def doubts(
+    conn: Connection, app: App, run: str, fresh: Sequence[AnyChange] = (), *, alone: bool = False
+) -> list[Text]:  # fmt: skip
+    """Why `run` may send nothing; `fresh`: changes that it would write down beside those that wait already.
+
+    `alone`: those that wait are not sent along.
+    """
     records, guards = load.count_records(conn), app.setup.config.run.guards
-    waiting = outbox.loads(conn, {change.key for change in fresh})
+    waiting = {} if alone else outbox.loads(conn, {change.key for change in fresh})
     altering = Counter(change.system for change in fresh if change.alters)
     adding = Counter(change.system for change in fresh if not change.alters)
     loads = {

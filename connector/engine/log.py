@@ -72,6 +72,7 @@ EVENTS = {
     "replaced_store_unusable": "The store that a copy replaces cannot be used: it is kept aside as it is.",
     "store_not_remembered": "What tells this store from another could not be written beside it.",
     "person_forgotten": "A person was erased: so many `records` and `rows`.",
+    "plan_applied": "A plan in a file was applied: so many `changes` still stood, so many were `skipped`.",
     "run_undone": "A run was taken back: `changes` for that, and what had to be `left`.",
     "system_compared": "`connector reconcile` compared a system; so many records are `differing`.",
     "parts_handed_out": "Parts of a run wait for a worker.",

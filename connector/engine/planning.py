@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
-from connector.changes import AnyChange, Outcome, Plan, RaiseAlert, Withheld
+from connector.changes import AnyChange, Kept, Outcome, Plan, RaiseAlert, Withheld
 from connector.engine.app import App
 from connector.engine.report import Report
 from connector.model import Kind
@@ -18,7 +18,7 @@ from connector.rules.alert import release_time
 from connector.rules.columns import Touchpoints
 from connector.rules.plan import Facts, Rules, plan
 from connector.rules.view import World
-from connector.store import load, outbox, recover, runs
+from connector.store import load, outbox, past, recover, runs
 from connector.store.lease import Lease
 from connector.store.marks import mark_all
 from connector.store.runs import Counts
@@ -47,12 +47,22 @@ def timeline_of(rules: Rules, as_of: datetime) -> tuple[Sequence[str], datetime]
     return sorted(kinds), as_of - since
 
 
-def plan_chunk(conn: Connection, rules: Rules, world: World, nos: Sequence[int]) -> Planned:
-    """Load a chunk of identities and plan it. Reads only."""
-    loaded = load.load(conn, nos, rules.oldest(world.as_of), timeline_of(rules, world.as_of))
-    found = Facts(loaded.subjects, Touchpoints.from_rows(loaded.touchpoints), world)
+def facts_of(
+    conn: Connection, rules: Rules, world: World, nos: Sequence[int], known_by: datetime | None = None
+) -> Facts:  # fmt: skip
+    """All that the rules look at of a chunk of identities."""
+    loaded = load.load(conn, nos, rules.oldest(world.as_of), timeline_of(rules, world.as_of), known_by)
+    subjects = loaded.subjects if known_by is None else past.as_known_by(conn, loaded.subjects, known_by)
+    return Facts(subjects, Touchpoints.from_rows(loaded.touchpoints), world)
+
+
+def plan_chunk(
+    conn: Connection, rules: Rules, world: World, nos: Sequence[int], known_by: datetime | None = None
+) -> Planned:  # fmt: skip
+    """Load a chunk of identities and plan it, if need be from what was `known_by` some past time. Reads only."""
+    found = facts_of(conn, rules, world, nos, known_by)
     planned = plan(found, rules)
-    known = {topic: at for subject in loaded.subjects for topic, at in subject.alerts.items()}
+    known = {topic: at for subject in found.subjects for topic, at in subject.alerts.items()}
     topics = [(change.rule, change.subject) for change in planned.changes if isinstance(change, RaiseAlert)]
     return Planned(nos, planned, {topic: known.get(topic) for topic in topics})
 
@@ -107,7 +117,7 @@ def write_down(app: App, conn: Connection, planned: Planned, report: Report) -> 
     ids = [outcome.identity for outcome in planned.plan.outcomes]
     outbox.withdraw(conn, ids, {change.key for change in planned.plan.changes})
     held = recover.first_alerts(conn, planned.plan.changes) if recover.since(conn) else []
-    added = outbox.enqueue(conn, planned.plan.changes, report.run, now, _not_before(app, planned, now))
+    added = outbox.enqueue(conn, planned.plan.changes, report.run, now, held_until(app, planned.plan.changes, now))
     _hold(conn, report, held)
     load.save_outcomes(conn, planned.plan.outcomes, planned.nos, report.as_of)
     return added
@@ -121,11 +131,11 @@ def told(report: Report, planned: Planned, added: int) -> None:
     log.info("chunk_planned", identities=len(planned.nos), changes=added)
 
 
-def _not_before(app: App, planned: Planned, now: datetime) -> dict[str, datetime]:
+def held_until(app: App, changes: Sequence[AnyChange], now: datetime) -> dict[str, datetime]:
     """Alerts wait until the quiet hours end."""
     quiet = app.setup.config.run.quiet.alerts
     due = release_time(now, quiet, app.setup.config.timezone)
-    return {change.key: due for change in planned.plan.changes if isinstance(change, RaiseAlert)} if due > now else {}
+    return {change.key: due for change in changes if isinstance(change, RaiseAlert)} if due > now else {}
 
 
 def note_rules(conn: Connection, digest: str) -> None:
@@ -165,16 +175,37 @@ def preview(app: App, as_of: datetime, run: str) -> tuple[list[AnyChange], Plan]
     changes: list[AnyChange] = []
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
+    kept: list[Kept] = []
     for planned in all_chunks(app, world) if everybody else chunks(app, world):
         with app.reading() as conn:
             fresh += outbox.fresh(conn, planned.plan.changes)
         changes += planned.plan.changes
         outcomes += planned.plan.outcomes
         withheld += planned.plan.withheld
-    return fresh, Plan(tuple(changes), tuple(outcomes), tuple(withheld))
+        kept += planned.plan.kept
+    return fresh, Plan(tuple(changes), tuple(outcomes), tuple(withheld), tuple(kept))
 
 
-def all_chunks(app: App, world: World) -> Iterator[Planned]:
+def replay(app: App, at: datetime) -> Plan:
+    """What would have been written down at a past time, from what was known by then.
+
+    Which band alerts last knew is not kept, so none is told of a band that was reached. Nor is when each system had
+    been read by then: all count as just read.
+    """
+    with app.reading() as conn:
+        world = replace(app.world(conn, at), baseline=True, read_at=dict.fromkeys(app.roles, at))
+    changes: list[AnyChange] = []
+    withheld: list[Withheld] = []
+    kept: list[Kept] = []
+    for planned in all_chunks(app, world, at):
+        with app.reading() as conn:
+            changes += outbox.unsaid(conn, planned.plan.changes, at)
+        withheld += planned.plan.withheld
+        kept += planned.plan.kept
+    return Plan(tuple(changes), (), tuple(withheld), tuple(kept))
+
+
+def all_chunks(app: App, world: World, known_by: datetime | None = None) -> Iterator[Planned]:
     """The plans of all identities, affected or not."""
     last = 0
     while True:
@@ -182,6 +213,6 @@ def all_chunks(app: App, world: World) -> Iterator[Planned]:
             nos = load.living_chunk(conn, last, CHUNK)
             if not nos:
                 return
-            planned = plan_chunk(conn, app.setup.rules, world, nos)
+            planned = plan_chunk(conn, app.setup.rules, world, nos, known_by)
         yield planned
         last = nos[-1]

@@ -11,11 +11,13 @@ from sqlalchemy import Connection
 from connector.changes import AnyChange, Reason, Withheld
 from connector.engine.app import App
 from connector.engine.identify import Near
-from connector.engine.planning import plan_chunk
+from connector.engine.planning import facts_of
 from connector.errors import ConnectorError, text
 from connector.model import Person, Ref, Score, Subject, Value
 from connector.rules.compare import Level, compare
 from connector.rules.identify import Kind, mailbox_of
+from connector.rules.nearly import Judged, behind, judged
+from connector.rules.plan import plan, views
 from connector.rules.resolve import Edge
 from connector.store import identities, load, outbox, people
 from connector.store.identities import Event
@@ -89,6 +91,10 @@ class Why:
     """What would be written now, or waits to be sent."""
     withheld: tuple[Withheld, ...]
     sent: tuple[Sent, ...]
+    behind: Mapping[tuple[str, str], str]
+    """The touchpoint behind each line of the scores, by score and rule."""
+    rules: tuple[Judged, ...]
+    """Rules that hold, and those that nearly do."""
 
     def reasons(self) -> tuple[Reason, ...]:
         """Reasons of everything that was sent or would be."""
@@ -101,15 +107,13 @@ def why(app: App, words: str) -> Why:
     :raises ConnectorError: when nobody or several people are meant
     """
     with app.reading() as conn:
-        found = load.find_identity(conn, words) or load.find_identity(conn, _as_key(app, words))
-        if len(found) != 1:
-            raise nobody_or_many(len(found))
+        found = _meant(app, conn, words)
         world = app.world(conn, app.clock())
-        planned = plan_chunk(conn, app.setup.rules, world, found)
-        loaded = load.load(conn, found, world.as_of, ((), world.as_of))
-        subject = loaded.subjects[0]
+        rules = app.setup.rules
+        facts = facts_of(conn, rules, world, found)
+        planned, view, subject = plan(facts, rules), next(views(facts, rules)), facts.subjects[0]
         who = _who(conn, app, subject)
-        fresh = outbox.fresh(conn, planned.plan.changes)
+        fresh = outbox.fresh(conn, planned.changes)
         history = [Sent(*row) for row in outbox.history(conn, subject.identity.id)]
         company = subject.identity.company
         names = load.company_names(conn, [company] if company else [])
@@ -124,12 +128,29 @@ def why(app: App, words: str) -> Why:
         parents,
         subject.identity.persons,
         who,
-        planned.plan.outcomes[0].scores,
+        planned.outcomes[0].scores,
         tuple(lists),
         tuple(fresh),
-        planned.plan.withheld,
+        planned.withheld,
         tuple(history),
+        {key: " ".join(filter(None, [view.told(touch), touch.url])) for key, touch in behind(view, rules).items()},
+        judged(view, rules),
     )
+
+
+def identity_meant(app: App, conn: Connection, words: str) -> str:
+    """Our id of the person that `words` means, as `why` takes them.
+
+    :raises ConnectorError: when nobody or several people are meant
+    """
+    return load.identity_id(conn, _meant(app, conn, words)[0])
+
+
+def _meant(app: App, conn: Connection, words: str) -> list[int]:
+    found = load.find_identity(conn, words) or load.find_identity(conn, _as_key(app, words))
+    if len(found) != 1:
+        raise nobody_or_many(len(found))
+    return found
 
 
 def _as_key(app: App, words: str) -> str:

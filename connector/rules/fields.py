@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from connector.changes import UNDO, CreatePerson, Lane, Reason, SetFields, Withheld
+from connector.changes import UNDO, CreatePerson, Kept, Lane, Reason, SetFields, Withheld
 from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
 from connector.rules.membership import STALE, stale_sfa
 from connector.rules.score import ScoreSpec, why
@@ -170,11 +170,12 @@ def _update(
         reasons.append(Reason("identity", view.say("our key", "当方のキー"), mapping.key))
     written = view.subject.written.get(person.ref, {})
     planned: dict[str, tuple[FieldRule, Value]] = {}
-    for word, rule in mapping.fields.items():
-        if rule.only in (None, person.ref.object):
-            found = _wanted(view, mapping, person, word, rule, scores, written.get(rule.to), told)
-            if found is not _KEEP:
-                planned[word] = rule, found
+    for word, rule in _ruled(mapping, person):
+        found = _wanted(view, mapping, person, word, rule, scores, written.get(rule.to), told)
+        if found is _KEEP:
+            yield from _kept(view, mapping, person, word, rule, scores)
+        else:
+            planned[word] = rule, found
     for word, (rule, wanted) in planned.items():
         if settled(wanted, person.native.get(rule.to), written.get(rule.to)):
             continue
@@ -191,11 +192,34 @@ def _update(
         reasons.append(Reason(word, rule.wins, rule.to))
         lane = min(lane, _lane(word), key=list(Lane).index)
     if values:
-        before = {name: person.native.get(name) for name in values if name != mapping.key}
+        before = {name: person.native[name] for name in values if name != mapping.key and name in person.native}
         yield SetFields(
             key=set_key(person.ref), system=mapping.system, identity=identity, lane=lane, reasons=tuple(reasons),
             ref=person.ref, values=values, before=before | ({mapping.key: person.key} if mapping.key in values else {}),
         )  # fmt: skip
+
+
+def _ruled(mapping: PeopleMapping, person: Person) -> list[tuple[str, FieldRule]]:
+    return [(word, rule) for word, rule in mapping.fields.items() if rule.only in (None, person.ref.object)]
+
+
+def _kept(
+    view: View, mapping: PeopleMapping, person: Person, word: str, rule: FieldRule, scores: Mapping[str, ScoreSpec]
+) -> Step:  # fmt: skip
+    """Told of a field that stays, where the other side says something else than what was read there."""
+    if rule.to not in person.native:
+        return
+    theirs = person.native[rule.to]
+    there = Role.SFA if view.world.roles[mapping.system] is Role.MA else Role.MA
+    ours = computed(view, word, rule.max_length, scores) if _is_ours(word) else view.value(there, word)
+    if rule.wins == "strictest" and not truth(theirs):
+        return  # nobody said no
+    if not blank(ours) and not same(cut(rule.values.get(str(ours), ours), rule.max_length), theirs):
+        yield Kept(view.subject.identity.id, person.ref, rule.to, theirs, ours, word, rule.wins)
+
+
+def _is_ours(word: str) -> bool:
+    return word in COMPUTED or word.startswith("score.")
 
 
 def _lane(word: str) -> Lane:
@@ -250,7 +274,7 @@ def _wanted(
 ) -> Value | _Keep:  # fmt: skip
     theirs = person.native.get(rule.to)
     here = view.world.roles[mapping.system]
-    if word in COMPUTED or word.startswith("score."):
+    if _is_ours(word):
         ours: Value = computed(view, word, rule.max_length, scores)
         decided: Value | _Keep = ours if not (rule.wins == "once" and not blank(theirs)) else _KEEP
     elif rule.wins == "strictest":

@@ -176,7 +176,7 @@ def _carry(view: View, rule: NurtureRule, person: Person, deal: Deal) -> Step:
             reasons=tuple(Reason(rule.id, deal.name, to) for to in values),
             ref=person.ref,
             values=values,
-            before={to: person.native.get(to) for to in values},
+            before={to: person.native[to] for to in values if to in person.native},
         )
 
 

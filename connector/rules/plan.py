@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connector.changes import UNDO, AnyChange, Lane, Outcome, Plan, SetFields, Withheld
+from connector.changes import UNDO, AnyChange, Kept, Lane, Outcome, Plan, SetFields, Withheld
 from connector.model import Role, Score, Subject
 from connector.rules.alert import AlertRule, alerts
 from connector.rules.columns import Touchpoints, moment
@@ -93,20 +93,29 @@ def plan(facts: Facts, rules: Rules) -> Plan:
 
     Pure: the same facts and rules give the same plan; `facts.world.as_of` is the only clock.
     """
-    scores = score(facts.touchpoints, len(facts.subjects), rules.scores, facts.world.as_of)
-    starts = facts.touchpoints.starts(len(facts.subjects))
     changes: list[AnyChange] = []
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
-    for index, subject in enumerate(facts.subjects):
-        told = {name: _with_why(found, facts.world, rules) for name, found in scores[index].items()}
-        view = View(facts.world, subject, told, facts.touchpoints, (starts[index], starts[index + 1]))
+    kept: list[Kept] = []
+    for view in views(facts, rules):
         said = [said for step in STEPS for said in step(view, rules)]
         held = [s for s in said if isinstance(s, Withheld)]
-        changes += _one_wish_per_record([s for s in said if not isinstance(s, Withheld | LookAgain | BandUntold)])
+        changes += _one_wish_per_record(
+            [s for s in said if not isinstance(s, Withheld | Kept | LookAgain | BandUntold)]
+        )
         withheld += held
+        kept += [s for s in said if isinstance(s, Kept)]
         outcomes.append(_outcome(view, said))
-    return Plan(tuple(changes), tuple(outcomes), tuple(withheld))
+    return Plan(tuple(changes), tuple(outcomes), tuple(withheld), tuple(kept))
+
+
+def views(facts: Facts, rules: Rules) -> Iterator[View]:
+    """Each person as the rules look at them, in the order of `facts.subjects`."""
+    scores = score(facts.touchpoints, len(facts.subjects), rules.scores, facts.world.as_of)
+    starts = facts.touchpoints.starts(len(facts.subjects))
+    for index, subject in enumerate(facts.subjects):
+        told = {name: _with_why(found, facts.world, rules) for name, found in scores[index].items()}
+        yield View(facts.world, subject, told, facts.touchpoints, (starts[index], starts[index + 1]))
 
 
 def _outcome(view: View, said: Sequence[object]) -> Outcome:

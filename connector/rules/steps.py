@@ -1,4 +1,4 @@
-"""What a step of planning may say: a change, something withheld, or a time to look again."""
+"""What a step of planning may say: a change, something withheld or kept, or a time to look again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from connector.changes import AnyChange, Withheld
+from connector.changes import AnyChange, Kept, Withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class BandUntold:
     score: str
 
 
-Step = Iterator[AnyChange | Withheld | LookAgain | BandUntold]
+Step = Iterator[AnyChange | Withheld | Kept | LookAgain | BandUntold]
 
 
 def key_of(*parts: object) -> str:

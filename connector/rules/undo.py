@@ -145,9 +145,8 @@ def _field(change: SetFields, name: str, now: Now, ours: set[str]) -> Left | str
     if name in ours:
         why = text("our key stays: it changes nothing for anybody", "当方のキーは残します（業務に影響しません）")
         return Left("key", place, why, name)
-    if name not in person.native:
-        why = text("the mappings do not read this field any more", "現在のマッピングでは読み取らない項目です")
-        return Left("not_read", place, why, name)
+    if name not in change.before or name not in person.native:
+        return _not_known(change, place, name)
     held = person.native[name]
     if same(held, change.before.get(name)):
         return None
@@ -156,6 +155,15 @@ def _field(change: SetFields, name: str, now: Now, ours: set[str]) -> Left | str
     if not same(held, change.values[name]):
         return Left("touched", place, text("changed by somebody since", "その後、変更されています"), name)
     return _BACK
+
+
+def _not_known(change: SetFields, place: str, name: str) -> Left:
+    """What stood there before, or what stands there now."""
+    if name not in change.before:
+        why = text("what stood there before was never read", "書き込み前の値を読み取っていません")
+        return Left("unknown", place, why, name)
+    why = text("the mappings do not read this field any more", "現在のマッピングでは読み取らない項目です")
+    return Left("not_read", place, why, name)
 
 
 def _membership(change: AddToList | RemoveFromList, run: str, now: Now) -> AnyChange | Left | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, select, true, update
 
 from connector.changes import Outcome
 from connector.model import Deal, Identity, Kind, Owner, Ref, Subject, Touchpoint
@@ -69,10 +69,22 @@ def find_identity(conn: Connection, words: str) -> list[int]:
     return sorted(conn.scalars(alive))
 
 
-def load(conn: Connection, nos: Sequence[int], oldest: datetime, timeline: tuple[Sequence[str], datetime]) -> Loaded:
+def identity_id(conn: Connection, no: int) -> str:
+    """Our id of an identity."""
+    return str(conn.scalar(select(t.identity.c.id).where(t.identity.c.no == no)))
+
+
+def load(
+    conn: Connection,
+    nos: Sequence[int],
+    oldest: datetime,
+    timeline: tuple[Sequence[str], datetime],
+    known_by: datetime | None = None,
+) -> Loaded:
     """All that is known of these identities; touchpoints from `oldest` on.
 
-    `timeline` names the kinds of touchpoint, and from when on, that are wanted one by one.
+    `timeline` names the kinds of touchpoint, and from when on, that are wanted one by one. `known_by`: without the
+    touchpoints that were seen, and the alerts that were raised, after that time.
     """
     people = _people(conn, nos)
     deals, company_deals = _deals(conn, people)
@@ -84,9 +96,9 @@ def load(conn: Connection, nos: Sequence[int], oldest: datetime, timeline: tuple
         no: [f"person:{ids[no]}", *(f"deal:{deal.ref}" for deal in dict.fromkeys([*deals[no], *reached[no]]))]
         for no in nos
     }
-    alerts = told(conn, {topic for own in topics.values() for topic in own})
+    alerts = told(conn, {topic for own in topics.values() for topic in own}, known_by)
     bands = _bands(conn, nos)
-    shown = _timeline(conn, nos, *timeline)
+    shown = _timeline(conn, nos, *timeline, known_by)
     subjects = [
         Subject(
             Identity(ids[no], tuple(f.person for f in people[no]), companies[no][0] if companies[no] else None),
@@ -102,7 +114,7 @@ def load(conn: Connection, nos: Sequence[int], oldest: datetime, timeline: tuple
         for no in nos
     ]
     index = {no: i for i, no in enumerate(nos)}
-    return Loaded(tuple(nos), tuple(subjects), _touchpoints(conn, index, oldest), owners(conn))
+    return Loaded(tuple(nos), tuple(subjects), _touchpoints(conn, index, oldest, known_by), owners(conn))
 
 
 def _identities(nos: Sequence[int]) -> Select[Any]:
@@ -123,7 +135,7 @@ def _people(conn: Connection, nos: Sequence[int]) -> _People:
 
 
 def _timeline(
-    conn: Connection, nos: Sequence[int], kinds: Sequence[str], since: datetime
+    conn: Connection, nos: Sequence[int], kinds: Sequence[str], since: datetime, known_by: datetime | None
 ) -> dict[int, list[Touchpoint]]:
     found: dict[int, list[Touchpoint]] = {no: [] for no in nos}
     if not kinds:
@@ -134,6 +146,7 @@ def _timeline(
             select(t.touchpoint, p.identity, p.object.label("person_object"), p.id.label("person_id"))
             .select_from(t.person.join(t.touchpoint, c.person == p.no))
             .where(p.identity.in_(some), c.kind.in_(kinds), c.happened_at > micros(since), c.gone.is_(False))
+            .where(_by(c.seen_at, known_by))
             .order_by(c.happened_at, c.no)
         )
         for row in conn.execute(query):
@@ -197,14 +210,21 @@ def _lists(conn: Connection, people: _People) -> tuple[dict[int, _Lists], dict[i
     return on_list, ours
 
 
-def told(conn: Connection, subjects: set[str]) -> dict[str, dict[tuple[str, str], datetime]]:
-    """When each rule last spoke about each of these subjects (`person:...`, `deal:...`)."""
+def _by(column: ColumnElement[Any], at: datetime | None) -> ColumnElement[bool]:
+    return true() if at is None else column <= micros(at)
+
+
+def told(
+    conn: Connection, subjects: set[str], by: datetime | None = None
+) -> dict[str, dict[tuple[str, str], datetime]]:
+    """When each rule last spoke (`by` some time) about each of these subjects (`person:...`, `deal:...`)."""
     found: dict[str, dict[tuple[str, str], datetime]] = defaultdict(dict)
     c = t.outbox.c
     for some in chunks(sorted(subjects)):
         query = (
             select(c.rule, c.subject, func.max(c.created_at).label("at"))
             .where(c.subject.in_(some), c.kind == "RaiseAlert", c.state != "dropped")
+            .where(_by(c.created_at, by))
             .group_by(c.rule, c.subject)
         )
         for row in conn.execute(query):
@@ -221,7 +241,9 @@ def _bands(conn: Connection, nos: Sequence[int]) -> dict[int, dict[str, str]]:
     return found
 
 
-def _touchpoints(conn: Connection, index: dict[int, int], oldest: datetime) -> Sequence[TouchpointRow]:
+def _touchpoints(
+    conn: Connection, index: dict[int, int], oldest: datetime, known_by: datetime | None = None
+) -> Sequence[TouchpointRow]:
     c = t.touchpoint.c
     rows: list[TouchpointRow] = []
     for some in chunks(sorted(index)):
@@ -229,6 +251,7 @@ def _touchpoints(conn: Connection, index: dict[int, int], oldest: datetime) -> S
             select(t.person.c.identity, c.kind, c.happened_at, c.label, c.url, c.campaign, c.result)
             .select_from(t.person.join(t.touchpoint, c.person == t.person.c.no))
             .where(t.person.c.identity.in_(some), c.happened_at > micros(oldest), c.gone.is_(False))
+            .where(_by(c.seen_at, known_by))
             .order_by(t.person.c.identity, c.happened_at, c.no)
         )
         rows += [(index[row[0]], *row[1:]) for row in conn.execute(query)]

@@ -196,6 +196,17 @@ def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
     return [change for change in changes if _is_fresh(change, stored.get(change.key))]
 
 
+def unsaid(conn: Connection, changes: Sequence[AnyChange], by: datetime) -> list[AnyChange]:
+    """Those of `changes` that nobody had wished for by then; of those that hold an end state, all."""
+    c = t.outbox.c
+    once = [each.key for each in changes if each.write_class not in (WriteClass.A, WriteClass.D)]
+    said: set[str] = set()
+    for some in chunks(sorted(once)):
+        rows = select(c.key).where(c.key.in_(some), c.state != "dropped", c.created_at <= micros(by))
+        said.update(conn.scalars(rows))
+    return [change for change in changes if change.key not in said]
+
+
 def _is_fresh(change: AnyChange, row: Any) -> bool:
     return row is None or _supersedes(change, fingerprint(dump_change(change)), row)
 
@@ -334,6 +345,23 @@ def bring_forward(conn: Connection, now: datetime) -> None:
         update(t.outbox).where(waits, c.uncertain_until > late).values(uncertain_until=micros(now + QUARANTINE))
     )
     conn.execute(update(t.outbox).where(waits, c.next_at > late).values(next_at=micros(now)))
+
+
+def adopt(conn: Connection, keys: Sequence[str], run: str) -> None:
+    """Those of these changes that wait are this run's to send, whichever wrote them down."""
+    c = t.outbox.c
+    for some in chunks(keys):
+        conn.execute(update(t.outbox).where(c.key.in_(some), c.state == "pending").values(run=run))
+
+
+def standing(conn: Connection, keys: Sequence[str]) -> dict[str, tuple[str, AnyChange]]:
+    """Those of these keys that are in the outbox: their state, and the change as it was last wished for."""
+    c = t.outbox.c
+    found: dict[str, tuple[str, AnyChange]] = {}
+    for some in chunks(sorted(set(keys))):
+        for row in conn.execute(select(c.key, c.state, c.kind, c.payload).where(c.key.in_(some))):
+            found[row.key] = (row.state, load_change(row.kind, row.payload))
+    return found
 
 
 def drop(conn: Connection, keys: Sequence[str], why: str) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from connector.adapters.memory import Memory
-from connector.changes import CloseAlert
+from connector.changes import CloseAlert, Lane, SetFields
 from connector.engine.report import Exit
 from connector.engine.undo import Undone, undo_run
 from connector.errors import ConnectorError
-from connector.model import DealState, Kind, Ref
+from connector.model import DealState, Kind, Person, Ref
+from connector.rules.undo import Done, Now
+from connector.rules.undo import undo as undo_done
 from connector.store import outbox
 from tests.machine.world import World
 from tests.unit.engine.test_run import edit_mapping, hot_visitor
@@ -353,3 +355,13 @@ def test_an_undo_that_waits_goes_together_with_what_a_rule_wants_of_the_same_rec
 def test_a_run_that_never_was_cannot_be_undone(world: World) -> None:
     with pytest.raises(ConnectorError, match="there is no run"):
         undo_run(world.app, "20200101T000000-beef", send=True)
+
+
+def test_what_stood_there_and_was_never_read_is_not_guessed() -> None:
+    ref = Ref("sfa", "person", "1")
+    wrote = SetFields(key="k", system="sfa", identity="p", lane=Lane.SCORES, ref=ref, values={"score": 3})
+    now = Now({ref: Person(ref, {}, {"score": 3})})
+
+    found = undo_done([Done(wrote)], "r", now)
+
+    assert (found.changes, [left.code for left in found.left]) == ((), ["unknown"])
