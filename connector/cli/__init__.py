@@ -350,6 +350,73 @@ def status(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     show_status(console, found)
 
 
+Only = Annotated[str | None, typer.Option("--system", help="Only this system / この連携先のみ")]
+OnePerson = Annotated[
+    str | None, typer.Option("--person", metavar="PERSON", help="As for `why` / 人物ID・レコードID・メール")
+]
+
+
+@cli.command()
+def errors(
+    config: ConfigPath = CONFIG,
+    system: Only = None,
+    json: AsJson = False,
+    limit: Annotated[int, typer.Option(help="Most causes shown; 0: all / 表示件数、0 で全件")] = 50,
+) -> None:
+    """What a person must mend, by cause, with the next step. 保留中の変更を原因別に表示。"""
+    from connector.cli.parked import show_errors
+    from connector.engine.retry import errors as read_errors
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        found = read_errors(app, system)
+    finally:
+        app.close()
+    show_errors(console, found, app.setup.config.timezone, limit)
+
+
+@cli.command()
+def retry(
+    cause: Annotated[
+        str | None, typer.Argument(help="As `errors` names it; -: without a name / errors に出る原因")
+    ] = None,
+    config: ConfigPath = CONFIG,
+    person: OnePerson = None,
+    every: Annotated[bool, typer.Option("--all", help="All that is parked / 保留中のすべて")] = False,
+    system: Only = None,
+    doubtful: Annotated[
+        bool, typer.Option("--doubtful", help="Also what may be there already / 反映済みの可能性があるものも再送")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show / 表示のみ")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking / 確認せずに実行")] = False,
+    json: AsJson = False,
+) -> None:
+    """Put parked changes back: the next run sends them; asks first. 保留中の変更を再送（確認あり）。"""
+    from connector.cli.parked import agreed, code_of, exit_of, show_retried
+    from connector.engine.retry import retry as put_back
+
+    console = Console(json=json)
+    if every == (cause is not None or person is not None):
+        raise typer.BadParameter("CAUSE | --person PERSON | --all")
+    if dry_run and yes:
+        raise typer.BadParameter("--dry-run | --yes")
+    app = _open(config)
+
+    def done(*, put: bool) -> Any:
+        return put_back(app, code=code_of(cause), person=person, system=system, doubtful=doubtful, put=put)
+
+    try:
+        shown = done(put=yes)
+        show_retried(console, shown)
+        if shown.back and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console):
+            shown = done(put=True)
+            show_retried(console, shown)
+    finally:
+        app.close()
+    raise typer.Exit(exit_of(shown))
+
+
 @cli.command()
 def report(
     run: Annotated[str, typer.Argument(help="Id of a run, or `last` / 実行ID")] = "last",

@@ -24,8 +24,10 @@ from connector.engine.preview import Shown
 from connector.engine.report import Report
 from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
+from connector.errors import kept
 from connector.model import Value
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
+from connector.store.outbox import Parked
 from connector.store.runs import RunRow
 
 
@@ -182,10 +184,8 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
     kinds = Counter((c.system, type(c).__name__) for c in (*shown.fresh, *shown.held))
     for (system, kind), count in sorted(kinds.items()):
         console.out(f"{system}: {kind} {count}")
-    for system, calls in sorted(shown.calls.items()):
-        quota = shown.quota.get(system)
-        left = f" / {quota.limit - quota.used}" if quota else ""
-        console.out(say("{s}: {n}{left} API calls", "{s}: API {n}{left}回", s=system, n=calls, left=left))
+    for line in _cost_lines(console, shown):
+        console.out(line)
     for why_stopped in shown.brake:
         console.out(say("a run would stop: {w}", "実行すると停止します: {w}", w=why_stopped.in_(console.language)))
     for system, error in shown.report.problems:
@@ -195,6 +195,14 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
         say("{n} changes, nothing written", "変更 {n}件（書き込みなし）", n=total) if total
         else say("no changes", "変更はありません")
     )  # fmt: skip
+
+
+def _cost_lines(console: Console, shown: Shown) -> Iterator[str]:
+    """What it takes, by system."""
+    for system, calls in sorted(shown.calls.items()):
+        quota = shown.quota.get(system)
+        left = f" / {quota.limit - quota.used}" if quota else ""
+        yield console.say("{s}: {n}{left} API calls", "{s}: API {n}{left}回", s=system, n=calls, left=left)
 
 
 def _change_lines(console: Console, changes: Sequence[AnyChange], limit: int) -> Iterator[str]:
@@ -273,8 +281,10 @@ def show_status(console: Console, found: Status) -> None:
     for (system, state), count in sorted(found.backlog.items()):
         if state != "done":
             console.out(f"{system}: {state} {count}")
-    for (code, error), count in Counter((p.code, p.error) for p in found.parked).most_common():
+    for (code, error), count in Counter((p.code, _cause(console, p)) for p in found.parked).most_common():
         console.out(say("parked {n}: {code} {error}", "保留 {n}件: {code} {error}", n=count, code=code, error=error))
+    if found.parked:
+        console.out(say("`connector errors` tells more", "詳細は `connector errors` で確認できます"))
     for (system, stream), count in sorted(found.rejects.items()):
         console.out(say("unreadable: {s} {t} {n}", "読めない行: {s} {t} {n}件", s=system, t=stream, n=count))
     rows = [
@@ -283,6 +293,11 @@ def show_status(console: Console, found: Status) -> None:
     ]
     columns = [say("run", "実行"), say("outcome", "結果"), say("planned", "計画"), say("sent", "反映"), ""]
     console.table("", columns, rows)
+
+
+def _cause(console: Console, parked: Parked) -> str:
+    parts = ((parked.error, parked.error_ja), (parked.fix, parked.fix_ja))
+    return " → ".join(kept(*part).in_(console.language) for part in parts if part[0])
 
 
 def _remark(console: Console, run: RunRow) -> str:

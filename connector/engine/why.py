@@ -132,6 +132,18 @@ def why(app: App, words: str) -> Why:
     )
 
 
+def identities_of(app: App, words: str) -> frozenset[str]:
+    """The id of the person that `words` means, as for `why`.
+
+    :raises ConnectorError: when nobody or several people are meant
+    """
+    with app.reading() as conn:
+        found = load.find_identity(conn, words) or load.find_identity(conn, _as_key(app, words))
+        if len(found) != 1:
+            raise nobody_or_many(len(found))
+        return frozenset(load.ids_of(conn, found))
+
+
 def _as_key(app: App, words: str) -> str:
     return mailbox_of(words, app.setup.identity) or words.strip().lower()
 

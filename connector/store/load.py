@@ -69,6 +69,11 @@ def find_identity(conn: Connection, words: str) -> list[int]:
     return sorted(conn.scalars(alive))
 
 
+def ids_of(conn: Connection, nos: Sequence[int]) -> list[str]:
+    """The ids of these identities."""
+    return [row.id for some in chunks(nos) for row in conn.execute(_identities(some))]
+
+
 def load(conn: Connection, nos: Sequence[int], oldest: datetime, timeline: tuple[Sequence[str], datetime]) -> Loaded:
     """All that is known of these identities; touchpoints from `oldest` on.
 

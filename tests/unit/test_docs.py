@@ -39,6 +39,7 @@ TRANSLATED = (
     "docs/how-to/backup",
     "docs/how-to/forget",
     "docs/how-to/undo",
+    "docs/how-to/parked",
     "docs/how-to/monitoring",
 )
 """Pages that exist in both languages."""
