@@ -418,6 +418,58 @@ def retry(
 
 
 @cli.command()
+def backfill(
+    config: ConfigPath = CONFIG,
+    field: Annotated[
+        str | None, typer.Option("--field", metavar="FIELD", help="Our word or the system's / 項目名")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DURATION", help="Timeline entries back so far, as 1y / 期間")
+    ] = None,
+    person: OnePerson = None,
+    system: Only = None,
+    pull: Annotated[bool, typer.Option(help="Read the systems first / 先に読み込む")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show / 表示のみ")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking / 確認せずに実行")] = False,
+    json: AsJson = False,
+) -> None:
+    """What new fields cost for all who are there; older timeline entries. 新項目の費用、過去の接点の追加。"""
+    from connector.cli.backfill import agreed, exit_of, show_entries, show_fields
+    from connector.engine.backfill import entries_since, fields_to_fill
+    from connector.engine.why import identities_of
+
+    console = Console(json=json)
+    window = _duration(since, "--since")
+    if (field is not None and window is not None) or (window is None and yes) or (dry_run and yes):
+        raise typer.BadParameter("--field FIELD | --since DURATION [--dry-run | --yes]")
+    app = _open(config)
+    try:
+        who = identities_of(app, person) if person is not None else None
+        if window is None:
+            with console.working(text("reading and planning", "読み込みと計画")) as watch:
+                shown = fields_to_fill(app, field=field, who=who, system=system, pull=pull, watch=watch)
+            show_fields(console, shown)
+            raise typer.Exit(exit_of(shown, asked=False))
+        shown = entries_since(app, window, who=who, system=system, put=yes)
+        show_entries(console, shown, app.setup.config.timezone)
+        if shown.costs and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console):
+            shown = entries_since(app, window, who=who, system=system, put=True)
+            show_entries(console, shown, app.setup.config.timezone)
+    finally:
+        app.close()
+    raise typer.Exit(exit_of(shown, asked=True))
+
+
+def _duration(value: str | None, option: str) -> Any:
+    from connector.spec import SpecError, duration
+
+    try:
+        return None if value is None else duration(value)
+    except SpecError as error:
+        raise typer.BadParameter(str(error.what), param_hint=option) from None
+
+
+@cli.command()
 def report(
     run: Annotated[str, typer.Argument(help="Id of a run, or `last` / 実行ID")] = "last",
     config: ConfigPath = CONFIG,

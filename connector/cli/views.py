@@ -17,6 +17,7 @@ from connector.changes import (
     RemoveFromList,
     SetFields,
 )
+from connector.cli.filling import fill_lines, filled_lines
 from connector.cli.say import Console
 from connector.cli.systems import finding_data, show_finding
 from connector.engine.check import Checked
@@ -109,6 +110,8 @@ def show_report(console: Console, report: Report) -> None:
                 m=counts.accounted,
             )
         )
+    for line in filled_lines(console, report.closing.get("filling", ())):
+        console.out(line)
     for why in report.halted:
         console.out(console.say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
     for line in _change_lines(console, report.held, 0):
@@ -203,6 +206,7 @@ def _cost_lines(console: Console, shown: Shown) -> Iterator[str]:
         quota = shown.quota.get(system)
         left = f" / {quota.limit - quota.used}" if quota else ""
         yield console.say("{s}: {n}{left} API calls", "{s}: API {n}{left}回", s=system, n=calls, left=left)
+    yield from fill_lines(console, shown.fills)
 
 
 def _change_lines(console: Console, changes: Sequence[AnyChange], limit: int) -> Iterator[str]:
@@ -225,6 +229,7 @@ def plan_data(shown: Shown) -> dict[str, Any]:
         "waiting": dict(shown.waiting),
         "calls": dict(shown.calls),
         "quota": dict(shown.quota),
+        "filling": list(shown.fills),
         "brake": [str(why) for why in shown.brake],
         "problems": [{"system": system, "message": str(error)} for system, error in shown.report.problems],
     }

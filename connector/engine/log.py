@@ -73,6 +73,7 @@ EVENTS = {
     "store_not_remembered": "What tells this store from another could not be written beside it.",
     "person_forgotten": "A person was erased: so many `records` and `rows`.",
     "run_undone": "A run was taken back: `changes` for that, and what had to be `left`.",
+    "entries_written_down": "`connector backfill`: so many older timeline entries wait to be sent.",
     "changes_put_back": "`connector retry`: so many parked `changes` are due again; so many were `left` as they are.",
     "system_compared": "`connector reconcile` compared a system; so many records are `differing`.",
     "jobs_handed_out": "Parts of a run wait for a worker.",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from connector.changes import AnyChange, Plan, Withheld
 from connector.engine.app import App, run_id
 from connector.engine.braking import doubts
+from connector.engine.filling import Fill, fills
 from connector.engine.planning import preview
 from connector.engine.pull import pull
 from connector.engine.report import Exit, Report
@@ -35,6 +36,7 @@ class Shown:
     calls: Mapping[str, int]
     quota: Mapping[str, Quota | None]
     brake: Sequence[Text]
+    fills: Sequence[Fill]
     report: Report
     exit: Exit
 
@@ -56,7 +58,7 @@ def plan_preview(app: App, *, pull: bool, as_of: datetime | None, watch: Watch =
     return Shown(
         report.as_of, fresh, held, whole.withheld, waiting, _cost(app.adapters, fresh),
         {name: adapter.quota() for name, adapter in app.adapters.items()},
-        brake, report,
+        brake, fills(app.adapters, [*fresh, *held]), report,
         Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
     )  # fmt: skip
 
