@@ -277,7 +277,7 @@ outbox = Table(
     Column("done_at", Time),
     Column("remote_id", Text),
     Column("code", Text, nullable=False, server_default=""),
-    Column("error", Text, nullable=False, server_default="", comment="why it was not done; of old also what to do"),
+    Column("error", Text, nullable=False, server_default=""),
     Column("error_ja", Text, nullable=False, server_default="", comment="empty where only English was kept"),
     Column("fix", Text, nullable=False, server_default="", comment="what to do"),
     Column("fix_ja", Text, nullable=False, server_default=""),
