@@ -71,7 +71,7 @@ class Receipt:
     code: str = ""
     what: Text | None = None
     fix: Text | None = None
-    said: str = ""
+    said: str = field(default="", repr=False)
     """The vendor's own words, where it gave any. They may quote the record: they are kept beside the change for the
     administrator, and never logged or reported."""
     doubtful: bool = False
