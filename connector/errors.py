@@ -53,6 +53,11 @@ def text(en: str, ja: str, **params: Any) -> Text:
     return Text(en, ja, params)
 
 
+def kept(en: str, ja: str) -> Text:
+    """A message as it was kept, its places filled; where only English was kept, that."""
+    return text("{said}", "{said_ja}", said=en, said_ja=ja or en)
+
+
 class ConnectorError(Exception):
     """Base of all our errors.
 

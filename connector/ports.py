@@ -71,6 +71,11 @@ class Receipt:
     code: str = ""
     what: Text | None = None
     fix: Text | None = None
+    said: str = field(default="", repr=False)
+    """The vendor's own words, where it gave any. They may quote the record: they are kept beside the change for the
+    administrator, and never logged or reported."""
+    doubtful: bool = False
+    """Of a refusal: an earlier attempt may have taken effect, so that whoever sends it again may double it."""
 
 
 LEFT = "LEFT"

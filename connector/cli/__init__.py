@@ -430,6 +430,125 @@ def status(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     show_status(console, found)
 
 
+Only = Annotated[str | None, typer.Option("--system", help="Only this system / この連携先のみ")]
+OnePerson = Annotated[
+    str | None, typer.Option("--person", metavar="PERSON", help="As for `why` / 人物ID・レコードID・メール")
+]
+
+
+@cli.command()
+def errors(
+    config: ConfigPath = CONFIG,
+    system: Only = None,
+    json: AsJson = False,
+    limit: Annotated[int, typer.Option(help="Most causes shown; 0: all / 表示件数、0 で全件")] = 50,
+) -> None:
+    """What a person must mend, by cause, with the next step. 保留中の変更を原因別に表示。"""
+    from connector.cli.parked import show_errors
+    from connector.engine.retry import errors as read_errors
+
+    console = Console(json=json)
+    app = _open(config)
+    try:
+        found = read_errors(app, system)
+    finally:
+        app.close()
+    show_errors(console, found, app.setup.config.timezone, limit)
+
+
+@cli.command()
+def retry(
+    cause: Annotated[
+        str | None, typer.Argument(help="As `errors` names it; -: without a name / errors に出る原因")
+    ] = None,
+    config: ConfigPath = CONFIG,
+    person: OnePerson = None,
+    every: Annotated[bool, typer.Option("--all", help="All that is parked / 保留中のすべて")] = False,
+    system: Only = None,
+    doubtful: Annotated[
+        bool, typer.Option("--doubtful", help="Also what may be there already / 反映済みの可能性があるものも再送")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show / 表示のみ")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking / 確認せずに実行")] = False,
+    json: AsJson = False,
+) -> None:
+    """Put parked changes back: the next run sends them; asks first. 保留中の変更を再送（確認あり）。"""
+    from connector.cli.parked import agreed, code_of, exit_of, show_retried
+    from connector.engine.retry import retry as put_back
+
+    console = Console(json=json)
+    if every == (cause is not None or person is not None):
+        raise typer.BadParameter("CAUSE | --person PERSON | --all")
+    if dry_run and yes:
+        raise typer.BadParameter("--dry-run | --yes")
+    app = _open(config)
+
+    def done(*, put: bool) -> Any:
+        return put_back(app, code=code_of(cause), person=person, system=system, doubtful=doubtful, put=put)
+
+    try:
+        shown = done(put=yes)
+        show_retried(console, shown)
+        if shown.back and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console):
+            shown = done(put=True)
+            show_retried(console, shown)
+    finally:
+        app.close()
+    raise typer.Exit(exit_of(shown))
+
+
+@cli.command()
+def backfill(
+    config: ConfigPath = CONFIG,
+    field: Annotated[
+        str | None, typer.Option("--field", metavar="FIELD", help="Our word or the system's / 項目名")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DURATION", help="Timeline entries back so far, as 1y / 期間")
+    ] = None,
+    person: OnePerson = None,
+    system: Only = None,
+    pull: Annotated[bool, typer.Option(help="Read the systems first / 先に読み込む")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show / 表示のみ")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking / 確認せずに実行")] = False,
+    json: AsJson = False,
+) -> None:
+    """What new fields cost for all who are there; older timeline entries. 新項目の費用、過去の接点の追加。"""
+    from connector.cli.backfill import agreed, exit_of, show_entries, show_fields
+    from connector.engine.backfill import entries_since, fields_to_fill
+    from connector.engine.why import identities_of
+
+    console = Console(json=json)
+    window = _duration(since, "--since")
+    if (field is not None and window is not None) or (window is None and yes) or (dry_run and yes):
+        raise typer.BadParameter("--field FIELD | --since DURATION [--dry-run | --yes]")
+    app = _open(config)
+    try:
+        who = identities_of(app, person) if person is not None else None
+        if window is None:
+            with console.working(text("reading and planning", "読み込みと計画")) as watch:
+                shown = fields_to_fill(app, field=field, who=who, system=system, pull=pull, watch=watch)
+            show_fields(console, shown)
+            raise typer.Exit(exit_of(shown, asked=False))
+        shown = entries_since(app, window, who=who, system=system, put=yes)
+        show_entries(console, shown, app.setup.config.timezone)
+        if shown.costs and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console):
+            shown = entries_since(app, window, who=who, system=system, put=True)
+            show_entries(console, shown, app.setup.config.timezone)
+    finally:
+        app.close()
+    raise typer.Exit(exit_of(shown, asked=True))
+
+
+def _duration(value: str | None, option: str) -> Any:
+    from connector.spec import SpecError, duration
+
+    try:
+        return None if value is None else duration(value)
+    except SpecError as error:
+        raise typer.BadParameter(str(error.what), param_hint=option) from None
+
+
 @cli.command()
 def report(
     run: Annotated[str, typer.Argument(help="Id of a run, or `last` / 実行ID")] = "last",

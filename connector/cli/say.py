@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import locale
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,14 @@ def language() -> Language:
     chosen = os.environ.get("CONNECTOR_LANG") or os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES")
     chosen = chosen or os.environ.get("LANG") or locale.getlocale()[0] or ""
     return "ja" if chosen.lower().startswith("ja") else "en"
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(words: str) -> str:
+    """Text without characters that steer a terminal, or turn the direction of what is read: systems chose the words."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", words)
 
 
 class Console:
@@ -47,7 +56,7 @@ class Console:
 
     def out(self, line: str = "") -> None:
         """One line of the result."""
-        self._out.print(escape(line))
+        self._out.print(escape(harmless(line)))
 
     def data(self, found: Any) -> None:
         """The result as JSON."""
@@ -62,7 +71,7 @@ class Console:
         for column in columns:
             made.add_column(escape(column), overflow="fold")
         for row in rows:
-            made.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+            made.add_row(*(escape("" if cell is None else harmless(str(cell))) for cell in row))
         self._out.print(made)
 
     @contextmanager

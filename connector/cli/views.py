@@ -18,6 +18,7 @@ from connector.changes import (
     RemoveFromList,
     SetFields,
 )
+from connector.cli.filling import fill_lines, filled_lines
 from connector.cli.say import Console
 from connector.cli.systems import finding_data, show_finding
 from connector.engine.check import Checked
@@ -25,9 +26,11 @@ from connector.engine.preview import Shown
 from connector.engine.report import Report
 from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
+from connector.errors import kept
 from connector.model import Value
 from connector.rules.nearly import Topic
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
+from connector.store.outbox import Parked
 from connector.store.runs import RunRow
 
 
@@ -116,6 +119,8 @@ def show_report(console: Console, report: Report) -> None:
                 m=counts.accounted,
             )
         )
+    for line in filled_lines(console, report.closing.get("filling", ())):
+        console.out(line)
     for why in report.halted:
         console.out(console.say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
     for line in _change_lines(console, report.held, 0):
@@ -213,6 +218,8 @@ def _show_cost(console: Console, shown: Shown) -> None:
                 left="?" if left is None else f"{left:,}",
             )
         )
+    for line in fill_lines(console, shown.fills):
+        console.out(line)
     if shown.report.ledger:
         show_counts(console, shown.report)
     for why_stopped in shown.brake:
@@ -256,6 +263,7 @@ def plan_data(shown: Shown) -> dict[str, Any]:
         "calls": dict(shown.calls),
         "left": dict(shown.left),
         "quota": dict(shown.quota),
+        "filling": list(shown.fills),
         "brake": [str(why) for why in shown.brake],
         "problems": [{"system": system, "message": str(error)} for system, error in shown.report.problems],
         "ledger": shown.report.as_data()["ledger"],
@@ -313,8 +321,10 @@ def show_status(console: Console, found: Status) -> None:
     for (system, state), count in sorted(found.backlog.items()):
         if state != "done":
             console.out(f"{system}: {state} {count}")
-    for (code, error), count in Counter((p.code, p.error) for p in found.parked).most_common():
+    for (code, error), count in Counter((p.code, _cause(console, p)) for p in found.parked).most_common():
         console.out(say("parked {n}: {code} {error}", "保留 {n}件: {code} {error}", n=count, code=code, error=error))
+    if found.parked:
+        console.out(say("`connector errors` tells more", "詳細は `connector errors` で確認できます"))
     for (system, stream), count in sorted(found.rejects.items()):
         console.out(say("unreadable: {s} {t} {n}", "読めない行: {s} {t} {n}件", s=system, t=stream, n=count))
     rows = [
@@ -323,6 +333,11 @@ def show_status(console: Console, found: Status) -> None:
     ]
     columns = [say("run", "実行"), say("outcome", "結果"), say("planned", "計画"), say("sent", "反映"), ""]
     console.table("", columns, rows)
+
+
+def _cause(console: Console, parked: Parked) -> str:
+    parts = ((parked.error, parked.error_ja), (parked.fix, parked.fix_ja))
+    return " → ".join(kept(*part).in_(console.language) for part in parts if part[0])
 
 
 def _remark(console: Console, run: RunRow) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from connector.config import Setup
 from connector.contain import contained
+from connector.engine.filling import filling
 from connector.errors import ConfigError, Interrupted, Problem, StoreError, text
 from connector.model import Role
 from connector.ports import Adapter
@@ -106,6 +107,7 @@ class App:
             language=self.setup.config.language,
             consents=self.setup.rules.consents(),
             silent=self.setup.silent,
+            filling=filling(conn, self.setup),
         )
 
     def go_on(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.engine.app import App, last_read
+from connector.engine.filling import filled_by
 from connector.store import measures
 
 MOST = 50
@@ -29,6 +30,7 @@ def closing(conn: Connection, app: App, run: str) -> Mapping[str, Any]:
         "uncertain": measures.uncertain(conn),
         "parked": measures.parked_by_cause(conn, MOST),
         "unreadable": measures.rejects_by_cause(conn, MOST),
+        "filling": filled_by(conn, app.setup, run),
         "freshness": {name: at.isoformat() if at else None for name, at in read_at.items()},
         "quota": list(_quotas(app)),
     }

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from connector.changes import AnyChange, Kept, Outcome, Plan, RaiseAlert, Withheld
 from connector.engine.app import App
+from connector.engine.filling import note_filling
 from connector.engine.report import Report
 from connector.model import Kind
 from connector.rules.alert import release_time
@@ -106,6 +107,7 @@ def begin(app: App, lease: Lease, report: Report) -> None:
     """What has to be done once, before anybody is planned."""
     with lease.writing() as conn:
         note_rules(conn, app.setup.digest)
+        note_filling(conn, app.setup, report.as_of)
         note_time(conn, report.as_of)
         outbox.recover(conn, lease.token)
         outbox.found_on_lists(conn)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from connector.changes import AnyChange, Kept, Plan, Withheld
 from connector.engine.app import App, run_id
 from connector.engine.braking import doubts
+from connector.engine.filling import Fill, fills
 from connector.engine.planning import preview, replay
 from connector.engine.pull import pull
 from connector.engine.report import Exit, Report
@@ -43,6 +44,7 @@ class Shown:
     """Calls that each system and its budget leave today; None where nobody knows."""
     quota: Mapping[str, Quota | None]
     brake: Sequence[Text]
+    fills: Sequence[Fill]
     report: Report
     exit: Exit
 
@@ -77,7 +79,7 @@ def plan_preview(
         report.as_of, fresh, held, [item for item in whole.withheld if selected.tells(item)],
         kept_of(fresh, whole.kept), waiting, _cost(app.adapters, [*fresh, *held]), _left(app, read=pull),
         {name: adapter.quota() for name, adapter in app.adapters.items()},
-        brake, report,
+        brake, fills(app.adapters, [*fresh, *held]), report,
         Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
     )  # fmt: skip
 
@@ -89,7 +91,7 @@ def _replayed(app: App, report: Report, selected: Selection) -> Shown:
     withheld = [item for item in whole.withheld if selected.tells(item)]
     costs = _cost(app.adapters, fresh)
     return Shown(
-        report.as_of, fresh, (), withheld, kept_of(fresh, whole.kept), {}, costs, {}, {}, (), report, Exit.DONE
+        report.as_of, fresh, (), withheld, kept_of(fresh, whole.kept), {}, costs, {}, {}, (), (), report, Exit.DONE
     )  # fmt: skip
 
 

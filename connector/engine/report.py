@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 from connector.changes import AnyChange
-from connector.errors import ConnectorError, Text, text
+from connector.errors import ConnectorError, Text, kept
 from connector.store.runs import Counts
 
 
@@ -192,7 +192,7 @@ def _text_data(said: Text) -> list[str]:
 
 
 def _text_of(data: Sequence[str]) -> Text:
-    return text("{said}", "{said_ja}", said=data[0], said_ja=data[1])
+    return kept(*data)
 
 
 def _error_data(error: ConnectorError) -> dict[str, Any]:

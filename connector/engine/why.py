@@ -153,6 +153,12 @@ def _meant(app: App, conn: Connection, words: str) -> list[int]:
     return found
 
 
+def identities_of(app: App, words: str) -> frozenset[str]:
+    """As `identity_meant`, for a choice among many."""
+    with app.reading() as conn:
+        return frozenset({identity_meant(app, conn, words)})
+
+
 def _as_key(app: App, words: str) -> str:
     return mailbox_of(words, app.setup.identity) or words.strip().lower()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from connector.errors import Language, text
+from connector.errors import Language, kept, text
 
 Data = Mapping[str, Any]
 Say = Callable[..., str]
@@ -48,8 +48,8 @@ def account(report: Data, language: Language, zone: tzinfo) -> Account:
         )
 
     tables = (
-        _stops(report, say, language), _ledger(report, say), _sent(report, say), _parked(report, say),
-        _unreadable(report, say), _calls(report, say), _freshness(report, say, at),
+        _stops(report, say, language), _ledger(report, say), _sent(report, say), _parked(report, say, language),
+        _unreadable(report, say, language), _calls(report, say), _freshness(report, say, at),
     )  # fmt: skip
     title = say("Run {run}", "実行 {run}", run=report["run"])
     return Account(language, title, list(_facts(report, say, at)), [table for table in tables if table.rows])
@@ -116,24 +116,37 @@ def _sent(report: Data, say: Say) -> Table:
     return Table(say("Sent, by rule", "ルール別の送信"), columns, rows)
 
 
-def _parked(report: Data, say: Say) -> Table:
+def _parked(report: Data, say: Say, language: Language) -> Table:
     columns = (
         say("system", "連携先"), say("kind", "種類"), say("code", "コード"), say("why, and what to do", "原因と対処"),
         say("count", "件数"),
     )  # fmt: skip
     rows = [
-        (row["system"], row["kind"], row["code"], row["error"], _n(row["count"])) for row in report.get("parked", ())
+        (row["system"], row["kind"], row["code"], _cause(row, language), _n(row["count"]))
+        for row in report.get("parked", ())
     ]
     return Table(say("Parked now", "現在の保留"), columns, rows)
 
 
-def _unreadable(report: Data, say: Say) -> Table:
+def _cause(row: Data, language: Language) -> str:
+    """What speaks against something, and what to do; reports of earlier versions tell both in one English sentence."""
+    parts = (kept(row[name], row.get(f"{name}_ja", "")) for name in ("error", "fix") if row.get(name))
+    return " → ".join(part.in_(language) for part in parts)
+
+
+def _unreadable(report: Data, say: Say, language: Language) -> Table:
     columns = (
         say("system", "連携先"), say("stream", "ストリーム"), say("code", "コード"), say("why", "原因"),
         say("count", "件数"),
     )  # fmt: skip
     rows = [
-        (row["system"], row["stream"], row["code"], row["what"], _n(row["count"]))
+        (
+            row["system"],
+            row["stream"],
+            row["code"],
+            kept(row["what"], row.get("what_ja", "")).in_(language),
+            _n(row["count"]),
+        )
         for row in report.get("unreadable", ())
     ]
     return Table(say("Unreadable now", "現在の読めないレコード"), columns, rows)

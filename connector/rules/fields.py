@@ -163,11 +163,13 @@ def _update(
 ) -> Step:  # fmt: skip
     values: dict[str, Value] = {}
     reasons: list[Reason] = []
-    lane = Lane.FIELDS
+    lanes: list[Lane] = []
+    new = view.world.filling.get(mapping.system, frozenset())
     identity = view.subject.identity.id
     if mapping.key and person.key != identity:
         values[mapping.key] = identity
         reasons.append(Reason("identity", view.say("our key", "当方のキー"), mapping.key))
+        lanes.append(Lane.BACKFILL if mapping.key in new else Lane.FIELDS)
     written = view.subject.written.get(person.ref, {})
     planned: dict[str, tuple[FieldRule, Value]] = {}
     for word, rule in _ruled(mapping, person):
@@ -190,11 +192,13 @@ def _update(
             continue
         values[rule.to] = wanted
         reasons.append(Reason(word, rule.wins, rule.to))
-        lane = min(lane, _lane(word), key=list(Lane).index)
+        first = rule.to in new and rule.to not in written
+        lanes.append(Lane.BACKFILL if first and word != "opted_out" else _lane(word))
     if values:
         before = {name: person.native[name] for name in values if name != mapping.key and name in person.native}
         yield SetFields(
-            key=set_key(person.ref), system=mapping.system, identity=identity, lane=lane, reasons=tuple(reasons),
+            key=set_key(person.ref), system=mapping.system, identity=identity,
+            lane=min(lanes, key=list(Lane).index), reasons=tuple(reasons),
             ref=person.ref, values=values, before=before | ({mapping.key: person.key} if mapping.key in values else {}),
         )  # fmt: skip
 

@@ -35,6 +35,8 @@ class World:
     """Fields of each system, beside the usual one, in which a "no" to mail may stand."""
     language: Literal["ja", "en"] = "ja"
     silent: frozenset[str] = frozenset()
+    filling: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By system: fields that are new in the mappings. Their first value in a record waits until all else is sent."""
 
 
 @dataclass(frozen=True)

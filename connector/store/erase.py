@@ -18,6 +18,7 @@ from connector.store.beside import sqlite_file
 from connector.store.codec import dump_change, fingerprint, load_change
 from connector.store.database import telling
 from connector.store.marks import chunks
+from connector.store.outbox import NO_CAUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def _cut(conn: Connection, digest: str, parts: Sequence[str]) -> None:
 
 def _rewrite(conn: Connection, key: str, alert: RaiseAlert) -> None:
     payload = dump_change(alert)
-    values = {"payload": payload, "payload_hash": fingerprint(payload), "identity": "", "error": ""}
+    values = {"payload": payload, "payload_hash": fingerprint(payload), "identity": "", **NO_CAUSE}
     conn.execute(update(t.outbox).where(t.outbox.c.key == key).values(**values))
 
 

@@ -126,7 +126,7 @@ def delivered(conn: Connection, run: str) -> list[Row]:
 def parked_by_cause(conn: Connection, most: int) -> list[Row]:
     """Parked changes by system, kind and cause, the most frequent first."""
     c = t.outbox.c
-    by = (c.system, c.kind, c.code, c.error)
+    by = (c.system, c.kind, c.code, c.error, c.error_ja, c.fix, c.fix_ja)
     count = func.count().label("count")
     query = select(*by, count).where(c.state == "parked").group_by(*by).order_by(count.desc(), *by).limit(most)
     return _plain(conn, query)
@@ -135,7 +135,7 @@ def parked_by_cause(conn: Connection, most: int) -> list[Row]:
 def rejects_by_cause(conn: Connection, most: int) -> list[Row]:
     """Records that could not be read by system, stream and cause, the most frequent first."""
     c = t.reject.c
-    by = (c.system, c.stream, c.code, c.what)
+    by = (c.system, c.stream, c.code, c.what, c.what_ja)
     count = func.count().label("count")
     query = select(*by, count).group_by(*by).order_by(count.desc(), *by).limit(most)
     return _plain(conn, query)

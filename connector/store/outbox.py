@@ -25,6 +25,7 @@ from connector.changes import (
     SetFields,
     WriteClass,
 )
+from connector.errors import Language
 from connector.ports import Receipt
 from connector.store import tables as t
 from connector.store.codec import dump_change, fingerprint, load_change, micros, moment
@@ -56,6 +57,17 @@ class Parked:
     error: str
     attempts: int
     at: datetime
+    error_ja: str
+    fix: str
+    fix_ja: str
+
+
+AGAIN = "again"
+"""Code of a change that was parked, and is to be sent again at an administrator's word."""
+NO_CAUSE: Mapping[str, Any] = {
+    "code": "", "error": "", "error_ja": "", "fix": "", "fix_ja": "", "said": "", "doubtful": False,
+}  # fmt: skip
+"""What a change says of itself against which nothing speaks."""
 
 
 def enqueue(
@@ -72,7 +84,7 @@ def enqueue(
     stored: dict[str, Any] = {}
     c = t.outbox.c
     for some in chunks(sorted(latest)):
-        columns = (c.key, c.state, c.rule, c.payload_hash, c.uncertain_until, c.job)
+        columns = (c.key, c.state, c.rule, c.payload_hash, c.uncertain_until, c.job, c.code, c.doubtful)
         stored.update((row.key, row) for row in conn.execute(select(*columns).where(c.key.in_(some))))
     undoing = [key for key, row in stored.items() if row.rule == UNDO and row.state in ("pending", "inflight")]
     latest |= _with_what_is_undone(conn, {key: latest[key] for key in undoing})
@@ -92,9 +104,7 @@ def enqueue(
         conn.execute(insert(t.outbox), new)
     if again:
         values: dict[str, Any] = {name[:-1]: bindparam(name) for name in again[0] if name != "key_"}
-        conn.execute(
-            update(t.outbox).where(c.key == bindparam("key_")).values(**values, attempts=0, code="", error=""), again
-        )
+        conn.execute(update(t.outbox).where(c.key == bindparam("key_")).values(**values, attempts=0, **NO_CAUSE), again)
     return len(new) + len(again)
 
 
@@ -191,7 +201,8 @@ def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
     c = t.outbox.c
     stored: dict[str, Any] = {}
     for some in chunks(sorted({change.key for change in changes})):
-        rows = conn.execute(select(c.key, c.state, c.payload_hash, c.job).where(c.key.in_(some)))
+        columns = (c.key, c.state, c.payload_hash, c.job, c.code, c.doubtful)
+        rows = conn.execute(select(*columns).where(c.key.in_(some)))
         stored.update((row.key, row) for row in rows)
     return [change for change in changes if _is_fresh(change, stored.get(change.key))]
 
@@ -213,12 +224,13 @@ def _is_fresh(change: AnyChange, row: Any) -> bool:
 
 def _supersedes(change: AnyChange, digest: str, row: Any) -> bool:
     """Whether a wish says something that the stored one with the same key does not."""
-    if row.job is not None:
+    if row.job is not None or row.doubtful:
         return False
     if change.write_class in (WriteClass.A, WriteClass.D):
         waits = row.state in ("pending", "inflight", "parked")
         return not (waits and row.payload_hash == digest)
-    return bool(row.state == "dropped" or (row.state == "parked" and row.payload_hash != digest))
+    was_parked = row.state == "parked" or (row.state == "pending" and row.code == AGAIN)
+    return bool(row.state == "dropped" or (was_parked and row.payload_hash != digest))
 
 
 def pending(
@@ -282,7 +294,7 @@ def settle(
                 "done_": micros(now) if state == "done" else None,
                 "remote_": receipt.remote_id,
                 "code_": receipt.code,
-                "error_": " → ".join(str(part) for part in (receipt.what, receipt.fix) if part),
+                **_cause(receipt),
             }
         )
         history.append(_history(wish.change, receipt, run, now))
@@ -295,6 +307,11 @@ def settle(
             "remote_id": bindparam("remote_"),
             "code": bindparam("code_"),
             "error": bindparam("error_"),
+            "error_ja": bindparam("error_ja_"),
+            "fix": bindparam("fix_"),
+            "fix_ja": bindparam("fix_ja_"),
+            "said": bindparam("said_"),
+            "doubtful": bindparam("doubtful_"),
             "uncertain_until": None,
             "job": None,
         }
@@ -303,6 +320,18 @@ def settle(
     return states
 
 
+def _cause(receipt: Receipt) -> dict[str, Any]:
+    """Why something was not done, in every language somebody may want it in later."""
+    return {
+        f"{name}{'_ja' if language == 'ja' else ''}_": text.in_(language) if text else ""
+        for name, text in (("error", receipt.what), ("fix", receipt.fix))
+        for language in _LANGUAGES
+    } | {"said_": receipt.said[:_MOST_SAID], "doubtful_": receipt.doubtful}
+
+
+_LANGUAGES: tuple[Language, ...] = ("en", "ja")
+_MOST_SAID = 1000
+"""Characters of a vendor's words that are kept."""
 _STATE_OF = {"done": "done", "refused": "parked", "retry": "pending"}
 
 
@@ -445,7 +474,19 @@ def parked(conn: Connection) -> list[Parked]:
     """Every parked change, oldest first."""
     c = t.outbox.c
     return [
-        Parked(r.key, r.system, r.kind, r.identity, r.code, r.error, r.attempts, moment(r.sent_at or r.created_at))
+        Parked(
+            r.key,
+            r.system,
+            r.kind,
+            r.identity,
+            r.code,
+            r.error,
+            r.attempts,
+            moment(r.sent_at or r.created_at),
+            r.error_ja,
+            r.fix,
+            r.fix_ja,
+        )
         for r in conn.execute(select(t.outbox).where(c.state == "parked").order_by(c.created_at, c.key))
     ]
 

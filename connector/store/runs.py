@@ -194,12 +194,12 @@ def put_rejects(conn: Connection, system: str, stream: str, rejects: Sequence[Re
     """Keep records that could not be read, by where they stand, for `errors`."""
     rows = [
         {
-            "system": system, "stream": stream, "place": r.where, "code": r.code, "what": str(r.what), "run": run,
-            "at": micros(at),
+            "system": system, "stream": stream, "place": r.where, "code": r.code, "what": str(r.what),
+            "what_ja": r.what.in_("ja"), "run": run, "at": micros(at),
         }
         for r in {r.where: r for r in rejects}.values()
     ]  # fmt: skip
-    upsert(conn, t.reject, rows, ["code", "what", "run", "at"])
+    upsert(conn, t.reject, rows, ["code", "what", "what_ja", "run", "at"])
 
 
 def count_rejects(conn: Connection) -> dict[tuple[str, str], int]:

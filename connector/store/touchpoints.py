@@ -15,9 +15,7 @@ from connector.model import (
     Touchpoint,
 )
 from connector.store import tables as t
-from connector.store.codec import (
-    micros,
-)
+from connector.store.codec import maybe_moment, micros
 from connector.store.marks import chunks, mark_people, upsert
 from connector.store.people import ensure_people
 from connector.store.told import Told
@@ -53,6 +51,11 @@ def put_touchpoints(conn: Connection, touchpoints: Sequence[Touchpoint], at: dat
         values: dict[str, Any] = {name: bindparam(f"{name}_") for name in _TOUCHPOINT}
         conn.execute(update(t.touchpoint).where(t.touchpoint.c.no == bindparam("no_")).values(values), changed)
     mark_people(conn, people)
+
+
+def oldest(conn: Connection) -> datetime | None:
+    """When the oldest touchpoint happened that is known."""
+    return maybe_moment(conn.scalar(select(func.min(t.touchpoint.c.happened_at)).where(~t.touchpoint.c.gone)))
 
 
 def _content(tp: Touchpoint, person: int) -> dict[str, Any]:

@@ -40,6 +40,8 @@ TRANSLATED = (
     "docs/how-to/forget",
     "docs/how-to/undo",
     "docs/how-to/plan",
+    "docs/how-to/parked",
+    "docs/how-to/backfill",
     "docs/how-to/monitoring",
 )
 """Pages that exist in both languages."""

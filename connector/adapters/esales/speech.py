@@ -124,11 +124,13 @@ _SAY = {
     ),
     "NO_ANSWER": (
         "the answer is none, and what was written is not there", "応答が不明で、書き込んだ値も確認できません",
-        "look in the system, then retry or drop the change", "画面で確認してから再送または破棄してください",
+        "look in the system, then `connector retry NO_ANSWER`",
+        "画面で確認し、`connector retry NO_ANSWER` で再送してください",
     ),
     "OUTCOME_UNKNOWN": (
         "the outcome of the creation is not known, and cannot be looked up", "登録できたか不明で、確認もできません",
-        "look in the system, then retry or drop the change", "画面で確認してから再送または破棄してください",
+        "look in the system; if it is missing: `connector retry OUTCOME_UNKNOWN --doubtful`",
+        "画面で確認し、未登録なら `connector retry OUTCOME_UNKNOWN --doubtful` で再送してください",
     ),
 }  # fmt: skip
 
@@ -149,6 +151,7 @@ def refused(key: str, code: str, place: str) -> Receipt:
         code=code,
         what=text("{place}: " + what + " ({code})", "{place}: " + what_ja + " ({code})", place=place, code=code),
         fix=text(fix, fix_ja),
+        doubtful=code == "OUTCOME_UNKNOWN",
     )
 
 

@@ -290,7 +290,7 @@ def refused(key: str, code: str, app: str, names: Iterable[str] = ()) -> Receipt
     )  # fmt: skip
     place = ", ".join(f"{app}.{name}" for name in names) or app
     what = text(f"{{place}}: {en} ({{code}})", f"{{place}}: {ja} ({{code}})", place=place, code=code)
-    return Receipt(key, "refused", code=code, what=what, fix=text(fix, fix_ja))
+    return Receipt(key, "refused", code=code, what=what, fix=text(fix, fix_ja), doubtful=code == "HELD")
 
 
 def later(key: str, code: str, app: str) -> Receipt:

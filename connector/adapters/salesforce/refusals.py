@@ -1,4 +1,4 @@
-"""Why Salesforce does not take a record, in our words. Its own message is never passed on: it may quote the record.
+"""Why Salesforce does not take a record, in our words. Its own message stays apart from them: it may quote the record.
 
 Codes: StatusCode of the enterprise WSDL. Messages come in the language of the integration user, so only codes count.
 """
@@ -6,6 +6,7 @@ Codes: StatusCode of the enterprise WSDL. Messages come in the language of the i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connector.adapters.salesforce.fields import is_identifier
@@ -194,7 +195,8 @@ def verdict(key: str, object_: str, errors: Sequence[Mapping[str, Any]]) -> Rece
         what = _at(object_, codes[0], "cannot be written just now", "今は書き込めません")
         return Receipt(key, "retry", code=codes[0], what=what)
     names = [str(name) for name in errors[lasting[0]].get("fields") or ()]
-    return refused(key, codes[lasting[0]], object_, [name for name in names if is_identifier(name)])
+    receipt = refused(key, codes[lasting[0]], object_, [name for name in names if is_identifier(name)])
+    return replace(receipt, said=str(errors[lasting[0]].get("message") or "") if errors else "")
 
 
 def _code(error: Mapping[str, Any]) -> str:

@@ -194,6 +194,7 @@ def test_a_refusal_names_object_and_field(ready: Stage) -> None:
     found = by_job(ready, set_fields(contact_ref(ready.contact()), MA_Score_Why__c="あ" * 256))
     (receipt,) = found.receipts
     assert str(receipt.what) == "Contact.MA_Score_Why__c: the text is too long (STRING_TOO_LONG)"
+    assert "data value too large" in receipt.said
 
 
 def test_what_collections_know_better_is_left_to_them(ready: Stage) -> None:

@@ -174,6 +174,7 @@ def test_a_refusal_names_object_and_field(ready: Stage) -> None:
     ref = contact_ref(ready.contact())
     (receipt,) = push(ready.adapter(), set_fields(ref, MA_Score_Why__c="あ" * 256))
     assert str(receipt.what) == "Contact.MA_Score_Why__c: the text is too long (STRING_TOO_LONG)"
+    assert "data value too large" in receipt.said
 
 
 def test_bad_rows_among_good_ones(ready: Stage) -> None:

@@ -275,3 +275,41 @@ def test_a_field_of_days_holds_the_local_day_of_a_moment(held: date, written: li
     )  # fmt: skip
 
     assert [change.values["Day"] for change in changes if isinstance(change, SetFields)] == written
+
+
+BOTH = "title: {to: Title, wins: ma}, score.interest: {to: Score, wins: ma}"
+NEW_TITLE = {"sfa": frozenset({"Title"})}
+
+
+@pytest.mark.parametrize(
+    ("filling", "title", "score", "written", "lane"),
+    [
+        ({}, None, 0, {}, Lane.FIELDS),
+        (NEW_TITLE, None, 0, {}, Lane.BACKFILL),
+        (NEW_TITLE, "部長", 0, {}, Lane.BACKFILL),  # what stands there was never ours
+        (NEW_TITLE, "部長", 0, {"Title": Written("係長", NOW - timedelta(days=1))}, Lane.FIELDS),  # not the first value
+        (NEW_TITLE, None, 7, {}, Lane.SCORES),  # together with what is not new
+        ({"sfa": frozenset({"Title", "Score"})}, None, 7, {}, Lane.BACKFILL),
+        ({"ma": frozenset({"Title"})}, None, 0, {}, Lane.FIELDS),
+    ],
+)
+def test_the_first_value_of_a_new_field_goes_last(
+    filling: dict[str, frozenset[str]], title: str | None, score: int, written: dict[str, Written], lane: Lane
+) -> None:
+    person = contact(native={"Title": title, "Score": score}, title=title)
+
+    changes, _ = decide(
+        mapping(BOTH), visitor(title="課長"), person, world_=world(filling=filling), written={person.ref: written}
+    )
+
+    assert [change.lane for change in changes if isinstance(change, SetFields)] == [lane]
+
+
+def test_a_no_to_mail_never_goes_last() -> None:
+    changes, _ = decide(
+        mapping("opted_out: {to: OptOut, wins: strictest}"),
+        visitor(opted_out=True), contact(native={"OptOut": False}, opted_out=False),
+        world_=world(filling={"sfa": frozenset({"OptOut"})}),
+    )  # fmt: skip
+
+    assert [change.lane for change in changes] == [Lane.PROTECT]

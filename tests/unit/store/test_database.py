@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from connector.errors import StoreError
-from connector.store import database
+from connector.store import causes, database
 from connector.store.tables import metadata
 
 
@@ -99,3 +99,30 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 
     assert "kanariya" not in str(raised.value)
     assert "cannot be used" in str(raised.value)
+
+
+def test_what_was_parked_before_is_told_as_it_was_kept_and_what_may_be_done_is_marked(url: str) -> None:
+    engine = database.open_engine(url)
+    config = database._alembic()
+    parked = (
+        "INSERT INTO outbox (key, kind, write_class, system, lane, identity, alters, payload, payload_hash, state,"
+        " next_at, run, created_at, code, error) VALUES (:key, 'AddToList', 'D', 'ma', 'protect', 'p', false, :payload,"
+        " 'h', 'parked', 0, 'r', 0, :code, 'too long → shorten it')"
+    )
+    payload = (
+        '{"identity":"p","key":"k","lane":"protect","list":"l","person":["ma","v","1"],"reasons":[],"system":"ma"}'
+    )
+    with engine.connect().execution_options(write=True) as conn, conn.begin():
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0004")
+        for code in ("HELD", "TOO_LONG"):
+            conn.execute(text(parked), {"key": code, "code": code, "payload": payload})
+    database.upgrade(engine)
+
+    with database.reading(engine) as conn:
+        found = {cause.code: cause for cause in causes.causes(conn)}
+
+    assert {code: cause.doubtful for code, cause in found.items()} == {"HELD": True, "TOO_LONG": False}
+    assert [found["HELD"].what.in_(language) for language in ("en", "ja")] == ["too long → shorten it"] * 2
+    assert found["HELD"].fix is None
+    engine.dispose()

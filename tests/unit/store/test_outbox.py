@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from connector.changes import AddToList, AddTouchpoint, AnyChange, CreatePerson, Lane, RaiseAlert, Reason, SetFields
+from connector.errors import text
 from connector.model import Ref
 from connector.ports import Receipt
-from connector.store import database, outbox
+from connector.store import causes, database, outbox, tables
+from connector.store.causes import Choice
 from connector.store.codec import dump_change, load_change
 from connector.store.lease import Lease
 
@@ -182,3 +184,81 @@ def test_who_was_made_is_never_made_again(store: Engine) -> None:
     assert enqueue(store, replace(CREATED, values={"LastName": "山田"})) == 0
     with database.writing(store) as conn:
         assert outbox.withdraw(conn, ["p1"], set()) == 0
+
+
+REFUSAL = Receipt(
+    CREATED.key, "refused", code="NO", what=text("no {n}", "不可 {n}", n=1), fix=text("mend", "修正"), said="nein",
+)  # fmt: skip
+
+
+def test_why_something_is_parked_is_kept_in_both_languages_with_the_vendors_words(store: Engine) -> None:
+    enqueue(store, CREATED)
+    settle(store, CREATED, REFUSAL)
+
+    with database.reading(store) as conn:
+        (cause,) = causes.causes(conn)
+
+    assert (cause.what.in_("en"), cause.what.in_("ja"), cause.said) == ("no 1", "不可 1", "nein")
+    assert cause.fix is not None
+    assert (cause.fix.in_("en"), cause.fix.in_("ja")) == ("mend", "修正")
+    assert (cause.system, cause.code, cause.count, cause.since, cause.example) == ("sfa", "NO", 1, NOW, CREATED)
+
+
+def put_back(store: Engine, **meant: str) -> int:
+    with database.writing(store) as conn:
+        return causes.put_back(conn, causes.chosen(conn, Choice(**meant)), NOW)
+
+
+@pytest.mark.parametrize(
+    ("meant", "count"),
+    [({}, 2), ({"code": "NO"}, 1), ({"code": ""}, 1), ({"system": "ma"}, 1), ({"code": "NO", "system": "ma"}, 0)],
+)
+def test_what_is_meant_is_put_back_under_its_key_with_all_its_attempts(
+    store: Engine, meant: dict[str, str], count: int
+) -> None:
+    enqueue(store, CREATED, LISTED)
+    settle(store, CREATED, REFUSAL, attempts=4)
+    settle(store, LISTED, Receipt(LISTED.key, "refused"))
+
+    assert put_back(store, **meant) == count
+
+    waiting = [*due(store), *due(store, system="ma")]
+    assert len(waiting) == count
+    assert all(wish in (outbox.Wish(CREATED, 0), outbox.Wish(LISTED, 0)) for wish in waiting)
+    with database.reading(store) as conn:
+        assert len(outbox.parked(conn)) == 2 - count
+    assert put_back(store, **meant) == 0
+
+
+def test_a_creation_that_was_put_back_takes_the_values_of_the_newest_plan(store: Engine) -> None:
+    enqueue(store, CREATED)
+    settle(store, CREATED, REFUSAL)
+    put_back(store)
+    newer = replace(CREATED, values={"email": "mended@alpha.co.jp"})
+
+    with database.reading(store) as conn:
+        assert outbox.fresh(conn, [newer]) == [newer]
+    assert enqueue(store, newer) == 1
+    assert [wish.change for wish in due(store)] == [newer]
+
+
+def test_a_creation_that_may_have_been_done_is_not_planned_again_by_itself(store: Engine) -> None:
+    enqueue(store, CREATED)
+    settle(store, CREATED, replace(REFUSAL, doubtful=True))
+    newer = replace(CREATED, values={"email": "other@alpha.co.jp"})
+
+    assert enqueue(store, newer) == 0
+    with database.reading(store) as conn:
+        assert outbox.fresh(conn, [newer]) == []
+
+
+def test_what_was_done_in_the_end_has_no_cause_any_more(store: Engine) -> None:
+    enqueue(store, CREATED)
+    settle(store, CREATED, replace(REFUSAL, doubtful=True))
+    put_back(store)
+    settle(store, CREATED, Receipt(CREATED.key, "done", "00Q"))
+
+    with database.reading(store) as conn:
+        assert causes.causes(conn) == []
+        row = conn.execute(select(tables.outbox)).one()
+    assert (row.state, row.error, row.error_ja, row.fix_ja, row.said, row.doubtful) == ("done", "", "", "", "", False)
