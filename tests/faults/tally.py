@@ -22,6 +22,7 @@ FLOORS: Mapping[str, int] = {
     "points killed": 400,
     "fault kinds": 24,
     "class C points": 12,
+    "file points": 6,
     "controls": 20,
     "events": 1000,
 }
@@ -46,7 +47,7 @@ def count(name: str, number: int = 1) -> None:
 
 
 def note(name: str, word: str) -> None:
-    """Add a word to a set: points, points killed, class C points, fault kinds, seeds."""
+    """Add a word to a set: points, points killed, class C points, file points, fault kinds, seeds."""
     _write({"note": name, "word": word})
 
 

@@ -65,7 +65,13 @@ def write_config(folder: Path, made: Emulated, urls: Mapping[str, str]) -> Path:
 @contextmanager
 def direct(made: Emulated) -> Iterator[None]:
     """Requests to `PORTS` reach these emulators without a socket, until the end of the block."""
-    by_port = {port: handlers(made)[name] for name, port in PORTS.items()}
+    with reached({port: handlers(made)[name] for name, port in PORTS.items()}):
+        yield
+
+
+@contextmanager
+def reached(by_port: Mapping[int, Any]) -> Iterator[None]:
+    """Requests to these ports reach these emulators without a socket, until the end of the block."""
 
     def send(self: HTTPAdapter, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
         url = urlsplit(str(request.url))
