@@ -51,6 +51,8 @@ class Fault:
     kind: str
     what: str
     more: str = ""
+    count: int = 1
+    """How many are lost or doubled."""
 
 
 def differences(ought: End, found: End) -> list[Fault]:
@@ -60,7 +62,8 @@ def differences(ought: End, found: End) -> list[Fault]:
         wanted, there = Counter(ought.things.get(at, [])), Counter(found.things.get(at, []))
         what = " ".join(at)
         if there.total() > wanted.total():
-            faults.append(Fault("doubled", what, str(list((there - wanted).elements()))))
+            more = str(list((there - wanted).elements()))
+            faults.append(Fault("doubled", what, more, there.total() - wanted.total()))
         elif there.total() < wanted.total():
             faults.append(Fault("lost", what, str(list((wanted - there).elements()))))
         elif there != wanted:
@@ -91,6 +94,10 @@ def _sales(made: Emulated, found: End) -> None:
     for kind, app in (("person", made.apps.people), ("alert", made.apps.alerts), ("timeline", made.apps.touchpoints)):
         for record in made.kintone.records(app.id):
             found.add(f"kintone {kind}", record["ma_key"] or record.get("メールアドレス"), _kintone(record))
+    for app in (made.apps.people, made.apps.deals):
+        for record in made.kintone.records(app.id):
+            for comment in made.kintone.comments(app.id, record["$id"]):
+                found.add("kintone comment", comment.text, f"{app.id}-{record['$id']}")
     for kind in ("person", made.remix.settings.extension):
         for card in made.remix.records(kind):
             found.add(f"esales {kind}", _esales_key(kind, card), _esales(card))

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 SEAMS = {"connector.http", "connector.contain", "connector.store.database"}
-SYSTEMS = {"shanon", "salesforce", "kintone", "esales"}
+SYSTEMS = {"shanon", "salesforce", "kintone", "esales", "marketing", "sales", "esm", "crm"}
 
 
 class Dead(BaseException):

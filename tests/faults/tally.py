@@ -17,7 +17,15 @@ from pathlib import Path
 import pytest
 
 FOLDER = "CONNECTOR_TESTS_TALLY"
-FLOORS: Mapping[str, int] = {"kills": 400, "points killed": 400, "controls": 10, "events": 1000}
+FLOORS: Mapping[str, int] = {
+    "kills": 400,
+    "points killed": 400,
+    "fault kinds": 24,
+    "class C points": 12,
+    "file points": 6,
+    "controls": 20,
+    "events": 1000,
+}
 FLOORS_OF_PROVE: Mapping[str, int] = {
     **FLOORS,
     "kills": 1400,
@@ -39,7 +47,7 @@ def count(name: str, number: int = 1) -> None:
 
 
 def note(name: str, word: str) -> None:
-    """Add a word to a set: points, points killed, fault kinds, seeds."""
+    """Add a word to a set: points, points killed, class C points, file points, fault kinds, seeds."""
     _write({"note": name, "word": word})
 
 
@@ -78,8 +86,8 @@ class Sum:
             f"{self.of('freezes')} freezes, {self.of('starts')} double starts, {self.of('clock jumps')} clock jumps, "
             f"{self.of('faults')} faults of {self.of('fault kinds')} kinds over {self.of('requests')} requests, "
             f"{self.of('events')} events; lost {self.of('lost')}; doubled A/B/D {self.of('doubled')}; "
-            f"class C {self.of('class C')} (W7/W8 only); controls {self.of('caught')}/{self.of('controls')}; "
-            f"seeds {' '.join(seeds) or '-'}"
+            f"class C {self.of('class C')} (W7/W8 only) at {self.of('class C points')} points; "
+            f"controls {self.of('caught')}/{self.of('controls')}; seeds {' '.join(seeds) or '-'}"
         )
 
     def faults(self, floors: Mapping[str, int]) -> list[str]:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from connector.adapters.csvfile import cells, intake, reading
 from connector.adapters.csvfile.book import Book, open_book
 from connector.adapters.csvfile.config import Config, File, FileKind
-from connector.adapters.csvfile.handout import Desk, new_file
+from connector.adapters.csvfile.handout import Desk, list_file, new_file
 from connector.adapters.csvfile.printing import Printer
 from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
 from connector.adapters.csvfile.telling import Teller, person_needs, person_of
@@ -162,6 +162,8 @@ class CsvFile(Adapter):
                 place.created = created.seq
         if stream == "lists":
             for name in sorted(self._needs.lists):
+                if book.owes(list_file(name)):  # it was cut off before the file was written; nobody sends this again
+                    Printer(self._config, self._out, book).print(list_file(name), name)
                 records.append(Membership(self._name, name, frozenset(id_ for _, id_ in book.members(name))))
         return Page(records, place.cursor(), complete=stream == "lists")
 

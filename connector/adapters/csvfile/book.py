@@ -164,6 +164,11 @@ class Book:
         )
         return [(key, json.loads(data)) for key, data in rows]
 
+    def owes(self, file: str) -> bool:
+        """Whether the file lacks something that was handed out."""
+        found = self._db.execute("SELECT 1 FROM handout WHERE file = ? AND state = ?", (file, NEW))
+        return found.fetchone() is not None
+
     def show(self, file: str) -> None:
         """The file holds its rows now."""
         self._db.execute("UPDATE handout SET state = ? WHERE file = ? AND state = ?", (SHOWN, file, NEW))

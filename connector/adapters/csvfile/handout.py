@@ -85,7 +85,7 @@ class Desk:
                 return self._add(change)
             case RemoveFromList():
                 self._book.drop_member(change.list, change.person.object, change.person.id)
-                self._touch(list_file(change.list), change.list)
+                self._hand_out_list(change.list)
                 return Receipt(change.key, "done", change.person.id)
             case CloseAlert():
                 raise TypeError(change)  # never declared
@@ -128,7 +128,7 @@ class Desk:
         if refusal is not None:
             return refusal
         self._book.add_member(change.list, change.person.object, change.person.id)
-        self._touch(list_file(change.list), change.list)
+        self._hand_out_list(change.list)
         return Receipt(change.key, "done", change.person.id)
 
     def _alert(self, change: RaiseAlert) -> dict[str, Value]:
@@ -166,6 +166,10 @@ class Desk:
         row = (self._book.handed_out(file, key) or {}) | {n: cells.shown(v, self._zone) for n, v in values.items()}
         self._book.hand_out(file, key, row, again=True)
         return row
+
+    def _hand_out_list(self, name: str) -> None:
+        self._touch(list_file(name), name)
+        self._book.hand_out(list_file(name), name, {}, again=True)
 
     def _refusal(self, change: AnyChange, ref: Ref) -> Receipt | None:
         if self._book.known(ref.object, ref.id) is None:

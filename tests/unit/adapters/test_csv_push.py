@@ -3,10 +3,11 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import NoReturn
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from connector.adapters.csvfile.printing import Printer
 from connector.changes import AnyChange
 from connector.errors import Unavailable, Uncertain
+from connector.model import Membership
 from tests.unit.adapters.csv_kit import PEOPLE, Office, alert, create, put_on, rows, set_fields, take_off
 
 HEAD = "番号,メール,氏名,会社,電話,スコア,根拠"
@@ -90,6 +92,29 @@ def test_a_created_person_is_one_row_whatever_follows(office: Office) -> None:
         {"連携ID": "p9", "氏名": "新人", "メール": "n@example.com", "スコア": "25", "根拠": "理由"}
     ]
     assert office.table("person.csv") is None
+
+
+@pytest.mark.parametrize("way", [put_on, take_off])
+def test_a_list_that_was_cut_off_before_its_file_is_handed_out_when_it_is_read(
+    office: Office, monkeypatch: pytest.MonkeyPatch, way: Callable[[str, str], AnyChange]
+) -> None:
+    office.push(put_on("失注", "1"))
+    office.push(put_on("失注", "2"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Printer, "print", lambda *_: raise_(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            office.push(way("失注", "3" if way is put_on else "1"))
+    (membership,), _ = office.pull("lists")
+    assert isinstance(membership, Membership)
+    assert {row["番号"] for row in office.table("lists/失注.csv") or []} == membership.members
+    # Once it was taken it is not handed out again.
+    (office.out / "lists/失注.csv").unlink()
+    office.pull("lists")
+    assert office.table("lists/失注.csv") is None
+
+
+def raise_(error: BaseException) -> NoReturn:
+    raise error
 
 
 def test_lists_are_whole_and_an_empty_one_says_so(office: Office) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -10,7 +11,7 @@ from connector.changes import AddToList, AddTouchpoint, AnyChange, CreatePerson,
 from connector.errors import text
 from connector.model import Ref
 from connector.ports import Receipt
-from connector.store import causes, database, outbox, tables
+from connector.store import causes, database, outbox, tables, touchpoints
 from connector.store.causes import Choice
 from connector.store.codec import dump_change, load_change
 from connector.store.lease import Lease
@@ -124,6 +125,39 @@ def test_another_value_waits_until_the_lost_request_cannot_land_any_more(store: 
 
     assert due(store) == []
     assert len(due(store, NOW + outbox.QUARANTINE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("seen", "in_doubt", "found"),
+    [
+        ({"on_list": True}, True, 1),
+        ({"on_list": True}, False, 0),  # it was never sent: whoever is there was put there by others
+        ({"on_list": False}, True, 0),
+        ({"on_list": True, "name": "another"}, True, 0),
+        ({"on_list": True, "person_id": "2"}, True, 0),
+        ({"on_list": True, "system": "other"}, True, 0),
+    ],
+)
+def test_an_entry_in_doubt_is_done_when_its_person_stands_on_the_list(
+    store: Engine, seen: dict[str, Any], in_doubt: bool, found: int
+) -> None:
+    enqueue(store, LISTED, SCORE)
+    at = {"system": "ma", "name": "l", "person_id": "1", **seen}
+    with database.writing(store) as conn:
+        if in_doubt:
+            outbox.claim(conn, [LISTED.key, SCORE.key], 1, NOW)
+            outbox.in_doubt(conn, [LISTED.key, SCORE.key])
+        touchpoints.set_member(conn, **at, ours=False, at=NOW)
+        assert outbox.found_on_lists(conn) == found
+        assert outbox.found_on_lists(conn) == 0
+        ours = conn.scalars(select(tables.member.c.ours)).one()
+
+    # Ours, so that it is taken off when the rule holds no more; and neither sent again nor in doubt any longer.
+    assert ours == bool(found)
+    assert [wish.change for wish in due(store, system="ma")] == ([] if found else [LISTED])
+    with database.reading(store) as conn:
+        assert outbox.uncertain(conn).get("ma", 0) == int(in_doubt and not found)
+    assert [wish.change for wish in due(store)] == [SCORE]
 
 
 def test_put_off_changes_do_not_count_the_attempt(store: Engine) -> None:

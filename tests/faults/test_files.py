@@ -1,0 +1,90 @@
+"""Systems of files and a register, killed at every point: files, imports and rows end as after an undisturbed run."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from connector.engine.report import Exit
+from connector.store import tables as t
+from connector.store.database import open_engine, writing
+from tests.faults import tally
+from tests.faults.checks import LATER
+from tests.faults.conftest import MEMORY, silent
+from tests.faults.ends import End, Fault, differences
+from tests.faults.files import Left, Town, begin, end, killed_everywhere
+from tests.faults.test_kills import judged
+
+SEED = 20261127
+SYSTEMS = ("marketing", "sales", "esm", "crm")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A town before its first run, and how that ought to end."""
+
+    town: Town
+    ought: End
+
+
+@pytest.fixture(scope="module")
+def begun() -> Iterator[Begun]:
+    with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder, silent():
+        town = begin(Path(folder) / "begun")
+        undisturbed = town.copy(Path(folder) / "ought")
+        # An entry about somebody whom e-Sales Manager has yet to import waits for that.
+        assert undisturbed.run().exit is Exit.DEFERRED
+        # The run after it puts away what was read, and has nothing to write.
+        assert undisturbed.run().sent() == 0
+        yield Begun(town, end(undisturbed))
+
+
+def after(begun: Begun, town: Town) -> list[Fault]:
+    """Two healthy runs after whatever happened: all is as it ought to be, and nothing is left to write."""
+    engine = open_engine(town.store)
+    with writing(engine) as conn:
+        conn.execute(update(t.lease).values(expires=0))
+    engine.dispose()
+    town.house.clock.advance(LATER)
+    town.run()
+    sent = town.run().sent()
+    found = [Fault("doubled", f"{sent} changes were sent again")] if sent else []
+    return found + differences(begun.ought, end(town))
+
+
+def test_the_story_has_what_it_is_about(begun: Begun) -> None:
+    kinds = {kind for kind, _ in begun.ought.things}
+    rows = {"person.csv", "person-new.csv", "alerts.csv", "timeline.csv"}
+    assert kinds >= {"marketing/out/失注.csv", *(f"sales/out/{name}" for name in rows)}
+    assert kinds >= {"esm 名刺", "esm MA接点", "esm MA通知", "crm people", "crm tasks", "crm notes"}
+
+
+def of_files(left: Left) -> bool:
+    """Whether a file, an adapter's memory or a row of the register is what has just changed, or is about to."""
+    return any(f" {word} " in point for point in left.points for word in ("put", "was put", "remembered", "answered"))
+
+
+@pytest.mark.timeout(1800)
+def test_killed_at_any_point_it_is_made_up_for_by_the_next(begun: Begun, tmp_path: Path, prove: bool) -> None:
+    every, points = killed_everywhere(begun.town.copy(tmp_path / "whole"), tmp_path / "left")
+    for system in SYSTEMS:
+        assert any(point.startswith(f"{system}:") and "deliver._send" in point for point in points)
+    if not prove:
+        dice = random.Random(SEED)
+        tally.note("seeds", str(SEED))
+        every = dice.sample([left for left in every if of_files(left)], 4) + dice.sample(every, 2)
+    faults: dict[str, list[Fault]] = {}
+    for left in every:
+        faults[left.points[0]] = after(begun, left.town)
+        tally.count("kills", len(left.points))
+        tally.count("states")
+        tally.count("events", len(begun.ought))
+        for point in left.points:
+            tally.note("file points", point)
+    judged(faults)
