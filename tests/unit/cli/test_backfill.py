@@ -118,7 +118,7 @@ def test_a_new_field_goes_after_what_is_not_new(sfa: Watched, tmp_path: Path) ->
     last = max((person.ref for person in sfa.people.values()), key=str)
     email = str(sfa.people[last.id].fields["email"])
     visitor = next(each.ref for each in SYSTEMS["ma"].people.values() if each.fields["email"] == email)
-    SYSTEMS["ma"].add_touchpoint(visitor, Kind.PAGE_VIEW)
+    SYSTEMS["ma"].add_touchpoint(visitor, Kind.PAGE_VIEW, sfa.now - timedelta(hours=1))
     sfa.order.clear()
 
     call("run")
