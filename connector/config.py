@@ -128,7 +128,7 @@ Systems = Annotated[Any, BeforeValidator(_systems)]
 class Config(Spec):
     """`config.yaml`: where everything is."""
 
-    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Tokyo")
+    timezone: Annotated[ZoneInfo, BeforeValidator(_zone, json_schema_input_type=str)] = ZoneInfo("Asia/Tokyo")
     """Every day, window and quiet hour; stored times are UTC."""
     language: Literal["ja", "en"] = "ja"
     """Language of the texts that reps and marketers read in their systems."""

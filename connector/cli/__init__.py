@@ -633,6 +633,26 @@ def init(
 
 
 @cli.command()
+def schema(
+    name: Annotated[
+        str | None, typer.Argument(help="config, people, scores, ..., test: print this one / 表示するスキーマ")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write all of them / 全スキーマの出力先")
+    ] = None,
+) -> None:
+    """JSON Schema of config.yaml and mappings, for completion in editors. エディター用の JSON Schema を出力。"""
+    from connector.cli.schema import show_schema, write_schemas
+
+    if (name is None) == (out is None):
+        raise typer.BadParameter("NAME | --out DIR")
+    if out is not None:
+        write_schemas(Console(), out)
+    elif name is not None:
+        show_schema(Console(), name)
+
+
+@cli.command()
 def sandbox(
     seed: Annotated[int, typer.Option(help="Seed of the emulated company / 乱数の種")] = 1,
     port_base: Annotated[int, typer.Option(help="First port; 0: any free ones / 先頭ポート")] = 0,

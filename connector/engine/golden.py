@@ -61,9 +61,12 @@ def _given(value: Any) -> Any:
     return value
 
 
-At = Annotated[datetime, BeforeValidator(_moment)]
-Record = Annotated[Ref, BeforeValidator(_ref)]
+_AtText = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$", examples=["2026-11-20T10:00"])]
+At = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=_AtText)]
+_RecordText = Annotated[str, Field(pattern=r"^[^/]*/[^/]*/", examples=["salesforce/Contact/0035g000000003w"])]
+Record = Annotated[Ref, BeforeValidator(_ref, json_schema_input_type=_RecordText)]
 Plain = str | int | float | bool | None
+Moves = list[Literal["added", "removed"]]
 
 
 class PersonGiven(Spec):
@@ -143,10 +146,17 @@ class Expected(Spec):
     """By record, or `new system/object` for one that is made: what its fields hold afterwards."""
     untouched: tuple[Record, ...] = Field(default=(), strict=False)
     """Records that nothing is written to."""
-    alerts: Annotated[list[AlertExpected] | None, BeforeValidator(_given)] = None
+    alerts: Annotated[
+        list[AlertExpected] | None, BeforeValidator(_given, json_schema_input_type=list[AlertExpected])
+    ] = None
     """All alerts."""
-    lists: Annotated[dict[str, list[Literal["added", "removed"]]] | None, BeforeValidator(_given)] = None
+    lists: Annotated[dict[str, Moves] | None, BeforeValidator(_given, json_schema_input_type=dict[str, Moves])] = None
     """By list, all changes of it: `[added]`, `[removed]`."""
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """One expectation at least."""
+        return schema | {"minProperties": 1}
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -40,6 +40,7 @@ TRANSLATED = (
     "docs/how-to/forget",
     "docs/how-to/undo",
     "docs/how-to/monitoring",
+    "docs/how-to/working-on-rules",
 )
 """Pages that exist in both languages."""
 TO_COME: frozenset[str] = frozenset()

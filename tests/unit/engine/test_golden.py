@@ -75,7 +75,7 @@ def test_what_differs_is_told_with_its_place(tmp_path: Path, monkeypatch: pytest
     data = json.loads(CliRunner().invoke(cli, ["test", "-c", str(tmp_path / "config.yaml"), "--json"]).stdout)
 
     assert result.exit_code == 1
-    assert "kintone.test.yaml:2: score.interest: expected 15.0, found 14" in result.stdout
+    assert "kintone.test.yaml:3: score.interest: expected 15.0, found 14" in result.stdout
     assert "4 of 6 as expected" in result.stdout
     assert [each["ok"] for each in data].count(False) == 2
 
