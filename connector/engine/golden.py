@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from connector.changes import AddToList, AnyChange, CreatePerson, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import AddToList, AnyChange, CreatePerson, Plan, RaiseAlert, RemoveFromList, SetFields
 from connector.config import Setup
 from connector.errors import Problem, Text, text
 from connector.model import PERSON_FIELDS, Deal, DealState, Identity, Kind, Person, Ref, Score, Subject, Value
@@ -114,6 +114,8 @@ class DealGiven(Spec):
     """Since when it stands there."""
     probability: float | None = None
     """Percent."""
+    amount: float | None = None
+    """In the currency of the SFA."""
     closed_at: At | None = None
     """When it was won or lost."""
     lost_reason: str | None = None
@@ -199,6 +201,8 @@ class Verdict:
     name: str
     mark: Mark
     differences: Sequence[Text]
+    fired: frozenset[str] = frozenset()
+    """The rules that did something in it, as `rules_of` calls them."""
 
 
 def run_tests(setup: Setup) -> tuple[list[Verdict], list[Problem]]:
@@ -222,7 +226,41 @@ def _cases(setup: Setup, problems: list[Problem]) -> Iterator[Case]:
                 yield case
 
 
+def rules_of(setup: Setup) -> dict[str, Mark]:
+    """Every rule that has a name, as `topic.name`, and where it stands."""
+    rules = setup.rules
+    found = {f"scores.{name}.{rule.id}": rule.mark for name, spec in rules.scores.items() for rule in spec.rules}
+    found |= {f"people.{each.system}.create": each.create.mark for each in rules.people if each.create is not None}
+    found |= {f"alerts.{rule.id}": rule.mark for rule in rules.alerts}
+    found |= {f"protect.{rule.id}": rule.mark for rule in rules.protect}
+    return found | {f"nurture.{rule.id}": rule.mark for rule in rules.nurture}
+
+
+def _fired(made: Plan) -> Iterator[str]:
+    """The rules that gave points, told somebody, made a record or wanted somebody on a list."""
+    for score in made.outcomes[0].scores:
+        yield from (f"scores.{score.name}.{hit.rule}" for hit in score.hits)
+    for change in made.changes:
+        if isinstance(change, RaiseAlert):
+            yield f"alerts.{change.rule}"
+        elif isinstance(change, CreatePerson):
+            yield f"people.{change.system}.create"
+        elif isinstance(change, AddToList):
+            yield from (f"{change.lane}.{reason.rule}" for reason in change.reasons)
+
+
 def _judge(setup: Setup, case: Case) -> Verdict:
+    made = planned(setup, case)
+    differences = [*_strangers(setup, case), *_of_scores(case.expect, made.outcomes[0].scores)]
+    differences += [*_of_fields(case, made.changes), *_of_alerts(case.expect, made.changes)]
+    differences += _of_lists(case.expect, made.changes)
+    # Who is on a list and stays there is no change; the rule that keeps this person there shows without it.
+    afresh = planned(setup, case.model_copy(update={"on_lists": {}})) if case.on_lists else made
+    return Verdict(case.name, case.mark, differences, frozenset((*_fired(made), *_fired(afresh))))
+
+
+def planned(setup: Setup, case: Case) -> Plan:
+    """What the rules make of what a test gives."""
     tz = setup.config.timezone
 
     def aware(at: datetime | None) -> datetime | None:
@@ -248,11 +286,7 @@ def _judge(setup: Setup, case: Case) -> Verdict:
         as_of, tz, setup.roles, read_at=dict.fromkeys(setup.roles, as_of), language=setup.config.language,
         consents=setup.rules.consents(), silent=setup.silent,
     )  # fmt: skip
-    made = plan(Facts([subject], Touchpoints.from_rows(touches), world), setup.rules)
-    differences = [*_strangers(setup, case), *_of_scores(case.expect, made.outcomes[0].scores)]
-    differences += [*_of_fields(case, made.changes), *_of_alerts(case.expect, made.changes)]
-    differences += _of_lists(case.expect, made.changes)
-    return Verdict(case.name, case.mark, differences)
+    return plan(Facts([subject], Touchpoints.from_rows(touches), world), setup.rules)
 
 
 def _person(given: PersonGiven, as_of: datetime) -> Person:
@@ -263,7 +297,8 @@ def _person(given: PersonGiven, as_of: datetime) -> Person:
 def _deal(given: DealGiven, aware: Any) -> Deal:
     return Deal(
         given.record, given.name, given.state, given.stage, aware(given.stage_since), given.probability,
-        closed_at=aware(given.closed_at), lost_reason=given.lost_reason, product=given.product, owner_id=given.owner,
+        given.amount, closed_at=aware(given.closed_at), lost_reason=given.lost_reason, product=given.product,
+        owner_id=given.owner,
     )  # fmt: skip
 
 

@@ -101,9 +101,7 @@ def why(app: App, words: str) -> Why:
     :raises ConnectorError: when nobody or several people are meant
     """
     with app.reading() as conn:
-        found = load.find_identity(conn, words) or load.find_identity(conn, _as_key(app, words))
-        if len(found) != 1:
-            raise nobody_or_many(len(found))
+        found = [one(conn, app, words)]
         world = app.world(conn, app.clock())
         planned = plan_chunk(conn, app.setup.rules, world, found)
         loaded = load.load(conn, found, world.as_of, ((), world.as_of))
@@ -130,6 +128,17 @@ def why(app: App, words: str) -> Why:
         planned.plan.withheld,
         tuple(history),
     )
+
+
+def one(conn: Connection, app: App, words: str) -> int:
+    """The row number of the person that `words` means.
+
+    :raises ConnectorError: when nobody or several people are meant
+    """
+    found = load.find_identity(conn, words) or load.find_identity(conn, _as_key(app, words))
+    if len(found) != 1:
+        raise nobody_or_many(len(found))
+    return found[0]
 
 
 def _as_key(app: App, words: str) -> str:
