@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator
 
 from connector import adapters
+from connector.advice import advice, secrets_written_out
 from connector.changes import Lane, RaiseAlert
 from connector.contain import contained
 from connector.crosscheck import Checks, needs_of
@@ -128,7 +129,7 @@ Systems = Annotated[Any, BeforeValidator(_systems)]
 class Config(Spec):
     """`config.yaml`: where everything is."""
 
-    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Tokyo")
+    timezone: Annotated[ZoneInfo, BeforeValidator(_zone, json_schema_input_type=str)] = ZoneInfo("Asia/Tokyo")
     """Every day, window and quiet hour; stored times are UTC."""
     language: Literal["ja", "en"] = "ja"
     """Language of the texts that reps and marketers read in their systems."""
@@ -208,6 +209,8 @@ class _Reader:
                 )
             return None
         config = self._parse(Config, root, Mark(_shown(self.path), 1, 1))
+        if isinstance(root, Block):
+            self.problems += secrets_written_out(root)
         # The rest is read even where this file has problems, so that all are told at once.
         named = root.get("systems") if isinstance(root, Block) else None
         systems = dict(self._systems(named)) if isinstance(named, Block) else {}
@@ -236,6 +239,7 @@ class _Reader:
                 checks.deal_words(deal.system, deal.fields, deal.mark_of("fields"))
             named_systems = [(deal.system, deal.mark_of("in")) for deal in deals]
             checks.all(rules, named_systems + [(foreign.system, foreign.mark_of("in")) for foreign in identity.ids])
+            self.problems += advice(systems, roles, rules)
         if config is None:
             return None
         self._check_workers(config)

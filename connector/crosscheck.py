@@ -222,14 +222,21 @@ class Checks:
         """Two rules that write one field of one system would overwrite each other for ever."""
         writers: dict[tuple[str, str], Mark] = {}
         for mapping in rules.people:
+            for name in mapping.object if mapping.key is not None else ():
+                self._writer(writers, (f"{mapping.system}/{name}", str(mapping.key)), mapping.mark_of("key"))
             for rule in mapping.fields.values():
                 for name in [rule.only] if rule.only else mapping.object:
                     self._writer(writers, (f"{mapping.system}/{name}", rule.to), rule.mark_of("to"))
+        carried: dict[tuple[str, str], tuple[str, Mark]] = {}
         for nurture in rules.nurture:
             person = next((m.object[0] for m in rules.people if m.system == nurture.system), "*")
-            for to in nurture.carry.values():
+            for word, to in nurture.carry.items():
+                mark = nurture.mark_of("carry")
                 if (first := writers.get((f"{nurture.system}/{person}", to))) is not None:
-                    self._two_writers(nurture.mark_of("carry"), to, first)
+                    self._two_writers(mark, to, first)
+                other, place = carried.setdefault((str(nurture.system), to), (word, mark))
+                if other != word:  # several rules may carry the same word to one field
+                    self._two_writers(mark, to, place)
 
     def _writer(self, writers: dict[tuple[str, str], Mark], field: tuple[str, str], mark: Mark) -> None:
         first = writers.setdefault(field, mark)

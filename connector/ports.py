@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from connector.changes import AnyChange, Change
 from connector.errors import Text
-from connector.model import DealState, Record, Role
+from connector.model import DealState, Kind, Record, Role
 from connector.spec import Spec
 
 if TYPE_CHECKING:
@@ -296,6 +296,9 @@ class Adapter(ABC):
     deal_words: ClassVar[frozenset[str]] = frozenset(DEAL_WORDS)
     """Which words of a deal a mapping may give a field."""
 
+    person_words: ClassVar[frozenset[str] | None] = None
+    """Which words of a person its records tell without being mapped; None where nobody can say beforehand."""
+
     rereads: ClassVar[bool] = True
     """Whether reading from the beginning gives again what is there; false where everything is given once, as files."""
 
@@ -319,6 +322,16 @@ class Adapter(ABC):
     def offers(cls, config: Spec) -> frozenset[builtins.type[Change]]:  # noqa: ARG003  for those that depend on it
         """Which changes a system so configured can take; said before any is made, so that `lint` can tell."""
         return cls.writes
+
+    @classmethod
+    def tells(cls, config: Spec) -> frozenset[str] | None:  # noqa: ARG003  for those that depend on it
+        """Which words of a person a system so configured tells without being mapped; None where nobody can say."""
+        return cls.person_words
+
+    @classmethod
+    def looks_back(cls, config: Spec) -> Mapping[Kind, timedelta]:  # noqa: ARG003  as above
+        """How far back touchpoints are read at first, by their kinds; of a kind that is not named, all are."""
+        return {}
 
     @property
     @abstractmethod

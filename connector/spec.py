@@ -111,6 +111,11 @@ class Spec(BaseModel):
         """A block as it was written, brought into the shape of the fields; by default as it is."""
         return data
 
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """The JSON Schema of a block as it is written, from that of the fields: the counterpart of `arrange`."""
+        return schema
+
     @model_validator(mode="wrap")
     @classmethod
     def _remember_place(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
@@ -363,7 +368,10 @@ def scalar(plain: str) -> str | int | float | bool | None:
 # --- words of the configuration ---------------------------------------------------------------------------------------
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+_SPELT = tuple((unit, _UNITS[unit]) for unit in "dhms")
 _DURATION = re.compile(r"(\d+)(s|m|h|d|w|y)")
+DurationText = Annotated[str, Field(pattern=r"^\d{1,6}(s|m|h|d|w|y)$", examples=["30d"])]
+"""A duration as it is written."""
 
 
 def duration(value: Any) -> Any:
@@ -379,7 +387,13 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration)]
+Duration = Annotated[timedelta, BeforeValidator(duration, json_schema_input_type=DurationText)]
+
+
+def spelt(value: timedelta) -> str:
+    """A duration as an administrator would write it: `7d` reads better than `1w`, and `730d` than `2y`."""
+    seconds = int(value.total_seconds())
+    return next(f"{seconds // size}{unit}" for unit, size in _SPELT if seconds % size == 0)
 
 
 def share(value: Any) -> Any:
@@ -395,7 +409,10 @@ def share(value: Any) -> Any:
     return int(match[1]) / 100
 
 
-Share = Annotated[float, BeforeValidator(share)]
+_ShareText = (
+    Annotated[str, Field(pattern=r"^(100|0?\d{1,2})%$", examples=["20%"])] | Annotated[float, Field(ge=0, le=1)]
+)
+Share = Annotated[float, BeforeValidator(share, json_schema_input_type=_ShareText)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,7 +445,9 @@ def hours(value: Any) -> Any:
     return Hours(time(h1, m1), time(h2, m2))
 
 
-HoursOfDay = Annotated[Hours, BeforeValidator(hours)]
+_HOUR = r"([01]\d|2[0-3]):[0-5]\d"
+_HoursText = Annotated[str, Field(pattern=f"^{_HOUR}-{_HOUR}$", examples=["20:00-08:00"])]
+HoursOfDay = Annotated[Hours, BeforeValidator(hours, json_schema_input_type=_HoursText)]
 
 
 def one_or_many(value: Any) -> Any:
@@ -449,7 +468,7 @@ def bound(value: Any) -> Any:
     return float(value)
 
 
-Bound = Annotated[float | timedelta, BeforeValidator(bound)]
+Bound = Annotated[float | timedelta, BeforeValidator(bound, json_schema_input_type=float | DurationText)]
 
 
 class Compare(Spec):
@@ -472,6 +491,11 @@ class Compare(Spec):
                 text("write {{gte: 30}}", "{{gte: 30}} のように書いてください"),
             )
         return self
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """One of the comparisons at least."""
+        return schema | {"minProperties": 1}
 
     def holds(self, value: float | timedelta | None) -> bool:
         """Whether `value` passes; an unknown value (None) never does."""
@@ -497,6 +521,11 @@ class Secret(Spec):
     """Name of an environment variable."""
     file: str | None = None
     """Path of a file that holds the secret and nothing else."""
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """One of the two references."""
+        return schema | {"minProperties": 1, "maxProperties": 1}
 
     @model_validator(mode="before")
     @classmethod

@@ -41,7 +41,7 @@ from connector.model import Kind, Ref
 from connector.rules.nurture import ListBy
 from connector.rules.score import ScoreRule
 from connector.rules.when import When
-from connector.spec import Hours, Secret, Spec, share
+from connector.spec import Hours, Secret, Spec, share, spelt
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARKED = re.compile(
@@ -49,7 +49,6 @@ _MARKED = re.compile(
     r"(<!-- /(?:options|commands|errors|metrics|events) -->)",
     re.DOTALL,
 )
-_UNITS = (("y", 365 * 86400), ("w", 7 * 86400), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 SPELT: Mapping[tuple[type[Spec], str], str] = {(ListBy, "lists"): "VALUE", (When, "score"): "score.NAME"}
 """Keys that are written in another way than they are called (`Spec.arrange`)."""
@@ -149,7 +148,7 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, timedelta):
-        return _duration(value)
+        return spelt(value)
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, tuple | list):
@@ -157,12 +156,6 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key}: {_value(each)}' for key, each in value.items())}}}" if value else ""
     return str(value.value if isinstance(value, Enum) else value)
-
-
-def _duration(value: timedelta) -> str:
-    seconds = int(value.total_seconds())
-    # 7d reads better than 1w, and 730d is what an administrator would type for two years.
-    return next(f"{seconds // size}{unit}" for unit, size in _UNITS[2:] if seconds % size == 0)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

@@ -153,17 +153,42 @@ def _known_system(systems: Any, name: str) -> None:
 
 
 @cli.command("test")
-def golden(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+def golden(
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Also the rules that did nothing in any test / 働かなかったルール")
+    ] = False,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--record", metavar="PERSON", help="Make a test from a person of the store / 人物からテストを作成"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.test.yaml", help="Where to write it / 出力先")
+    ] = None,
+) -> None:
     """Run the golden tests beside the mappings; no network. マッピングのテストを実行（通信なし）。"""
-    from connector.cli.golden import show_verdicts
+    from connector.cli.golden import keep_test, show_verdicts
     from connector.config import load
-    from connector.engine.golden import run_tests
+    from connector.engine.golden import rules_of, run_tests
 
     console = Console(json=json)
+    if person is not None:
+        from connector.engine.record import record
+
+        app = _open(config)
+        try:
+            recorded = record(app, person)
+        finally:
+            app.close()
+        keep_test(console, recorded, out)
+        return
     setup = load(config)
     verdicts, problems = run_tests(setup)
     console.problems([*setup.warnings, *problems])  # a file whose name does not end in .test.yaml is no test
-    show_verdicts(console, verdicts)
+    show_verdicts(console, verdicts, rules_of(setup), coverage=coverage)
     if problems:
         raise typer.Exit(78)
     raise typer.Exit(1 if any(verdict.differences for verdict in verdicts) else 0)
@@ -829,6 +854,26 @@ def init(
 
     _choice(systems, "--systems", tuple(TEMPLATES))
     Console().written(write(folder, systems))
+
+
+@cli.command()
+def schema(
+    name: Annotated[
+        str | None, typer.Argument(help="config, people, scores, ..., test: print this one / 表示するスキーマ")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write all of them / 全スキーマの出力先")
+    ] = None,
+) -> None:
+    """JSON Schema of config.yaml and mappings, for completion in editors. エディター用の JSON Schema を出力。"""
+    from connector.cli.schema import show_schema, write_schemas
+
+    if (name is None) == (out is None):
+        raise typer.BadParameter("NAME | --out DIR")
+    if out is not None:
+        write_schemas(Console(), out)
+    elif name is not None:
+        show_schema(Console(), name)
 
 
 @cli.command()

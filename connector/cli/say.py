@@ -88,6 +88,10 @@ class Console:
         """What went wrong, on standard error."""
         self._err.print(escape(error.in_(self.language)), style="red")
 
+    def aside(self, said: Text) -> None:
+        """Something to know, on standard error."""
+        self._err.print(escape(said.in_(self.language)))
+
     def problems(self, problems: Sequence[Problem]) -> None:
         """Problems of the configuration, one per line, on standard error."""
         words = {"error": ("error", "エラー"), "warning": ("warning", "警告")}

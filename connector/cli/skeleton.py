@@ -1,10 +1,12 @@
-"""`connector init`: a commented skeleton that lints clean."""
+"""`connector init`: a commented skeleton that lints clean, and the schemas that editors complete it by."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from connector.engine.schema import FOLDER, headed, schema_for
+from connector.engine.schema import files as schemas
 from connector.errors import ConnectorError, text
 from connector.templates import TEMPLATES
 
@@ -15,8 +17,11 @@ def write(folder: Path, systems: str) -> Sequence[Path]:
     :raises ConnectorError: when one of them is there already; nothing is written then
     """
     template = TEMPLATES[systems]
-    files = {folder / "config.yaml": template.text().encode()}
-    files |= {folder / "mappings" / name: source.read_bytes() for name, source in template.mappings()}
+    files = {folder / "config.yaml": headed(template.text(), "config", FOLDER)}
+    for name, source in template.mappings():
+        content = source.read_text(encoding="utf-8")
+        files[folder / "mappings" / name] = headed(content, schema_for(name), f"../{FOLDER}")
+    files |= {folder / FOLDER / name: content for name, content in schemas()}
     there = [str(target) for target in files if target.exists()]
     if there:
         raise ConnectorError(
@@ -25,5 +30,5 @@ def write(folder: Path, systems: str) -> Sequence[Path]:
         )
     for target, content in files.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        target.write_text(content, encoding="utf-8")
     return list(files)

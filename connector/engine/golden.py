@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from connector.changes import AddToList, AnyChange, CreatePerson, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import AddToList, AnyChange, CreatePerson, Plan, RaiseAlert, RemoveFromList, SetFields
 from connector.config import Setup
 from connector.errors import Problem, Text, text
 from connector.model import PERSON_FIELDS, Deal, DealState, Identity, Kind, Person, Ref, Score, Subject, Value
@@ -61,9 +61,12 @@ def _given(value: Any) -> Any:
     return value
 
 
-At = Annotated[datetime, BeforeValidator(_moment)]
-Record = Annotated[Ref, BeforeValidator(_ref)]
+_AtText = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$", examples=["2026-11-20T10:00"])]
+At = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=_AtText)]
+_RecordText = Annotated[str, Field(pattern=r"^[^/]*/[^/]*/", examples=["salesforce/Contact/0035g000000003w"])]
+Record = Annotated[Ref, BeforeValidator(_ref, json_schema_input_type=_RecordText)]
 Plain = str | int | float | bool | None
+Moves = list[Literal["added", "removed"]]
 
 
 class PersonGiven(Spec):
@@ -111,6 +114,8 @@ class DealGiven(Spec):
     """Since when it stands there."""
     probability: float | None = None
     """Percent."""
+    amount: float | None = None
+    """In the currency of the SFA."""
     closed_at: At | None = None
     """When it was won or lost."""
     lost_reason: str | None = None
@@ -143,10 +148,17 @@ class Expected(Spec):
     """By record, or `new system/object` for one that is made: what its fields hold afterwards."""
     untouched: tuple[Record, ...] = Field(default=(), strict=False)
     """Records that nothing is written to."""
-    alerts: Annotated[list[AlertExpected] | None, BeforeValidator(_given)] = None
+    alerts: Annotated[
+        list[AlertExpected] | None, BeforeValidator(_given, json_schema_input_type=list[AlertExpected])
+    ] = None
     """All alerts."""
-    lists: Annotated[dict[str, list[Literal["added", "removed"]]] | None, BeforeValidator(_given)] = None
+    lists: Annotated[dict[str, Moves] | None, BeforeValidator(_given, json_schema_input_type=dict[str, Moves])] = None
     """By list, all changes of it: `[added]`, `[removed]`."""
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """One expectation at least."""
+        return schema | {"minProperties": 1}
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -189,6 +201,8 @@ class Verdict:
     name: str
     mark: Mark
     differences: Sequence[Text]
+    fired: frozenset[str] = frozenset()
+    """The rules that did something in it, as `rules_of` calls them."""
 
 
 def run_tests(setup: Setup) -> tuple[list[Verdict], list[Problem]]:
@@ -212,7 +226,41 @@ def _cases(setup: Setup, problems: list[Problem]) -> Iterator[Case]:
                 yield case
 
 
+def rules_of(setup: Setup) -> dict[str, Mark]:
+    """Every rule that has a name, as `topic.name`, and where it stands."""
+    rules = setup.rules
+    found = {f"scores.{name}.{rule.id}": rule.mark for name, spec in rules.scores.items() for rule in spec.rules}
+    found |= {f"people.{each.system}.create": each.create.mark for each in rules.people if each.create is not None}
+    found |= {f"alerts.{rule.id}": rule.mark for rule in rules.alerts}
+    found |= {f"protect.{rule.id}": rule.mark for rule in rules.protect}
+    return found | {f"nurture.{rule.id}": rule.mark for rule in rules.nurture}
+
+
+def _fired(made: Plan) -> Iterator[str]:
+    """The rules that gave points, told somebody, made a record or wanted somebody on a list."""
+    for score in made.outcomes[0].scores:
+        yield from (f"scores.{score.name}.{hit.rule}" for hit in score.hits)
+    for change in made.changes:
+        if isinstance(change, RaiseAlert):
+            yield f"alerts.{change.rule}"
+        elif isinstance(change, CreatePerson):
+            yield f"people.{change.system}.create"
+        elif isinstance(change, AddToList):
+            yield from (f"{change.lane}.{reason.rule}" for reason in change.reasons)
+
+
 def _judge(setup: Setup, case: Case) -> Verdict:
+    made = planned(setup, case)
+    differences = [*_strangers(setup, case), *_of_scores(case.expect, made.outcomes[0].scores)]
+    differences += [*_of_fields(case, made.changes), *_of_alerts(case.expect, made.changes)]
+    differences += _of_lists(case.expect, made.changes)
+    # Who is on a list and stays there is no change; the rule that keeps this person there shows without it.
+    afresh = planned(setup, case.model_copy(update={"on_lists": {}})) if case.on_lists else made
+    return Verdict(case.name, case.mark, differences, frozenset((*_fired(made), *_fired(afresh))))
+
+
+def planned(setup: Setup, case: Case) -> Plan:
+    """What the rules make of what a test gives."""
     tz = setup.config.timezone
 
     def aware(at: datetime | None) -> datetime | None:
@@ -238,11 +286,7 @@ def _judge(setup: Setup, case: Case) -> Verdict:
         as_of, tz, setup.roles, read_at=dict.fromkeys(setup.roles, as_of), language=setup.config.language,
         consents=setup.rules.consents(), silent=setup.silent,
     )  # fmt: skip
-    made = plan(Facts([subject], Touchpoints.from_rows(touches), world), setup.rules)
-    differences = [*_strangers(setup, case), *_of_scores(case.expect, made.outcomes[0].scores)]
-    differences += [*_of_fields(case, made.changes), *_of_alerts(case.expect, made.changes)]
-    differences += _of_lists(case.expect, made.changes)
-    return Verdict(case.name, case.mark, differences)
+    return plan(Facts([subject], Touchpoints.from_rows(touches), world), setup.rules)
 
 
 def _person(given: PersonGiven, as_of: datetime) -> Person:
@@ -253,7 +297,8 @@ def _person(given: PersonGiven, as_of: datetime) -> Person:
 def _deal(given: DealGiven, aware: Any) -> Deal:
     return Deal(
         given.record, given.name, given.state, given.stage, aware(given.stage_since), given.probability,
-        closed_at=aware(given.closed_at), lost_reason=given.lost_reason, product=given.product, owner_id=given.owner,
+        given.amount, closed_at=aware(given.closed_at), lost_reason=given.lost_reason, product=given.product,
+        owner_id=given.owner,
     )  # fmt: skip
 
 

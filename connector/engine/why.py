@@ -107,7 +107,7 @@ def why(app: App, words: str) -> Why:
     :raises ConnectorError: when nobody or several people are meant
     """
     with app.reading() as conn:
-        found = _meant(app, conn, words)
+        found = [one(conn, app, words)]
         world = app.world(conn, app.clock())
         rules = app.setup.rules
         facts = facts_of(conn, rules, world, found)
@@ -138,19 +138,23 @@ def why(app: App, words: str) -> Why:
     )
 
 
+def one(conn: Connection, app: App, words: str) -> int:
+    """The row number of the person that `words` means.
+
+    :raises ConnectorError: when nobody or several people are meant
+    """
+    found = load.find_identity(conn, words) or load.find_identity(conn, _as_key(app, words))
+    if len(found) != 1:
+        raise nobody_or_many(len(found))
+    return found[0]
+
+
 def identity_meant(app: App, conn: Connection, words: str) -> str:
     """Our id of the person that `words` means, as `why` takes them.
 
     :raises ConnectorError: when nobody or several people are meant
     """
-    return load.identity_id(conn, _meant(app, conn, words)[0])
-
-
-def _meant(app: App, conn: Connection, words: str) -> list[int]:
-    found = load.find_identity(conn, words) or load.find_identity(conn, _as_key(app, words))
-    if len(found) != 1:
-        raise nobody_or_many(len(found))
-    return found
+    return load.identity_id(conn, one(conn, app, words))
 
 
 def identities_of(app: App, words: str) -> frozenset[str]:

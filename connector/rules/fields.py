@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -71,6 +71,17 @@ class PeopleMapping(Spec):
     """Our words and the fields they go to."""
     timeline: TimelineRule | None = None
     """Touchpoints that are shown on the person's timeline."""
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """Fields under our words only."""
+        rule = schema["properties"]["fields"].pop("additionalProperties")
+        schema["properties"]["fields"] |= {
+            "properties": dict.fromkeys((*PERSON_FIELDS, *COMPUTED), rule),
+            "patternProperties": {r"^score\..+$": rule},
+            "additionalProperties": False,
+        }
+        return schema
 
 
 class FlipFlop(Spec):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,12 @@ class ListBy(Spec):
             into[key], into.key_marks[key], into.marks[key] = value, data.key_marks[key], data.marks[key]
         outer["lists"], outer.key_marks["lists"], outer.marks["lists"] = inner, data.mark, data.mark
         return outer
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """Every key but `by` and `else` names a list."""
+        lists = schema["properties"].pop("lists")
+        return schema | {"additionalProperties": lists["additionalProperties"]}
 
     def choose(self, deal: Deal) -> str | None:
         """The list for this deal."""

@@ -108,7 +108,7 @@ class ScoreRule(Spec):
     """Patterns on the name of the campaign; any of them."""
     result: Many[str] = ()
     """Results of a call or meeting; any of them."""
-    label: Annotated[Label, BeforeValidator(_label)] | None = None
+    label: Annotated[Label, BeforeValidator(_label, json_schema_input_type=str | Label)] | None = None
     """Word shown in the reasons; by default the kind of touchpoint."""
     title: bool = False
     """Show the title of the last touchpoint behind the word."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -145,3 +145,9 @@ class When(Spec):
     def arrange(cls, data: Block) -> Block:
         """`score.interest: {...}` as an entry of `score`."""
         return data.gather("score.", "score")
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """Every `score.NAME` as a key of its own."""
+        scores = schema["properties"].pop("score")
+        return schema | {"patternProperties": {r"^score\..+$": scores["additionalProperties"]}}

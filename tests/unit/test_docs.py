@@ -43,6 +43,7 @@ TRANSLATED = (
     "docs/how-to/parked",
     "docs/how-to/backfill",
     "docs/how-to/monitoring",
+    "docs/how-to/working-on-rules",
 )
 """Pages that exist in both languages."""
 TO_COME: frozenset[str] = frozenset()

@@ -54,6 +54,12 @@ class CsvFile(Adapter):
         self._out = home / config.out
         self._state = home / config.state if config.state else self._out / STATE
 
+    @classmethod
+    def tells(cls, config: Spec) -> frozenset[str] | None:
+        """What columns and defaults of its files name."""
+        files = config.files if isinstance(config, Config) else ()
+        return frozenset(word for file in files for word in (*file.columns, *file.defaults))
+
     @property
     def streams(self) -> Sequence[str]:
         """The kinds of files there are layouts for; people always (we may have created some)."""

@@ -40,6 +40,7 @@ class EsalesCsv(Adapter):
     Config = Config
     role = Role.SFA
     writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
+    person_words = frozenset()
     rereads = False
     batch = 5000
 

@@ -29,6 +29,7 @@ class Kintone(Adapter):
     Config = Config
     role = Role.SFA
     writes = frozenset({SetFields, CreatePerson, RaiseAlert, CloseAlert, AddTouchpoint})
+    person_words = frozenset()
     batch = BATCH
     connections = 3
 

@@ -37,6 +37,7 @@ class Rest(Adapter):
     type = "rest"
     Config = Config
     writes = frozenset({SetFields, CreatePerson, RaiseAlert, AddTouchpoint})
+    person_words = frozenset()
     batch = 20
 
     def __init__(self, name: str, config: Spec, needs: Needs) -> None:

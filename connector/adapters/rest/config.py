@@ -192,7 +192,7 @@ class Config(HttpOptions):
     """Which side of the loop it stands on: ma or sfa."""
     base_url: BaseUrl
     """What every path begins with, as `https://crm.example.co.jp/api/v1`."""
-    auth: Annotated[Auth | None, BeforeValidator(auth)]
+    auth: Annotated[Auth | None, BeforeValidator(auth, json_schema_input_type=Auth | Literal["none"])]
     """Who we are, sent with every request; `none` where nobody is asked."""
     times: Annotated[str, BeforeValidator(_time_format)] = "iso"
     """How times are written: `iso`, `epoch` (seconds), `epoch_ms`, or a pattern as `"%Y/%m/%d %H:%M:%S"`. One without a

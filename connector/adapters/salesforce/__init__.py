@@ -7,18 +7,18 @@ administrator what to set up.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from connector.adapters.salesforce.fields import FieldName
-from connector.adapters.salesforce.records import DEAL_WORDS, MOST, STREAMS, TASK
+from connector.adapters.salesforce.records import CONTACT, DEAL_WORDS, LEAD, MOST, STREAMS, TASK
 from connector.changes import AddTouchpoint, AnyChange, CloseAlert, CreatePerson, RaiseAlert, SetFields
 from connector.errors import text
 from connector.http import BaseUrl, HttpOptions
-from connector.model import Role
+from connector.model import Kind, Role
 from connector.ports import Adapter, Finding, Needs, ObjectShown, Page, Quota, Receipt
 from connector.spec import Duration, Secret, Spec, SpecError
 
@@ -176,6 +176,7 @@ class Salesforce(Adapter):
     role = Role.SFA
     writes = frozenset({SetFields, CreatePerson, RaiseAlert, CloseAlert, AddTouchpoint})
     deal_words = DEAL_WORDS
+    person_words = frozenset({*CONTACT, *LEAD})
     batch = 5 * MOST
     connections = 3
 
@@ -200,6 +201,11 @@ class Salesforce(Adapter):
         self._rows_of_a_call = MOST * config.collections_per_call
         self._bulk_above, self._rows_of_a_job = config.bulk_above, bulk.most
         self._checker = Checker(self._org, config, needs, self._streams)
+
+    @classmethod
+    def looks_back(cls, config: Spec) -> Mapping[Kind, timedelta]:
+        """Calls and meetings, as configured."""
+        return dict.fromkeys((Kind.CALL, Kind.MEETING), config.history) if isinstance(config, Config) else {}
 
     @property
     def streams(self) -> Sequence[str]:

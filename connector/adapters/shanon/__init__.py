@@ -16,7 +16,7 @@ from pydantic import Field
 from connector.adapters.shanon import fields, scan
 from connector.adapters.shanon.api import Api, Credentials
 from connector.adapters.shanon.document import Document, Row, UnwritableError, leaf, text_of
-from connector.adapters.shanon.records import VISITOR, Convert, Titles, Touchpoints, merged, page, person
+from connector.adapters.shanon.records import VISITOR, Convert, Titles, Touchpoints, merged, page, person, words_of
 from connector.changes import AddToList, AnyChange, RemoveFromList, SetFields
 from connector.errors import ConfigError, Refused, Text, Unauthorized, Unavailable, text
 from connector.http import BaseUrl, HttpOptions
@@ -110,6 +110,7 @@ class Shanon(Adapter):
     Config = Config
     role = Role.MA
     writes = frozenset({SetFields, AddToList, RemoveFromList})
+    person_words = frozenset(words_of({}))
     batch = 20
     connections = 2
 

@@ -67,7 +67,7 @@ def person(system: str, needs: ObjectNeeds, row: Row) -> Sequence[Record]:
     return [
         Person(
             ref=Ref(system, VISITOR, id_of(row)),
-            fields=_words(row),
+            fields=words_of(row),
             native={name: native(row, name) for name in needs.read},
             key=text_of(row, needs.key) if needs.key else None,
             created_at=time_of(row, "DateRegist"),
@@ -83,7 +83,8 @@ def native(row: Row, name: str) -> Value:
     return text_of(row, name)
 
 
-def _words(row: Row) -> dict[str, Value]:
+def words_of(row: Row) -> dict[str, Value]:
+    """What a visitor says, in our words."""
     words: dict[str, Value] = {word: text_of(row, name) for word, name in _PERSON_TEXTS.items()}
     words["name"] = _joined(row, "Name1", "Name2")
     words["postal_code"] = _joined(row, "Zip1", "Zip2", by="-")

@@ -75,7 +75,7 @@ def test_what_differs_is_told_with_its_place(tmp_path: Path, monkeypatch: pytest
     data = json.loads(CliRunner().invoke(cli, ["test", "-c", str(tmp_path / "config.yaml"), "--json"]).stdout)
 
     assert result.exit_code == 1
-    assert "kintone.test.yaml:2: score.interest: expected 15.0, found 14" in result.stdout
+    assert "kintone.test.yaml:3: score.interest: expected 15.0, found 14" in result.stdout
     assert "4 of 6 as expected" in result.stdout
     assert [each["ok"] for each in data].count(False) == 2
 
@@ -145,3 +145,94 @@ def test_a_test_that_could_not_fail_does_not_pass(old: str, new: str, told: str,
     said = [str(each) for verdict in verdicts for each in verdict.differences] + [str(each) for each in problems]
     assert [each for each in said if told in each] == said
     assert bool(said) == bool(told)
+
+
+# --- one window, and exactly the tests about it -----------------------------------------------------------------------
+
+SYSTEMS = "systems:\n  ma: {type: memory, role: ma}\n  sfa: {type: memory, role: sfa}\n"
+WINDOWS = {
+    "scores": """\
+interest:
+  rules:
+    - {id: web, touchpoint: page_view, within: 30d, points: 10}
+    - {id: form, touchpoint: form_submitted, within: 90d, points: 15}
+    - {id: seminar, touchpoint: seminar_attended, within: 1y, points: 20}
+""",
+    "alerts": """\
+- id: stirs
+  when: {deal: {state: open, stage_unchanged: {gte: 60d}}, touchpoint: {kind: download, within: 2d}}
+  to: deal_owner
+  repeat: {per: deal, every: 7d}
+""",
+    "nurture": "- {id: lost, when: {deal: {state: lost, closed: {gte: 14d}}}, list: back}\n",
+}
+ALIKE = "- {name: %s, as_of: 2026-11-20T10:00, people: [{record: ma/p/1}], %s}\n"
+STALLED = "deals: [{record: sfa/d/1, owner: u, stage_since: %s}], touchpoints: [{kind: download, ago: %s}], expect: %s"
+TOLD, QUIET = "{alerts: [{rule: stirs, in: sfa, to: u}]}", "{alerts: []}"
+LOST = "deals: [{record: sfa/d/1, state: lost, closed_at: %s}], expect: {lists: %s}"
+INSIDE_AND_OUTSIDE = {
+    f"{kind} {age}": f"touchpoints: [{{kind: {kind}, ago: {age}}}], expect: {{scores: {{interest: {points}}}}}"
+    for kind, age, points in (
+        ("page_view", "29d", 10), ("page_view", "30d", 0), ("form_submitted", "89d", 15), ("form_submitted", "90d", 0),
+        ("seminar_attended", "364d", 20), ("seminar_attended", "1y", 0),
+    )
+} | {
+    "stalled 60d": STALLED % ("2026-09-21T10:00", "1d", TOLD),
+    "stalled 59d": STALLED % ("2026-09-22T10:00", "1d", QUIET),
+    "stirred 2d ago": STALLED % ("2026-01-01", "2d", QUIET),
+    "stirred 47h ago": STALLED % ("2026-01-01", "47h", TOLD),
+    "lost 14d ago": LOST % ("2026-11-06T10:00", "{back: [added]}"),
+    "lost 13d ago": LOST % ("2026-11-07T10:00", "{}"),
+}  # fmt: skip
+"""For each window a test just inside and one just outside."""
+
+
+@pytest.mark.parametrize(
+    ("file", "window", "other", "broken"),
+    [
+        ("scores", "within: 30d", "within: 28d", {"page_view 29d"}),
+        ("scores", "within: 30d", "within: 31d", {"page_view 30d"}),
+        ("scores", "within: 90d", "within: 80d", {"form_submitted 89d"}),
+        ("scores", "within: 90d", "within: 91d", {"form_submitted 90d"}),
+        ("scores", "within: 1y", "within: 360d", {"seminar_attended 364d"}),
+        ("scores", "within: 1y", "within: 366d", {"seminar_attended 1y"}),
+        ("alerts", "gte: 60d", "gte: 61d", {"stalled 60d"}),
+        ("alerts", "gte: 60d", "gte: 59d", {"stalled 59d"}),
+        ("alerts", "within: 2d", "within: 36h", {"stirred 47h ago"}),
+        ("alerts", "within: 2d", "within: 3d", {"stirred 2d ago"}),
+        ("nurture", "gte: 14d", "gte: 15d", {"lost 14d ago"}),
+        ("nurture", "gte: 14d", "gte: 13d", {"lost 13d ago"}),
+        ("nurture", "gte: 14d", "gte: 14d", set()),
+    ],
+)
+def test_one_window_breaks_exactly_the_tests_about_it(
+    file: str, window: str, other: str, broken: set[str], tmp_path: Path
+) -> None:
+    files = WINDOWS | {file: WINDOWS[file].replace(window, other)}
+    assert (files == WINDOWS) is (window == other)
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "config.yaml").write_text(SYSTEMS, encoding="utf-8")
+    for name, content in files.items():
+        (tmp_path / "mappings" / f"{name}.yaml").write_text(content, encoding="utf-8")
+    tests = "".join(ALIKE % (name, content) for name, content in INSIDE_AND_OUTSIDE.items())
+    (tmp_path / "mappings" / "windows.test.yaml").write_text(tests, encoding="utf-8")
+
+    assert failing(tmp_path) == broken
+
+
+def test_rules_that_no_test_exercises_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "shanon+salesforce")
+    monkeypatch.setenv("CONNECTOR_LANG", "en")
+    config = str(tmp_path / "config.yaml")
+
+    plain = CliRunner().invoke(cli, ["test", "-c", config])
+    said = CliRunner().invoke(cli, ["test", "-c", config, "--coverage"])
+    data = json.loads(CliRunner().invoke(cli, ["test", "-c", config, "--coverage", "--json"]).stdout)
+
+    idle = {each["rule"] for each in data["idle"]}
+    assert {"alerts.lead-turned-hot", "scores.interest.bounce"} <= idle
+    assert not idle & {"scores.interest.pricing", "protect.sales-is-on-it", "nurture.lost-to-nurture"}
+    assert not idle & {"alerts.stalled-deal-stirs", "people.salesforce.create"}
+    assert f"{data['rules'] - len(idle)} of {data['rules']} rules did something in a test" in plain.stdout
+    assert "scores.interest.bounce" not in plain.stdout
+    assert "mappings/scores.yaml:11: scores.interest.bounce did nothing in any test" in said.stdout
