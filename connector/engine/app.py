@@ -106,6 +106,7 @@ class App:
             language=self.setup.config.language,
             consents=self.setup.rules.consents(),
             silent=self.setup.silent,
+            calendar=self.setup.config.calendar,
         )
 
     def go_on(self) -> None:

@@ -236,7 +236,7 @@ def _judge(setup: Setup, case: Case) -> Verdict:
     ]
     world = World(
         as_of, tz, setup.roles, read_at=dict.fromkeys(setup.roles, as_of), language=setup.config.language,
-        consents=setup.rules.consents(), silent=setup.silent,
+        consents=setup.rules.consents(), silent=setup.silent, calendar=setup.config.calendar,
     )  # fmt: skip
     made = plan(Facts([subject], Touchpoints.from_rows(touches), world), setup.rules)
     differences = [*_strangers(setup, case), *_of_scores(case.expect, made.outcomes[0].scores)]

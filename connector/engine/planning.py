@@ -14,7 +14,6 @@ from connector.changes import AnyChange, Outcome, Plan, RaiseAlert, Withheld
 from connector.engine.app import App
 from connector.engine.report import Report
 from connector.model import Kind
-from connector.rules.alert import release_time
 from connector.rules.columns import Touchpoints
 from connector.rules.plan import Facts, Rules, plan
 from connector.rules.view import World
@@ -122,9 +121,8 @@ def told(report: Report, planned: Planned, added: int) -> None:
 
 
 def _not_before(app: App, planned: Planned, now: datetime) -> dict[str, datetime]:
-    """Alerts wait until the quiet hours end."""
-    quiet = app.setup.config.run.quiet.alerts
-    due = release_time(now, quiet, app.setup.config.timezone)
+    """Alerts wait until the quiet hours end, and over closed days where that is asked for."""
+    due = app.setup.config.release_time(now)
     return {change.key: due for change in planned.plan.changes if isinstance(change, RaiseAlert)} if due > now else {}
 
 

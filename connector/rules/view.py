@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from connector.model import Deal, DealState, Owner, Person, Role, Score, Subject, Value
+from connector.rules.calendar import Calendar
 from connector.rules.columns import Span, Touch, Touchpoints
 from connector.rules.score import label_of
 from connector.rules.translate import blank, truth
@@ -35,6 +36,7 @@ class World:
     """Fields of each system, beside the usual one, in which a "no" to mail may stand."""
     language: Literal["ja", "en"] = "ja"
     silent: frozenset[str] = frozenset()
+    calendar: Calendar = field(default_factory=Calendar)
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ class View:
         """The deals for which the condition on deals holds."""
         if when.deal is None:
             return ()
-        return tuple(deal for deal in self.deals(reach) if when.deal.holds(deal, self.world.as_of))
+        world = self.world
+        return tuple(d for d in self.deals(reach) if when.deal.holds(d, world.as_of, world.calendar, world.tz))
 
     def matching_touches(self, when: When) -> tuple[Touch, ...]:
         """The touchpoints for which the condition on touchpoints holds, newest first."""
@@ -166,10 +169,11 @@ class View:
 
     def turns(self, whens: Iterable[When], reach: Reach) -> Iterable[datetime]:
         """Times in the future at which conditions on deals may change their answer."""
+        world = self.world
         for when in whens:
             if when.deal is not None:
                 for deal in self.deals(reach):
-                    yield from when.deal.turns(deal, self.world.as_of)
+                    yield from when.deal.turns(deal, world.as_of, world.calendar, world.tz)
             if when.touchpoint is not None:
                 yield from (t.happened_at + when.touchpoint.within for t in self.matching_touches(when)[:1])
 
