@@ -11,6 +11,7 @@ from pydantic import Field
 
 from connector.changes import UNDO, CreatePerson, Lane, Reason, SetFields, Withheld
 from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
+from connector.rules.clean import Cleaning, cleaned
 from connector.rules.membership import STALE, stale_sfa
 from connector.rules.score import ScoreSpec, why
 from connector.rules.steps import LookAgain, Step
@@ -39,6 +40,8 @@ class FieldRule(Spec):
     """Only in records of this object."""
     blank: Literal["keep", "clear"] = "keep"
     """`clear`: a blank on the deciding side erases the field."""
+    clean: Many[Cleaning] = ()
+    """How texts are cleaned before they are written, in this order."""
     values: dict[str, str] = Field(default_factory=dict)
     """Our values and the system's, where they differ."""
 
@@ -100,8 +103,8 @@ def set_key(ref: Ref) -> str:
     return f"set:{ref}"
 
 
-Told = Sequence[tuple[Value, Value]]
-"""What we wrote elsewhere of the same word, and what stands there now."""
+Told = Sequence[tuple[FieldRule, Value, Value]]
+"""What we wrote elsewhere of the same word, by which rule, and what stands there now."""
 
 
 def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, ScoreSpec], guard: FlipFlop) -> Step:
@@ -126,7 +129,7 @@ def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, S
 
 def _told_elsewhere(view: View, mappings: Sequence[PeopleMapping]) -> Mapping[tuple[Role, str], Told]:
     """By side and word: what we wrote into the records of this person, and what stands there now."""
-    found: dict[tuple[Role, str], list[tuple[Value, Value]]] = {}
+    found: dict[tuple[Role, str], list[tuple[FieldRule, Value, Value]]] = {}
     for person in (*view.ma_people, *view.sfa_people):
         written = view.subject.written.get(person.ref)
         for mapping in mappings if written else ():
@@ -135,7 +138,7 @@ def _told_elsewhere(view: View, mappings: Sequence[PeopleMapping]) -> Mapping[tu
             for word, rule in mapping.fields.items():
                 if last := (written or {}).get(rule.to):
                     side = view.world.roles[mapping.system]
-                    found.setdefault((side, word), []).append((last.value, person.native.get(rule.to)))
+                    found.setdefault((side, word), []).append((rule, last.value, person.native.get(rule.to)))
     return found
 
 
@@ -257,9 +260,12 @@ def _wanted(
         decided = True if view.opted_out and not truth(theirs) else _KEEP
     else:
         there = Role.SFA if here is Role.MA else Role.MA
-        ours = view.value(there, word)
+        typed = view.value(there, word)
+        ours = cleaned(typed, rule.clean)
         if rule.wins == "newest":
-            decided = _newest(view, here, person, ours, theirs, last, told.get((there, word), ()))
+            if _only_shown(typed, theirs, told.get((there, word), ())):
+                return _KEEP
+            decided = _newest(view, here, person, ours, theirs, last)
         else:
             decided = _decide(rule, here, ours, theirs, last)
     if decided is _KEEP or (blank(decided) and (rule.blank == "keep" or blank(theirs))):
@@ -282,17 +288,20 @@ def _decide(rule: FieldRule, here: Role, ours: Value, theirs: Value, last: Writt
     return _KEEP if blank(ours) else ours
 
 
-def _newest(
-    view: View, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None, told: Told
-) -> Value | _Keep:  # fmt: skip
-    """The side that moved since our last look; clocks decide only where both moved.
+def _only_shown(typed: Value, theirs: Value, told: Told) -> bool:
+    """Whether the other side only shows what we wrote there, whatever the system made of it: it has not moved."""
+    return not blank(theirs) and any(
+        same(written, cleaned(theirs, rule.clean)) and same(now, typed) and echo(written, now)
+        for rule, written, now in told
+    )
 
-    Who only shows what we wrote there has not moved, whatever the system made of it.
-    """
+
+def _newest(
+    view: View, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None
+) -> Value | _Keep:  # fmt: skip
+    """The side that moved since our last look; clocks decide only where both moved."""
     if blank(theirs):
         return ours
-    if any(same(written, theirs) and same(now, ours) and echo(written, now) for written, now in told):
-        return _KEEP
     if last is not None:
         we_moved, they_moved = not echo(last.value, ours), not echo(last.value, theirs)
         if not we_moved or not they_moved:
