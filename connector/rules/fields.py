@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
 from typing import Literal
 
 from pydantic import Field
 
 from connector.changes import UNDO, CreatePerson, Lane, Reason, SetFields, Withheld
-from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
+from connector.model import PERSON_FIELDS, Deal, DealState, Person, Ref, Role, Value, Written
 from connector.rules.clean import Cleaning, cleaned
 from connector.rules.membership import STALE, stale_sfa
 from connector.rules.score import ScoreSpec, why
@@ -92,10 +92,14 @@ COMPUTED = ("person_id", "touchpoints.last", "touchpoints.last_at", "touchpoints
 """Words that are ours, beside `score.NAME`, `score.NAME.why` and `score.NAME.band`."""
 
 
+OF_SALES = ("deal.state", "deal.owner", "person.owner", "is.customer")
+"""Words that an SFA tells an MA, to divide people by."""
+
+
 def known_words(scores: Iterable[str]) -> set[str]:
     """Every word a field rule may speak of."""
     of_scores = {f"score.{name}{part}" for name in scores for part in ("", ".why", ".band")}
-    return {*PERSON_FIELDS, *COMPUTED, *of_scores}
+    return {*PERSON_FIELDS, *COMPUTED, *OF_SALES, *of_scores}
 
 
 def set_key(ref: Ref) -> str:
@@ -112,9 +116,7 @@ def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, S
     told = _told_elsewhere(view, mappings)
     for mapping in mappings:
         if view.world.roles.get(mapping.system) is Role.MA:
-            for person in view.ma_people:
-                if person.ref.system == mapping.system and person.ref.object in mapping.object:
-                    yield from _update(view, mapping, person, scores, guard, told)
+            yield from _in_ma(view, mapping, scores, guard, told)
             continue
         own = candidates(view, mapping)
         if own:
@@ -125,6 +127,20 @@ def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, S
                 yield from _update(view, _consent_only(mapping), other, scores, guard, told)
         else:
             yield from _create(view, mapping, scores)
+
+
+def _in_ma(
+    view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec], guard: FlipFlop,
+    told: Mapping[tuple[Role, str], Told],
+) -> Step:  # fmt: skip
+    if any(word in OF_SALES for word in mapping.fields) and (stale := stale_sfa(view, STALE)):
+        # Who is no customer, as far as we know, may be one: nothing is said of it.
+        yield Withheld(view.subject.identity.id, "stale", stale)
+        known = {word: rule for word, rule in mapping.fields.items() if word not in OF_SALES}
+        mapping = mapping.model_copy(update={"fields": known})
+    for person in view.ma_people:
+        if person.ref.system == mapping.system and person.ref.object in mapping.object:
+            yield from _update(view, mapping, person, scores, guard, told)
 
 
 def _told_elsewhere(view: View, mappings: Sequence[PeopleMapping]) -> Mapping[tuple[Role, str], Told]:
@@ -253,7 +269,7 @@ def _wanted(
 ) -> Value | _Keep:  # fmt: skip
     theirs = person.native.get(rule.to)
     here = view.world.roles[mapping.system]
-    if word in COMPUTED or word.startswith("score."):
+    if word in COMPUTED or word in OF_SALES or word.startswith("score."):
         ours: Value = computed(view, word, rule.max_length, scores)
         decided: Value | _Keep = ours if not (rule.wins == "once" and not blank(theirs)) else _KEEP
     elif rule.wins == "strictest":
@@ -268,6 +284,8 @@ def _wanted(
             decided = _newest(view, here, person, ours, theirs, last)
         else:
             decided = _decide(rule, here, ours, theirs, last)
+    if word in OF_SALES and decided is False and blank(theirs) and "false" not in rule.values:
+        return _KEEP  # an empty flag says so already, and most people are no customers
     if decided is _KEEP or (blank(decided) and (rule.blank == "keep" or blank(theirs))):
         return _KEEP
     if isinstance(decided, datetime) and isinstance(theirs, date) and not isinstance(theirs, datetime):
@@ -327,7 +345,32 @@ def computed(view: View, word: str, max_length: int | None, scores: Mapping[str,
         if max_length in (None, WHY_LENGTH):
             return score.why
         return why(score, scores[name], max_length, view.world.tz, view.world.language)
-    return _of_touchpoints(view, word)
+    return _of_sales(view, word) if word in OF_SALES else _of_touchpoints(view, word)
+
+
+def _of_sales(view: View, word: str) -> Value:
+    if word == "is.customer":
+        return "customer" in view.standings("company")
+    if word == "person.owner":
+        owners = (view.owner(person.ref.system, person.owner_id) for person in view.sfa_people)
+        return next((name for name in owners if name), None)
+    deal = _spoken_of(view.deals("person"))
+    if deal is None:
+        return None
+    return deal.state.value if word == "deal.state" else view.owner(deal.ref.system, deal.owner_id)
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _spoken_of(deals: Sequence[Deal]) -> Deal | None:
+    """Of several deals an open one, and of those the one that entered its stage last; else the one closed last."""
+    is_open = [deal for deal in deals if deal.state is DealState.OPEN]
+    return max(
+        is_open or deals,
+        key=lambda d: ((d.stage_since if is_open else d.closed_at) or _LONG_AGO, str(d.ref)),
+        default=None,
+    )
 
 
 def _of_touchpoints(view: View, word: str) -> Value:

@@ -108,6 +108,11 @@ class View:
         owner = self.world.owners.get((system, owner_id or ""))
         return owner is None or owner.active
 
+    def owner(self, system: str, owner_id: str | None) -> str | None:
+        """The name of a user of an SFA."""
+        owner = self.world.owners.get((system, owner_id or ""))
+        return owner.name if owner else None
+
     def standings(self, reach: Reach) -> frozenset[Standing]:
         """What this person (or the company) is to sales."""
         found: set[Standing] = set()

@@ -197,6 +197,18 @@ PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
             },
             "10 is not a duration → write 30d, 6h, 15m, 2w or 1y; or 10bd, which is 10 business days",
         ),
+        (
+            {"people": "- {in: sfa, object: person, fields: {deal.state: {to: state, wins: sfa}}}\n"},
+            "deal.state is what an SFA tells an MA → write it in a mapping of an MA, with wins: sfa",
+        ),
+        (
+            {"people": "- {in: ma, object: person, fields: {is.customer: {to: customer, wins: ma}}}\n"},
+            "is.customer is what an SFA tells an MA",
+        ),
+        (
+            {"people": "- {in: sfa, object: person, fields: {score.interest: {to: s, wins: ma, clean: width}}}\n"},
+            "score.interest is not cleaned: nobody typed it",
+        ),
         ({"deals": "- {in: ma, object: deal, fields: {}}\n"}, "ma holds no deals: it is no SFA"),
         ({"deals": "- {in: crm, object: deal, fields: {}}\n"}, "there is no system 'crm'"),
     ],
