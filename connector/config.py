@@ -248,13 +248,18 @@ class _Reader:
             checks.all(rules, named_systems + [(foreign.system, foreign.mark_of("in")) for foreign in identity.ids])
         if config is None:
             return None
-        self._check_workers(config)
+        self._check_workers(config, rules)
         return Setup(
             config, self.path.parent, systems, roles, identity, deals, rules, self.hash.hexdigest(),
             [p for p in self.problems if p.severity == "warning"], self.tests,
         )  # fmt: skip
 
-    def _check_workers(self, config: Config) -> None:
+    def _check_workers(self, config: Config, rules: Rules) -> None:
+        for rule in (rule for mapping in rules.people for rule in mapping.fields.values()):
+            if config.run.workers and rule.on_drift is not None:
+                what = text("workers know nothing of on_drift", "workers では on_drift を使えません")
+                fix = text("leave one of them out", "どちらか一方を外してください")
+                self.problems.append(rule.mark_of("on_drift").problem(what, fix))
         if config.run.workers and config.store_url is None and not config.store.startswith("postgresql"):
             what = text("workers need PostgreSQL", "workers を使うには PostgreSQL が必要です")
             fix = text("set `store` or `store_url` to it", "store または store_url に指定してください")

@@ -12,7 +12,7 @@ from connector.model import PERSON_FIELD_KIND, PERSON_FIELDS, DealState, Role
 from connector.ports import Adapter, Needs, ObjectNeeds, ValueKind
 from connector.rules.alert import AlertRule
 from connector.rules.deals import DealMapping
-from connector.rules.fields import OF_SALES, FieldRule, PeopleMapping, known_words
+from connector.rules.fields import OF_SALES, SPARED, FieldRule, PeopleMapping, known_words
 from connector.rules.identify import IdentityRules
 from connector.rules.nurture import NurtureRule
 from connector.rules.plan import Rules
@@ -154,6 +154,16 @@ class Checks:
                 rule.mark,
                 text("{word} is what an SFA tells an MA", "{word} は SFA から MA へ渡す項目です", word=word),
                 text("write it in a mapping of an MA, with wins: sfa", "MA の対応付けに wins: sfa で書いてください"),
+            )
+        if rule.on_drift in ("park", "ignore") and word in PERSON_FIELDS and word not in SPARED:
+            self._say(
+                rule.mark_of("on_drift"),
+                text(
+                    "no run can do without {word}: it tells people apart, or says who must not be mailed",
+                    "{word} は名寄せや配信停止に使うため、欠けたまま実行できません",
+                    word=word,
+                ),
+                text("write stop", "stop にしてください"),
             )
         if rule.clean and word not in PERSON_FIELDS:
             self._say(

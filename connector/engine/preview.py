@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 from connector.changes import AnyChange, Plan, Withheld
 from connector.engine.app import App, run_id
 from connector.engine.braking import doubts
+from connector.engine.drift import looked_for
 from connector.engine.planning import preview
 from connector.engine.pull import pull
 from connector.engine.report import Exit, Report
@@ -46,19 +48,20 @@ def plan_preview(app: App, *, pull: bool, as_of: datetime | None, watch: Watch =
     """
     started = app.clock()
     report = Report(run_id(started), started, as_of or started, watch=watch)
-    if pull:
-        _read(app, report)
-    fresh, whole = preview(app, report.as_of, report.run)
-    with app.reading() as conn:
-        waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
-        brake = doubts(conn, app, report.run, fresh)
-        held = _held(conn, fresh, whole)
-    return Shown(
-        report.as_of, fresh, held, whole.withheld, waiting, _cost(app.adapters, fresh),
-        {name: adapter.quota() for name, adapter in app.adapters.items()},
-        brake, report,
-        Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
-    )  # fmt: skip
+    with looked_for(app, None, report) if pull else nullcontext():
+        if pull and not report.halted:
+            _read(app, report)
+        fresh, whole = preview(app, report.as_of, report.run)
+        with app.reading() as conn:
+            waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
+            brake = doubts(conn, app, report.run, fresh)
+            held = _held(conn, fresh, whole)
+        return Shown(
+            report.as_of, fresh, held, whole.withheld, waiting, _cost(app.adapters, fresh),
+            {name: adapter.quota() for name, adapter in app.adapters.items()},
+            [*report.halted, *brake], report,
+            Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
+        )  # fmt: skip
 
 
 def _held(conn: Connection, fresh: Sequence[AnyChange], whole: Plan) -> list[AnyChange]:

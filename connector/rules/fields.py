@@ -27,6 +27,9 @@ WHY_LENGTH = 255
 Wins = Literal["ma", "sfa", "ma_unless_blank", "sfa_unless_blank", "newest", "once", "strictest"]
 
 
+OnDrift = Literal["stop", "park", "ignore"]
+
+
 class FieldRule(Spec):
     """How one of our words reaches one field of a system."""
 
@@ -40,6 +43,9 @@ class FieldRule(Spec):
     """Only in records of this object."""
     blank: Literal["keep", "clear"] = "keep"
     """`clear`: a blank on the deciding side erases the field."""
+    on_drift: OnDrift | None = None
+    """When the field is gone, or of another type or other choices, as a run starts: `stop` the run, or leave the field
+    out until it is mended, as something parked or ignored."""
     clean: Many[Cleaning] = ()
     """How texts are cleaned before they are written, in this order."""
     values: dict[str, str] = Field(default_factory=dict)
@@ -91,6 +97,9 @@ RECENT = 10
 COMPUTED = ("person_id", "touchpoints.last", "touchpoints.last_at", "touchpoints.count", "touchpoints.recent")
 """Words that are ours, beside `score.NAME`, `score.NAME.why` and `score.NAME.band`."""
 
+
+SPARED = ("title", "lead_source")
+"""Words that a run can do without: nobody is told from others, or kept off mails, by them."""
 
 OF_SALES = ("deal.state", "deal.owner", "person.owner", "is.customer")
 """Words that an SFA tells an MA, to divide people by."""
