@@ -209,6 +209,10 @@ PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
             {"people": "- {in: sfa, object: person, fields: {score.interest: {to: s, wins: ma, clean: width}}}\n"},
             "score.interest is not cleaned: nobody typed it",
         ),
+        (
+            {"people": "- {in: sfa, object: person, fields: {email: {to: m, wins: ma, on_drift: ignore}}}\n"},
+            "no run can do without email: it tells people apart, or says who must not be mailed → write stop",
+        ),
         ({"deals": "- {in: ma, object: deal, fields: {}}\n"}, "ma holds no deals: it is no SFA"),
         ({"deals": "- {in: crm, object: deal, fields: {}}\n"}, "there is no system 'crm'"),
     ],
