@@ -98,3 +98,27 @@ def test_a_choice_that_is_no_more_in_the_field_stops_the_run_where_it_should(rea
     assert report.exit is Exit.STOPPED
     assert "kintone people.MAランク" in report.halted[0].in_("ja")
     assert not ready.kintone.get(ready.apps.people.id, person)["MAスコア"]
+
+
+def test_a_record_that_was_converted_and_then_merged_is_followed(ready: World) -> None:
+    org, smp = ready.systems.org, ready.systems.smp
+    number = visitor(ready, "部長")
+    lead = org.create("Lead", {"LastName": "三枝", "FirstName": "亮", "Company": "株式会社碧海", "Email": EMAIL})
+    assert ready.run().exit is Exit.DONE
+    key = org.get("Lead", lead)["MA_Person_Id__c"]
+    assert org.get("Lead", lead)["MA_Score__c"] == 15
+
+    account, contact, _ = org.convert_lead(lead)
+    smp.add_page_view(number, PRICE, "料金", ready.systems.clock())
+    assert ready.run().exit is Exit.DONE
+    assert org.get("Contact", contact)["MA_Person_Id__c"] == key
+    assert org.get("Contact", contact)["MA_Last_Touch__c"].startswith("2026-10-14 10:15")
+
+    other = org.create("Contact", {"LastName": "三枝", "FirstName": "亮", "AccountId": account})
+    org.merge("Contact", other, [contact])
+    smp.add_page_view(number, PRICE, "料金", ready.systems.clock())
+    assert ready.run().exit is Exit.DONE
+    assert org.get("Contact", other)["MA_Person_Id__c"] == key
+    assert org.get("Contact", other)["MA_Last_Touch__c"].startswith("2026-10-14 10:30")
+    assert [row["Id"] for row in org.records("Lead") if not row["IsConverted"]] == [], "nobody is made anew"
+    assert ready.fresh() == []
