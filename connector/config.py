@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -21,8 +21,9 @@ from connector.crosscheck import Checks, needs_of
 from connector.errors import AdapterError, ConfigError, Problem, text
 from connector.model import Role
 from connector.ports import Adapter, Needs
-from connector.rules.alert import AlertRule
+from connector.rules.alert import AlertRule, release_time
 from connector.rules.brake import Guards
+from connector.rules.calendar import Calendar
 from connector.rules.deals import DealMapping
 from connector.rules.fields import FlipFlop, PeopleMapping
 from connector.rules.identify import IdentityRules
@@ -65,6 +66,8 @@ class Quiet(Spec):
 
     alerts: HoursOfDay | None = None
     """Hours in which no alert goes out; alerts wait until they end."""
+    business_days: bool = False
+    """Alerts wait over closed days too, until the next business day of `calendar`."""
     per_owner_per_day: int | None = Field(default=None, ge=1)
     """Most alerts one owner gets in a day."""
     overflow: Literal["digest"] = "digest"
@@ -141,8 +144,15 @@ class Config(Spec):
     """Folder of the mappings, beside this file; several are read as one."""
     systems: Systems
     """The systems by name."""
+    calendar: Calendar = Calendar()
+    """Which days are business days."""
     run: RunOptions = RunOptions()
     """How runs go."""
+
+    def release_time(self, now: datetime) -> datetime:
+        """The first moment from `now` on at which alerts may go out."""
+        quiet = self.run.quiet
+        return release_time(now, quiet.alerts, self.timezone, self.calendar if quiet.business_days else None)
 
 
 @dataclass(frozen=True)
@@ -242,13 +252,18 @@ class _Reader:
             self.problems += advice(systems, roles, rules)
         if config is None:
             return None
-        self._check_workers(config)
+        self._check_workers(config, rules)
         return Setup(
             config, self.path.parent, systems, roles, identity, deals, rules, self.hash.hexdigest(),
             [p for p in self.problems if p.severity == "warning"], self.tests,
         )  # fmt: skip
 
-    def _check_workers(self, config: Config) -> None:
+    def _check_workers(self, config: Config, rules: Rules) -> None:
+        for rule in (rule for mapping in rules.people for rule in mapping.fields.values()):
+            if config.run.workers and rule.on_drift is not None:
+                what = text("workers know nothing of on_drift", "workers では on_drift を使えません")
+                fix = text("leave one of them out", "どちらか一方を外してください")
+                self.problems.append(rule.mark_of("on_drift").problem(what, fix))
         if config.run.workers and config.store_url is None and not config.store.startswith("postgresql"):
             what = text("workers need PostgreSQL", "workers を使うには PostgreSQL が必要です")
             fix = text("set `store` or `store_url` to it", "store または store_url に指定してください")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from connector.changes import AddToList, CreatePerson, RaiseAlert
 from connector.errors import Problem, Text, text
-from connector.model import PERSON_FIELD_KIND, PERSON_FIELDS, Role
+from connector.model import PERSON_FIELD_KIND, PERSON_FIELDS, DealState, Role
 from connector.ports import Adapter, Needs, ObjectNeeds, ValueKind
 from connector.rules.alert import AlertRule
 from connector.rules.deals import DealMapping
-from connector.rules.fields import FieldRule, PeopleMapping, known_words
+from connector.rules.fields import OF_SALES, SPARED, FieldRule, PeopleMapping, known_words
 from connector.rules.identify import IdentityRules
 from connector.rules.nurture import NurtureRule
 from connector.rules.plan import Rules
@@ -144,9 +144,34 @@ class Checks:
                     rule.mark_of("only"),
                     text("{name} is not among object", "{name} は object にありません", name=rule.only),
                 )
-        create = mapping.create
-        if create is not None:
+            self._field(mapping, word, rule)
+        if mapping.create is not None:
             self._create(mapping, rules)
+
+    def _field(self, mapping: PeopleMapping, word: str, rule: FieldRule) -> None:
+        if word in OF_SALES and (self.roles[mapping.system] is not Role.MA or rule.wins not in ("sfa", "once")):
+            self._say(
+                rule.mark,
+                text("{word} is what an SFA tells an MA", "{word} は SFA から MA へ渡す項目です", word=word),
+                text("write it in a mapping of an MA, with wins: sfa", "MA の対応付けに wins: sfa で書いてください"),
+            )
+        if rule.on_drift in ("park", "ignore") and word in PERSON_FIELDS and word not in SPARED:
+            self._say(
+                rule.mark_of("on_drift"),
+                text(
+                    "no run can do without {word}: it tells people apart, or says who must not be mailed",
+                    "{word} は名寄せや配信停止に使うため、欠けたまま実行できません",
+                    word=word,
+                ),
+                text("write stop", "stop にしてください"),
+            )
+        if rule.clean and word not in PERSON_FIELDS:
+            self._say(
+                rule.mark_of("clean"),
+                text(
+                    "{word} is not cleaned: nobody typed it", "{word} は入力された値ではないため整形しません", word=word
+                ),
+            )
 
     def _create(self, mapping: PeopleMapping, rules: Rules) -> None:
         create = mapping.create
@@ -338,7 +363,7 @@ def _kind(word: str, rule: FieldRule) -> ValueKind:
     """What kind of value a rule writes."""
     if rule.values:
         return "text"
-    if word in PERSON_FIELD_KIND:
+    if word in PERSON_FIELD_KIND or word == "is.customer":
         return "yes"
     if word == "touchpoints.recent":
         return "lines"
@@ -349,7 +374,9 @@ def _kind(word: str, rule: FieldRule) -> ValueKind:
 
 def _choices(word: str, rule: FieldRule, rules: Rules) -> frozenset[str]:
     """What may be written into a field, where that is known beforehand."""
-    if word in PERSON_FIELD_KIND:
+    if word == "deal.state":
+        ours = [state.value for state in DealState]
+    elif word in PERSON_FIELD_KIND or word == "is.customer":
         ours = ["true"] if rule.wins == "strictest" else ["true", "false"]
     elif word.startswith("score.") and word.endswith(".band"):
         ours = list(rules.scores[name].bands) if (name := word.split(".")[1]) in rules.scores else []

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -461,26 +461,19 @@ Word = Annotated[T, Field(strict=False)]
 """A member of an enumeration, written as its word."""
 
 
-def bound(value: Any) -> Any:
-    """A number, or a duration such as `30d`."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return duration(value)
-    return float(value)
+N = TypeVar("N")
 
 
-Bound = Annotated[float | timedelta, BeforeValidator(bound, json_schema_input_type=float | DurationText)]
+class Compare(Spec, Generic[N]):
+    """A comparison; all that are given must hold."""
 
-
-class Compare(Spec):
-    """A comparison with a number or a duration; all that are given must hold."""
-
-    gte: Bound | None = None
+    gte: N | None = None
     """At least."""
-    gt: Bound | None = None
+    gt: N | None = None
     """More than."""
-    lte: Bound | None = None
+    lte: N | None = None
     """At most."""
-    lt: Bound | None = None
+    lt: N | None = None
     """Less than."""
 
     @model_validator(mode="after")
@@ -497,21 +490,18 @@ class Compare(Spec):
         """One of the comparisons at least."""
         return schema | {"minProperties": 1}
 
-    def holds(self, value: float | timedelta | None) -> bool:
-        """Whether `value` passes; an unknown value (None) never does."""
-        if value is None:
-            return False
-        tests: tuple[tuple[Any, Callable[[Any, Any], bool]], ...] = (
-            (self.gte, operator.ge),
-            (self.gt, operator.gt),
-            (self.lte, operator.le),
-            (self.lt, operator.lt),
-        )
-        return all(test(value, limit) for limit, test in tests if limit is not None)
+    def limits(self) -> Iterator[tuple[N, Callable[[Any, Any], bool]]]:
+        """What is given, and how a value is compared with it."""
+        tests = ((self.gte, operator.ge), (self.gt, operator.gt), (self.lte, operator.le), (self.lt, operator.lt))
+        yield from ((limit, test) for limit, test in tests if limit is not None)
 
-    def turns_at(self) -> tuple[timedelta, ...]:
-        """The ages at which the answer may change by time alone."""
-        return tuple(b for b in (self.gte, self.gt, self.lte, self.lt) if isinstance(b, timedelta))
+
+class Amount(Compare[float]):
+    """A comparison with a number."""
+
+    def holds(self, value: float | None) -> bool:
+        """Whether `value` passes; an unknown value (None) never does."""
+        return value is not None and all(test(value, limit) for limit, test in self.limits())
 
 
 class Secret(Spec):

@@ -38,6 +38,7 @@ from connector.config import Config
 from connector.engine.log import EVENTS
 from connector.engine.metrics import MEANINGS, RUN_SECONDS
 from connector.model import Kind, Ref
+from connector.rules.calendar import BusinessDays, Days
 from connector.rules.nurture import ListBy
 from connector.rules.score import ScoreRule
 from connector.rules.when import When
@@ -107,6 +108,8 @@ def _plain(kind: Any, links: Links) -> str:
         Ref: "record, as `system/object/id`",
         ZoneInfo: "time zone",
         Hours: 'part of the day, as `"20:00-08:00"`',
+        Days: "day or span, as `2026-12-29..2027-01-03`, or every year, as `12-29..01-03`",
+        BusinessDays: "business days, as `10bd`",
         Secret: "`{env: NAME}` or `{file: PATH}`",
         Any: "block",
     }

@@ -108,6 +108,7 @@ class App:
             consents=self.setup.rules.consents(),
             silent=self.setup.silent,
             filling=filling(conn, self.setup),
+            calendar=self.setup.config.calendar,
         )
 
     def go_on(self) -> None:
@@ -157,15 +158,24 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
     kept = keep.open_store(store_url(setup), setup.folder)
     with database.reading(kept.engine) as conn:
         probed = {name: runs.probed(conn, name, setup.place(name)) for name in names}
-    needs = {name: replace(setup.needs(name), probed=probed[name]) for name in names}
-    made: dict[str, Adapter] = {}
-    for name in names:
-        cls, options = setup.systems[name]
-        with contained(name):
-            made[name] = cls(name, options, needs[name])
-        if (http := made[name].http) is not None:
-            http.utcnow = clock
+    made = {name: _adapter(setup, name, probed[name], clock) for name in names}
     return App(setup, kept.engine, made, clock, beside=kept.beside)
+
+
+def make_adapter(app: App, name: str) -> Adapter:
+    """Another adapter for a system, by the setup as it is now."""
+    with app.reading() as conn:
+        probed = runs.probed(conn, name, app.setup.place(name))
+    return _adapter(app.setup, name, probed, app.clock)
+
+
+def _adapter(setup: Setup, name: str, probed: Mapping[str, str], clock: Clock) -> Adapter:
+    cls, options = setup.systems[name]
+    with contained(name):
+        made = cls(name, options, replace(setup.needs(name), probed=probed))
+    if made.http is not None:
+        made.http.utcnow = clock
+    return made
 
 
 def _reveal_all(options: Iterable[Spec]) -> None:

@@ -36,7 +36,7 @@ from connector.errors import (
 )
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
-from connector.rules.alert import pace, release_time
+from connector.rules.alert import pace
 from connector.rules.view import says_no
 from connector.store import jobs, load, outbox, people, runs, touchpoints
 from connector.store.lease import Lease
@@ -186,7 +186,7 @@ class Delivery:
         quiet = self.app.setup.config.run.quiet
         waiting = [w.change for w in wishes if isinstance(w.change, RaiseAlert)]
         tz, now = self.app.setup.config.timezone, self.app.clock()
-        if waiting and (until := release_time(now, quiet.alerts, tz)) > now:
+        if waiting and (until := self.app.setup.config.release_time(now)) > now:
             outbox.put_off(conn, [alert.key for alert in waiting], until)
             return [w for w in wishes if not isinstance(w.change, RaiseAlert)]
         if not waiting or quiet.per_owner_per_day is None:

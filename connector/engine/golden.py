@@ -284,7 +284,7 @@ def planned(setup: Setup, case: Case) -> Plan:
     ]
     world = World(
         as_of, tz, setup.roles, read_at=dict.fromkeys(setup.roles, as_of), language=setup.config.language,
-        consents=setup.rules.consents(), silent=setup.silent,
+        consents=setup.rules.consents(), silent=setup.silent, calendar=setup.config.calendar,
     )  # fmt: skip
     return plan(Facts([subject], Touchpoints.from_rows(touches), world), setup.rules)
 

@@ -50,6 +50,7 @@ EVENTS = {
     "run_ended": "A run came to its end: `outcome`, and how many changes were `sent`.",
     "run_failed": "A run broke off by `error`; the next one goes on from there.",
     "system_read_anew": "The mappings ask more of a system than before: everything is read again.",
+    "field_drifted": "A `field` that a mapping names does not fit the system any more; `policy` is its `on_drift`.",
     "page_pulled": "A page was stored: records `read`, and of them `used`.",
     "stream_deferred": "A call budget is spent: the stream is read by a later run.",
     "chunk_planned": "So many `identities` were planned, with so many `changes` that were not there yet.",

@@ -15,7 +15,6 @@ from connector.engine.app import App
 from connector.engine.filling import note_filling
 from connector.engine.report import Report
 from connector.model import Kind
-from connector.rules.alert import release_time
 from connector.rules.columns import Touchpoints
 from connector.rules.plan import Facts, Rules, plan
 from connector.rules.view import World
@@ -134,9 +133,8 @@ def told(report: Report, planned: Planned, added: int) -> None:
 
 
 def held_until(app: App, changes: Sequence[AnyChange], now: datetime) -> dict[str, datetime]:
-    """Alerts wait until the quiet hours end."""
-    quiet = app.setup.config.run.quiet.alerts
-    due = release_time(now, quiet, app.setup.config.timezone)
+    """Alerts wait until the quiet hours end, and over closed days where that is asked for."""
+    due = app.setup.config.release_time(now)
     return {change.key: due for change in changes if isinstance(change, RaiseAlert)} if due > now else {}
 
 

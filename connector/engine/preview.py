@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from connector.changes import AnyChange, Kept, Plan, Withheld
 from connector.engine.app import App, run_id
 from connector.engine.braking import doubts
+from connector.engine.drift import looked_for
 from connector.engine.filling import Fill, fills
 from connector.engine.planning import preview, replay
 from connector.engine.pull import pull
@@ -66,22 +68,23 @@ def plan_preview(
     """
     started = app.clock()
     report = Report(run_id(started), started, as_of or started, watch=watch)
-    if pull and report.as_of >= started:
-        _read(app, report)
     selected = selection(app, select)
     if report.as_of < started:
         return _replayed(app, report, selected)
-    fresh, held, whole = wanted_now(app, report.as_of, report.run, selected)
-    with app.reading() as conn:
-        waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
-        brake = doubts(conn, app, report.run, fresh)
-    return Shown(
-        report.as_of, fresh, held, [item for item in whole.withheld if selected.tells(item)],
-        kept_of(fresh, whole.kept), waiting, _cost(app.adapters, [*fresh, *held]), _left(app, read=pull),
-        {name: adapter.quota() for name, adapter in app.adapters.items()},
-        brake, fills(app.adapters, [*fresh, *held]), report,
-        Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
-    )  # fmt: skip
+    with looked_for(app, None, report) if pull else nullcontext():
+        if pull and not report.halted:
+            _read(app, report)
+        fresh, held, whole = wanted_now(app, report.as_of, report.run, selected)
+        with app.reading() as conn:
+            waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
+            brake = doubts(conn, app, report.run, fresh)
+        return Shown(
+            report.as_of, fresh, held, [item for item in whole.withheld if selected.tells(item)],
+            kept_of(fresh, whole.kept), waiting, _cost(app.adapters, [*fresh, *held]), _left(app, read=pull),
+            {name: adapter.quota() for name, adapter in app.adapters.items()},
+            [*report.halted, *brake], fills(app.adapters, [*fresh, *held]), report,
+            Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
+        )  # fmt: skip
 
 
 def _replayed(app: App, report: Report, selected: Selection) -> Shown:

@@ -13,6 +13,7 @@ from connector.engine.app import App, last_read, run_id
 from connector.engine.braking import doubts
 from connector.engine.closing import closing
 from connector.engine.deliver import collect, deliver
+from connector.engine.drift import looked_for
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
 from connector.engine.report import Report
@@ -71,9 +72,12 @@ def run(
     with (
         app.lease() as lease,
         written_down(app, lease, as_of, force) as report,
+        looked_for(app, lease, report),
         counting_calls(app, lease, report, app.adapters if stages.calls_here else ()),
     ):
         report.watch = watch
+        if report.halted:
+            return report
         try:
             stages.pull(app, lease, report, force=force is not None)
             if _knows_again(app, report):
@@ -168,4 +172,6 @@ def counting_calls(app: App, lease: Lease, report: Report, names: Iterable[str])
             yield
         finally:
             spoken = {name: app.adapters[name].http for name in names}
-            report.calls.update({name: http.calls for name, http in spoken.items() if http is not None})
+            for name, http in spoken.items():
+                if http is not None:
+                    report.calls[name] = report.calls.get(name, 0) + http.calls

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from pydantic import Field
 
 from connector.changes import Lane, RaiseAlert, Reason, Withheld
 from connector.model import Deal, Person
+from connector.rules.calendar import BusinessDays, Calendar, Span, SpanOfTime
 from connector.rules.columns import Touch
 from connector.rules.steps import BandUntold, LookAgain, Step, key_of
 from connector.rules.view import Reach, View
@@ -49,8 +50,8 @@ class AlertRule(Spec):
     """The SFA to tell it in; needed only where there are several."""
     repeat: Repeat
     """How often the same thing may be said again."""
-    due: Duration = timedelta(days=1)
-    """How long the rep has."""
+    due: SpanOfTime = timedelta(days=1)
+    """How long the rep has; `2bd` is two business days."""
 
 
 def alerts(view: View, rules: Sequence[AlertRule]) -> Step:
@@ -118,10 +119,17 @@ def _alert(view: View, rule: AlertRule, deal: Deal | None) -> Step:
         owner_id=owner_id,
         title=_title(view, rule, person),
         body=_body(view, rule, touches, deal),
-        due_on=(view.world.as_of + rule.due).astimezone(view.world.tz).date(),
+        due_on=_due_on(view, rule.due),
         person=person.ref if person else None,
         deal=deal.ref if deal and deal.ref.system == system else None,
     )
+
+
+def _due_on(view: View, due: Span) -> date:
+    today = view.world.as_of.astimezone(view.world.tz).date()
+    if isinstance(due, BusinessDays):
+        return view.world.calendar.business_day_after(today, due.count) or today
+    return (view.world.as_of + due).astimezone(view.world.tz).date()
 
 
 def _person(view: View, rule: AlertRule, deal: Deal | None) -> Person | None:
@@ -175,13 +183,19 @@ def _day(at: datetime, tz: tzinfo) -> str:
 # --- when alerts may go out -------------------------------------------------------------------------------------------
 
 
-def release_time(now: datetime, quiet: Hours | None, tz: tzinfo) -> datetime:
-    """The first moment from `now` on that is not in the quiet hours."""
+def release_time(now: datetime, quiet: Hours | None, tz: tzinfo, calendar: Calendar | None = None) -> datetime:
+    """The first moment from `now` on outside the quiet hours, and on a business day where there is a calendar."""
     local = now.astimezone(tz)
+    if calendar is not None and not calendar.is_business_day(local.date()):
+        day = calendar.business_day_after(local.date(), 1)
+        return (
+            release_time(datetime.combine(day, time(), tz), quiet, tz, calendar).astimezone(now.tzinfo) if day else now
+        )
     if quiet is None or not quiet.contains(local.time()):
         return now
     end = local.replace(hour=quiet.end.hour, minute=quiet.end.minute, second=0, microsecond=0)
-    return (end if end > local else end + timedelta(days=1)).astimezone(now.tzinfo)
+    over = end if end > local else end + timedelta(days=1)
+    return release_time(over, quiet, tz, calendar).astimezone(now.tzinfo)
 
 
 @dataclass(frozen=True, slots=True)

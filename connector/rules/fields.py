@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Literal
 
 from pydantic import Field
 
 from connector.changes import UNDO, CreatePerson, Kept, Lane, Reason, SetFields, Withheld
-from connector.model import PERSON_FIELDS, Person, Ref, Role, Value, Written
+from connector.model import PERSON_FIELDS, Deal, DealState, Person, Ref, Role, Value, Written
+from connector.rules.clean import Cleaning, cleaned
 from connector.rules.membership import STALE, stale_sfa
 from connector.rules.score import ScoreSpec, why
 from connector.rules.steps import LookAgain, Step
@@ -26,6 +27,9 @@ WHY_LENGTH = 255
 Wins = Literal["ma", "sfa", "ma_unless_blank", "sfa_unless_blank", "newest", "once", "strictest"]
 
 
+OnDrift = Literal["stop", "park", "ignore"]
+
+
 class FieldRule(Spec):
     """How one of our words reaches one field of a system."""
 
@@ -39,6 +43,11 @@ class FieldRule(Spec):
     """Only in records of this object."""
     blank: Literal["keep", "clear"] = "keep"
     """`clear`: a blank on the deciding side erases the field."""
+    on_drift: OnDrift | None = None
+    """When the field is gone, or of another type or other choices, as a run starts: `stop` the run, or leave the field
+    out until it is mended, as something parked or ignored."""
+    clean: Many[Cleaning] = ()
+    """How texts are cleaned before they are written, in this order."""
     values: dict[str, str] = Field(default_factory=dict)
     """Our values and the system's, where they differ."""
 
@@ -100,10 +109,17 @@ COMPUTED = ("person_id", "touchpoints.last", "touchpoints.last_at", "touchpoints
 """Words that are ours, beside `score.NAME`, `score.NAME.why` and `score.NAME.band`."""
 
 
+SPARED = ("title", "lead_source")
+"""Words that a run can do without: nobody is told from others, or kept off mails, by them."""
+
+OF_SALES = ("deal.state", "deal.owner", "person.owner", "is.customer")
+"""Words that an SFA tells an MA, to divide people by."""
+
+
 def known_words(scores: Iterable[str]) -> set[str]:
     """Every word a field rule may speak of."""
     of_scores = {f"score.{name}{part}" for name in scores for part in ("", ".why", ".band")}
-    return {*PERSON_FIELDS, *COMPUTED, *of_scores}
+    return {*PERSON_FIELDS, *COMPUTED, *OF_SALES, *of_scores}
 
 
 def set_key(ref: Ref) -> str:
@@ -111,8 +127,8 @@ def set_key(ref: Ref) -> str:
     return f"set:{ref}"
 
 
-Told = Sequence[tuple[Value, Value]]
-"""What we wrote elsewhere of the same word, and what stands there now."""
+Told = Sequence[tuple[FieldRule, Value, Value]]
+"""What we wrote elsewhere of the same word, by which rule, and what stands there now."""
 
 
 def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, ScoreSpec], guard: FlipFlop) -> Step:
@@ -120,9 +136,7 @@ def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, S
     told = _told_elsewhere(view, mappings)
     for mapping in mappings:
         if view.world.roles.get(mapping.system) is Role.MA:
-            for person in view.ma_people:
-                if person.ref.system == mapping.system and person.ref.object in mapping.object:
-                    yield from _update(view, mapping, person, scores, guard, told)
+            yield from _in_ma(view, mapping, scores, guard, told)
             continue
         own = candidates(view, mapping)
         if own:
@@ -135,9 +149,23 @@ def fields(view: View, mappings: Sequence[PeopleMapping], scores: Mapping[str, S
             yield from _create(view, mapping, scores)
 
 
+def _in_ma(
+    view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec], guard: FlipFlop,
+    told: Mapping[tuple[Role, str], Told],
+) -> Step:  # fmt: skip
+    if any(word in OF_SALES for word in mapping.fields) and (stale := stale_sfa(view, STALE)):
+        # Who is no customer, as far as we know, may be one: nothing is said of it.
+        yield Withheld(view.subject.identity.id, "stale", stale)
+        known = {word: rule for word, rule in mapping.fields.items() if word not in OF_SALES}
+        mapping = mapping.model_copy(update={"fields": known})
+    for person in view.ma_people:
+        if person.ref.system == mapping.system and person.ref.object in mapping.object:
+            yield from _update(view, mapping, person, scores, guard, told)
+
+
 def _told_elsewhere(view: View, mappings: Sequence[PeopleMapping]) -> Mapping[tuple[Role, str], Told]:
     """By side and word: what we wrote into the records of this person, and what stands there now."""
-    found: dict[tuple[Role, str], list[tuple[Value, Value]]] = {}
+    found: dict[tuple[Role, str], list[tuple[FieldRule, Value, Value]]] = {}
     for person in (*view.ma_people, *view.sfa_people):
         written = view.subject.written.get(person.ref)
         for mapping in mappings if written else ():
@@ -146,7 +174,7 @@ def _told_elsewhere(view: View, mappings: Sequence[PeopleMapping]) -> Mapping[tu
             for word, rule in mapping.fields.items():
                 if last := (written or {}).get(rule.to):
                     side = view.world.roles[mapping.system]
-                    found.setdefault((side, word), []).append((last.value, person.native.get(rule.to)))
+                    found.setdefault((side, word), []).append((rule, last.value, person.native.get(rule.to)))
     return found
 
 
@@ -234,7 +262,7 @@ def _kept(
 
 
 def _is_ours(word: str) -> bool:
-    return word in COMPUTED or word.startswith("score.")
+    return word in COMPUTED or word in OF_SALES or word.startswith("score.")
 
 
 def _lane(word: str) -> Lane:
@@ -296,11 +324,16 @@ def _wanted(
         decided = True if view.opted_out and not truth(theirs) else _KEEP
     else:
         there = Role.SFA if here is Role.MA else Role.MA
-        ours = view.value(there, word)
+        typed = view.value(there, word)
+        ours = cleaned(typed, rule.clean)
         if rule.wins == "newest":
-            decided = _newest(view, here, person, ours, theirs, last, told.get((there, word), ()))
+            if _only_shown(typed, theirs, told.get((there, word), ())):
+                return _KEEP
+            decided = _newest(view, here, person, ours, theirs, last)
         else:
             decided = _decide(rule, here, ours, theirs, last)
+    if word in OF_SALES and decided is False and blank(theirs) and "false" not in rule.values:
+        return _KEEP  # an empty flag says so already, and most people are no customers
     if decided is _KEEP or (blank(decided) and (rule.blank == "keep" or blank(theirs))):
         return _KEEP
     if isinstance(decided, datetime) and isinstance(theirs, date) and not isinstance(theirs, datetime):
@@ -321,17 +354,20 @@ def _decide(rule: FieldRule, here: Role, ours: Value, theirs: Value, last: Writt
     return _KEEP if blank(ours) else ours
 
 
-def _newest(
-    view: View, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None, told: Told
-) -> Value | _Keep:  # fmt: skip
-    """The side that moved since our last look; clocks decide only where both moved.
+def _only_shown(typed: Value, theirs: Value, told: Told) -> bool:
+    """Whether the other side only shows what we wrote there, whatever the system made of it: it has not moved."""
+    return not blank(theirs) and any(
+        same(written, cleaned(theirs, rule.clean)) and same(now, typed) and echo(written, now)
+        for rule, written, now in told
+    )
 
-    Who only shows what we wrote there has not moved, whatever the system made of it.
-    """
+
+def _newest(
+    view: View, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None
+) -> Value | _Keep:  # fmt: skip
+    """The side that moved since our last look; clocks decide only where both moved."""
     if blank(theirs):
         return ours
-    if any(same(written, theirs) and same(now, ours) and echo(written, now) for written, now in told):
-        return _KEEP
     if last is not None:
         we_moved, they_moved = not echo(last.value, ours), not echo(last.value, theirs)
         if not we_moved or not they_moved:
@@ -357,7 +393,32 @@ def computed(view: View, word: str, max_length: int | None, scores: Mapping[str,
         if max_length in (None, WHY_LENGTH):
             return score.why
         return why(score, scores[name], max_length, view.world.tz, view.world.language)
-    return _of_touchpoints(view, word)
+    return _of_sales(view, word) if word in OF_SALES else _of_touchpoints(view, word)
+
+
+def _of_sales(view: View, word: str) -> Value:
+    if word == "is.customer":
+        return "customer" in view.standings("company")
+    if word == "person.owner":
+        owners = (view.owner(person.ref.system, person.owner_id) for person in view.sfa_people)
+        return next((name for name in owners if name), None)
+    deal = _spoken_of(view.deals("person"))
+    if deal is None:
+        return None
+    return deal.state.value if word == "deal.state" else view.owner(deal.ref.system, deal.owner_id)
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _spoken_of(deals: Sequence[Deal]) -> Deal | None:
+    """Of several deals an open one, and of those the one that entered its stage last; else the one closed last."""
+    is_open = [deal for deal in deals if deal.state is DealState.OPEN]
+    return max(
+        is_open or deals,
+        key=lambda d: ((d.stage_since if is_open else d.closed_at) or _LONG_AGO, str(d.ref)),
+        default=None,
+    )
 
 
 def _of_touchpoints(view: View, word: str) -> Value:

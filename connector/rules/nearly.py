@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from connector.errors import Text, text
 from connector.model import Deal, Score
+from connector.rules.calendar import BusinessDays, Span
 from connector.rules.columns import Touch
 from connector.rules.plan import Rules
 from connector.rules.score import KIND_WORDS, ScoreRule, number
-from connector.rules.view import Reach, View
+from connector.rules.view import Reach, View, World
 from connector.rules.when import FAR, DealIs, ScoreIs, TouchpointIs, When
 from connector.spec import Compare
 
@@ -106,10 +107,10 @@ def _of_deals(view: View, test: DealIs, deals: Sequence[Deal]) -> list[Missing]:
     """What the deal lacks that lacks least."""
     if not deals:
         return [Missing(text("there is no deal", "商談がありません"), near=False)]
-    return min((list(_of_deal(test, deal, view.world.as_of)) for deal in deals), key=len)
+    return min((list(_of_deal(test, deal, view.world)) for deal in deals), key=len)
 
 
-def _of_deal(test: DealIs, deal: Deal, as_of: datetime) -> Iterator[Missing]:
+def _of_deal(test: DealIs, deal: Deal, world: World) -> Iterator[Missing]:
     words = (
         ("state", deal.state, test.state),
         ("stage", deal.stage, test.stage),
@@ -119,25 +120,45 @@ def _of_deal(test: DealIs, deal: Deal, as_of: datetime) -> Iterator[Missing]:
     for name, has, wanted in words:
         if wanted and has not in wanted:
             yield _told(deal, name, str(has or "?"), ", ".join(map(str, wanted)), None)
-    for name, compare, value in (
+    for name, amount, value in (
         ("probability", test.probability, deal.probability),
         ("amount", test.amount, deal.amount),
     ):
-        if compare is not None and not compare.holds(value):
-            yield _compared(deal, name, compare, value)
-    for name, compare, since in (
+        if amount is not None and not amount.holds(value):
+            yield _compared(deal, name, amount, [value for _ in amount.limits()])
+    for name, age, since in (
         ("stage_unchanged", test.stage_unchanged, deal.stage_since),
         ("closed", test.closed, deal.closed_at if deal.state != "open" else None),
     ):
-        age = as_of - since if since else None
-        if compare is not None and not compare.holds(age):
-            yield _compared(deal, name, compare, age)
+        if age is not None and not age.holds(since, world.as_of, world.calendar, world.tz):
+            yield _compared(deal, name, age, [_age(limit, since, world) for limit, _ in age.limits()])
 
 
-def _compared(deal: Deal, name: str, compare: Compare, value: float | timedelta | None) -> Missing:
-    if value is None:
-        return _told(deal, name, "?", _limits(compare), None)
-    return _told(deal, name, _shown(value), _limits(compare), _gap(compare, value))
+Size = float | timedelta | BusinessDays
+
+
+def _age(limit: Span, since: datetime | None, world: World) -> Size | None:
+    """How long ago something was, in the unit of a limit."""
+    if since is None:
+        return None
+    if isinstance(limit, BusinessDays):
+        return BusinessDays(world.calendar.elapsed(since, world.as_of, world.tz, limit.count))
+    return world.as_of - since
+
+
+def _compared(deal: Deal, name: str, compare: Compare[Any], values: Sequence[Size | None]) -> Missing:
+    """`values`: what is compared with each of the limits."""
+    value, gap = _missed(compare, values)
+    return _told(deal, name, "?" if value is None else _shown(value), _limits(compare), gap)
+
+
+def _missed(compare: Compare[Any], values: Sequence[Size | None]) -> tuple[Size | None, str]:
+    """What misses one of the limits, and how far it is from it."""
+    for (limit, passes), value in zip(compare.limits(), values, strict=True):
+        if value is not None and not passes(_plain(value), _plain(limit)):
+            sign = "-" if passes in (operator.le, operator.lt) else "+"
+            return value, f"{sign}{_shown(_between(limit, value))}"
+    return None, ""
 
 
 def _told(deal: Deal, name: str, has: str, wanted: str, gap: str | None) -> Missing:
@@ -157,21 +178,25 @@ _SIGNS: Sequence[tuple[str, str, Callable[[Any, Any], bool]]] = (
 )
 
 
-def _limits(compare: Compare) -> str:
+def _limits(compare: Compare[Any]) -> str:
     found = ((sign, getattr(compare, name)) for name, sign, _ in _SIGNS)
     return " ".join(f"{sign} {_shown(limit)}" for sign, limit in found if limit is not None)
 
 
-def _gap(compare: Compare, value: float | timedelta) -> str:
+def _plain(value: Any) -> Any:
+    return value.count if isinstance(value, BusinessDays) else value
+
+
+def _between(limit: Any, value: Any) -> Any:
     """How far a value is from the limit that it misses."""
-    for name, _, passes in _SIGNS:
-        limit = getattr(compare, name)
-        if limit is not None and not passes(value, limit):
-            return f"{'+' if name in ('gte', 'gt') else '-'}{_shown(abs(limit - value))}"
-    return ""
+    if isinstance(limit, BusinessDays):
+        return BusinessDays(abs(limit.count - value.count))
+    return abs(limit - value)
 
 
-def _shown(value: float | timedelta) -> str:
+def _shown(value: Size) -> str:
+    if isinstance(value, BusinessDays):
+        return f"{value.count}bd"
     if not isinstance(value, timedelta):
         return number(value)
     minutes = -(-value // timedelta(minutes=1))
@@ -217,10 +242,11 @@ def _of_score(name: str, test: ScoreIs, score: Score | None) -> Missing:
                 name=name, band=score.band or "-", wanted=wanted,
             )
         )  # fmt: skip
+    _, gap = _missed(test, [score.points for _ in test.limits()])
     return Missing(
         text(
             "{name} is {n}, not {wanted} [{gap}]", "{name} は {n} 点（条件 {wanted}、{gap}）",
-            name=name, n=number(score.points), wanted=_limits(test), gap=_gap(test, score.points),
+            name=name, n=number(score.points), wanted=_limits(test), gap=gap,
         )
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from connector.model import Deal, DealState, Owner, Person, Role, Score, Subject, Value
+from connector.rules.calendar import Calendar
 from connector.rules.columns import Span, Touch, Touchpoints
 from connector.rules.score import label_of
 from connector.rules.translate import blank, truth
@@ -37,6 +38,7 @@ class World:
     silent: frozenset[str] = frozenset()
     filling: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By system: fields that are new in the mappings. Their first value in a record waits until all else is sent."""
+    calendar: Calendar = field(default_factory=Calendar)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,11 @@ class View:
         owner = self.world.owners.get((system, owner_id or ""))
         return owner is None or owner.active
 
+    def owner(self, system: str, owner_id: str | None) -> str | None:
+        """The name of a user of an SFA."""
+        owner = self.world.owners.get((system, owner_id or ""))
+        return owner.name if owner else None
+
     def standings(self, reach: Reach) -> frozenset[Standing]:
         """What this person (or the company) is to sales."""
         found: set[Standing] = set()
@@ -143,7 +150,8 @@ class View:
         """The deals for which the condition on deals holds."""
         if when.deal is None:
             return ()
-        return tuple(deal for deal in self.deals(reach) if when.deal.holds(deal, self.world.as_of))
+        world = self.world
+        return tuple(d for d in self.deals(reach) if when.deal.holds(d, world.as_of, world.calendar, world.tz))
 
     def matching_touches(self, when: When) -> tuple[Touch, ...]:
         """The touchpoints for which the condition on touchpoints holds, newest first."""
@@ -168,10 +176,11 @@ class View:
 
     def turns(self, whens: Iterable[When], reach: Reach) -> Iterable[datetime]:
         """Times in the future at which conditions on deals may change their answer."""
+        world = self.world
         for when in whens:
             if when.deal is not None:
                 for deal in self.deals(reach):
-                    yield from when.deal.turns(deal, self.world.as_of)
+                    yield from when.deal.turns(deal, world.as_of, world.calendar, world.tz)
             if when.touchpoint is not None:
                 yield from (t.happened_at + when.touchpoint.within for t in self.matching_touches(when)[:1])
 

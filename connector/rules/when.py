@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from connector.errors import text
 from connector.model import Deal, DealState, Kind, Score
+from connector.rules.calendar import BusinessDays, Calendar, SpanOfTime
 from connector.rules.columns import Touch
 from connector.rules.pattern import name_test, url_test
-from connector.spec import Block, Compare, Duration, Many, Spec, SpecError, Word
+from connector.spec import Amount, Block, Compare, Duration, Many, Spec, SpecError, Word
 
 FAR = timedelta(days=36_500)
 """Nobody waits longer."""
+
+
+class Age(Compare[SpanOfTime]):
+    """A comparison with a span of time, in days of the calendar or in business days."""
+
+    def holds(self, since: datetime | None, as_of: datetime, calendar: Calendar, tz: tzinfo) -> bool:
+        """Whether it is so long ago; an unknown time (None) never is."""
+        if since is None:
+            return False
+        return all(
+            test(calendar.elapsed(since, as_of, tz, limit.count), limit.count)
+            if isinstance(limit, BusinessDays)
+            else test(as_of - since, limit)
+            for limit, test in self.limits()
+        )
+
+    def turns(self, since: datetime | None, as_of: datetime, calendar: Calendar, tz: tzinfo) -> Iterator[datetime]:
+        """Times after `as_of` at which the answer may change by time alone."""
+        if since is None:
+            return
+        for limit, _ in self.limits():
+            if not isinstance(limit, BusinessDays):
+                left = since - as_of + limit
+                # Compared as spans: a placeholder such as 9999-12-31 has no day after it.
+                if timedelta(0) < left < FAR:
+                    yield as_of + left
+            elif calendar.elapsed(since, as_of, tz, limit.count) <= limit.count:
+                # `lte` and `gt` turn when the day is over: with the next one.
+                moments = (calendar.after(since, count, tz) for count in (limit.count, limit.count + 1))
+                yield from (moment for moment in moments if moment is not None and moment > as_of)
 
 
 class DealIs(Spec):
@@ -25,20 +56,20 @@ class DealIs(Spec):
     """`open`, `won` or `lost`."""
     stage: Many[str] = ()
     """Names of stages, as the SFA shows them."""
-    stage_unchanged: Compare | None = None
+    stage_unchanged: Age | None = None
     """How long the deal has stood in its stage."""
-    probability: Compare | None = None
+    probability: Amount | None = None
     """Percent, 0 to 100."""
-    amount: Compare | None = None
+    amount: Amount | None = None
     """In the currency of the SFA."""
-    closed: Compare | None = None
+    closed: Age | None = None
     """How long ago the deal was won or lost."""
     lost_reason: Many[str] = ()
     """Reasons of loss, as the SFA shows them."""
     product: Many[str] = ()
     """Products, as the SFA shows them."""
 
-    def holds(self, deal: Deal, as_of: datetime) -> bool:
+    def holds(self, deal: Deal, as_of: datetime, calendar: Calendar, tz: tzinfo) -> bool:
         """Whether `deal` passes at `as_of`."""
         return (
             (not self.state or deal.state in self.state)
@@ -47,18 +78,15 @@ class DealIs(Spec):
             and (not self.product or deal.product in self.product)
             and (self.probability is None or self.probability.holds(deal.probability))
             and (self.amount is None or self.amount.holds(deal.amount))
-            and all(test.holds(as_of - since if since else None) for test, since in self._ages(deal))
+            and all(age.holds(since, as_of, calendar, tz) for age, since in self._ages(deal))
         )
 
-    def turns(self, deal: Deal, as_of: datetime) -> Iterator[datetime]:
+    def turns(self, deal: Deal, as_of: datetime, calendar: Calendar, tz: tzinfo) -> Iterator[datetime]:
         """Times after `as_of` at which the answer for `deal` may change."""
-        for test, since in self._ages(deal):
-            if since is not None:
-                # Compared as spans: a placeholder such as 9999-12-31 has no day after it.
-                spans = (since - as_of + age for age in test.turns_at())
-                yield from (as_of + span for span in spans if timedelta(0) < span < FAR)
+        for age, since in self._ages(deal):
+            yield from age.turns(since, as_of, calendar, tz)
 
-    def _ages(self, deal: Deal) -> Iterable[tuple[Compare, datetime | None]]:
+    def _ages(self, deal: Deal) -> Iterable[tuple[Age, datetime | None]]:
         if self.stage_unchanged is not None:
             yield self.stage_unchanged, deal.stage_since
         if self.closed is not None:
@@ -100,7 +128,7 @@ class PersonIs(Spec):
     """`customer` (a won deal), `in_deal` (an open one), `past_lost`, `known` (has an SFA record), `opted_out`."""
 
 
-class ScoreIs(Compare):
+class ScoreIs(Amount):
     """Conditions on a score."""
 
     band: Many[str] = ()
@@ -121,11 +149,10 @@ class ScoreIs(Compare):
         """Whether `score` passes; `told` is the band at the last look, None where there was none."""
         if score is None:
             return False
-        limits = (self.gte, self.gt, self.lte, self.lt)
         return (
             (not self.band or score.band in self.band)
             and (self.turned is None or (score.band == self.turned and told is not None and told != self.turned))
-            and (all(limit is None for limit in limits) or self.holds(score.points))
+            and self.holds(score.points)
         )
 
 

@@ -98,6 +98,11 @@ def test_every_problem_of_all_files_is_told_at_once(tmp_path: Path) -> None:
         (CONFIG + "store: a\nstore: b\n", "config.yaml:5:1: 'store' is written twice → the first one stands in line 4"),
         (CONFIG + "timezone: &a Asia/Tokyo\nlanguage: *a\n", "config.yaml:5:11: aliases (*name) are not taken"),
         (CONFIG + "run: {every: 15}\n", "config.yaml:4:14: 15 is not a duration → write 30d, 6h, 15m, 2w or 1y"),
+        (
+            CONFIG + "calendar: {closed: [12/29]}\n",
+            "config.yaml:4:21: '12/29' is not a day or a span of days → write 2026-08-13, 2026-12-29..2027-01-03",
+        ),
+        (CONFIG + "calendar: {workdays: []}\n", "config.yaml:4:22: workdays"),
         (CONFIG + 'run: {quiet: {alerts: "20-8"}}\n', 'is not a part of the day → write "20:00-08:00"'),
         (CONFIG.replace("memory, role: sfa", "memry, role: sfa"), "unknown type of system 'memry' → did you mean"),
         ("systems: {}\n", "config.yaml:1:10: no systems"),
@@ -177,6 +182,36 @@ PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
         (
             {"people": PEOPLE, "deals": "- {in: sfa, object: person, fields: {}}\n"},
             "person of sfa is mapped twice → the other one",
+        ),
+        (
+            {
+                "alerts": "- {id: a, when: {deal: {probability: {gte: 10bd}}}, to: deal_owner, "
+                "repeat: {per: deal, every: 1d}}\n"
+            },
+            "gte: must be a number ('10bd')",
+        ),
+        (
+            {
+                "alerts": "- {id: a, when: {deal: {closed: {gte: 10}}}, to: deal_owner, "
+                "repeat: {per: deal, every: 1d}}\n"
+            },
+            "10 is not a duration → write 30d, 6h, 15m, 2w or 1y; or 10bd, which is 10 business days",
+        ),
+        (
+            {"people": "- {in: sfa, object: person, fields: {deal.state: {to: state, wins: sfa}}}\n"},
+            "deal.state is what an SFA tells an MA → write it in a mapping of an MA, with wins: sfa",
+        ),
+        (
+            {"people": "- {in: ma, object: person, fields: {is.customer: {to: customer, wins: ma}}}\n"},
+            "is.customer is what an SFA tells an MA",
+        ),
+        (
+            {"people": "- {in: sfa, object: person, fields: {score.interest: {to: s, wins: ma, clean: width}}}\n"},
+            "score.interest is not cleaned: nobody typed it",
+        ),
+        (
+            {"people": "- {in: sfa, object: person, fields: {email: {to: m, wins: ma, on_drift: ignore}}}\n"},
+            "no run can do without email: it tells people apart, or says who must not be mailed → write stop",
         ),
         ({"deals": "- {in: ma, object: deal, fields: {}}\n"}, "ma holds no deals: it is no SFA"),
         ({"deals": "- {in: crm, object: deal, fields: {}}\n"}, "there is no system 'crm'"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from connector.changes import SetFields
 from connector.model import Ref, Value, Written
+from connector.rules.clean import CLEANINGS
 from connector.rules.fields import PeopleMapping
 from connector.rules.plan import Rules
 from connector.rules.translate import echo
@@ -47,13 +48,13 @@ RULES: Mapping[str, tuple[str | None, str | None]] = {
 """Who wins in the SFA, and in the MA."""
 
 
-def rules(wins: str) -> Rules:
+def rules(wins: str, clean: str = "[]", clean_ma: str = "[]") -> Rules:
     to_sfa, to_ma = RULES[wins]
     made = []
     if to_sfa:
-        made.append(f"in: sfa\nobject: Contact\nfields: {{title: {{to: Title, wins: {to_sfa}}}}}")
+        made.append(f"in: sfa\nobject: Contact\nfields: {{title: {{to: Title, wins: {to_sfa}, clean: {clean}}}}}")
     if to_ma:
-        made.append(f"in: ma\nobject: visitor\nfields: {{title: {{to: title, wins: {to_ma}}}}}")
+        made.append(f"in: ma\nobject: visitor\nfields: {{title: {{to: title, wins: {to_ma}, clean: {clean_ma}}}}}")
     return Rules({"interest": INTEREST}, tuple(block(PeopleMapping, text) for text in made))
 
 
@@ -89,6 +90,14 @@ class Two:
 
 
 WORDS = st.text(st.sampled_from("abAB 営業部長\n\u3000"), max_size=24)
+DIRTY = (
+    WORDS
+    | st.text(st.sampled_from("Ａａ ｶﾞ(株)㈱営"), max_size=12)
+    | st.sampled_from(
+        ["0312345678", "03-1234-5678", "（03）1234-5678", "1000001", "〒100-0001", "㈱ 碧海", "090 1234 5678"]
+    )
+)
+CLEAN = st.lists(st.sampled_from(sorted(CLEANINGS)), max_size=3).map(lambda names: f"[{', '.join(names)}]")
 SIDES = st.sampled_from(("ma", "sfa"))
 
 
@@ -114,6 +123,34 @@ def test_after_edits_stop_at_most_one_more_run_writes_anything(
 
     assert [two.run() for _ in range(3)] == [0, 0, 0]
     assert two.held == before
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    wins=st.sampled_from(sorted(RULES)), clean=CLEAN, clean_ma=CLEAN,
+    moves=st.lists(st.tuples(SIDES, st.none() | DIRTY) | st.just("run"), max_size=10),
+)  # fmt: skip
+def test_cleaning_on_either_side_comes_to_rest_as_well(
+    wins: str, clean: str, clean_ma: str, moves: list[tuple[str, Value] | str]
+) -> None:
+    two = Two(rules(wins, clean, clean_ma), dict.fromkeys(("ma", "sfa"), MADE_OF_IT["as it is"]))
+    for move in moves:
+        if isinstance(move, str):
+            two.run()
+        else:
+            two.put(*move)
+
+    two.run()
+
+    assert [two.run() for _ in range(3)] == [0, 0, 0]
+
+
+def test_what_is_only_cleaned_on_the_other_side_is_not_written_back() -> None:
+    two = Two(rules("newest both ways", "[]", "[phone]"), dict.fromkeys(("ma", "sfa"), MADE_OF_IT["as it is"]))
+    two.put("sfa", "0312345678")
+
+    assert (two.run(), two.run()) == (1, 0)
+    assert two.held == {"sfa": "0312345678", "ma": "03-1234-5678"}
 
 
 def _together(names: list[str]) -> Normal:

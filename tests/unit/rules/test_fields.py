@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -313,3 +314,63 @@ def test_a_no_to_mail_never_goes_last() -> None:
     )  # fmt: skip
 
     assert [change.lane for change in changes] == [Lane.PROTECT]
+
+
+SEGMENTS = """
+in: ma
+object: visitor
+fields:
+  deal.state: {to: State, wins: sfa, values: {open: 商談中, won: 受注, lost: 失注}}
+  deal.owner: {to: Owner, wins: sfa}
+  person.owner: {to: Rep, wins: sfa}
+  is.customer: {to: Customer, wins: sfa}
+"""
+WON = deal("007", DealState.WON, closed_at=NOW - timedelta(days=300), owner_id="nobody")
+LOST = deal("008", DealState.LOST, closed_at=NOW - timedelta(days=30), owner_id="005")
+OPEN = deal("009", stage_since=NOW - timedelta(days=90), owner_id="005")
+
+
+@pytest.mark.parametrize(
+    ("native", "facts", "written"),
+    [
+        ({}, {}, {}),
+        ({}, {"deals": (LOST, WON, OPEN)}, {"State": "商談中", "Owner": "営業", "Customer": True}),
+        ({}, {"deals": (WON, LOST)}, {"State": "失注", "Owner": "営業", "Customer": True}),
+        ({}, {"deals": (WON,)}, {"State": "受注", "Customer": True}),
+        ({}, {"company_deals": (WON, OPEN)}, {"Customer": True}),
+        ({"Customer": "1"}, {"company_deals": (WON,)}, {}),
+        (
+            {"Customer": True, "State": "商談中", "Owner": "営業"},
+            {"deals": (LOST,)},
+            {"Customer": False, "State": "失注"},
+        ),
+        ({"Customer": False, "State": "失注", "Owner": "営業"}, {"deals": (LOST,)}, {}),
+        ({"State": "失注", "Owner": "営業"}, {}, {}),  # no deal is no news of one: blank: keep
+    ],
+)
+def test_what_sales_knows_stands_in_the_ma(
+    native: dict[str, Value], facts: dict[str, Any], written: dict[str, Value]
+) -> None:
+    rules = Rules({}, (block(PeopleMapping, SEGMENTS),))
+
+    changes, withheld = decide(rules, visitor(native=native), contact(), **facts)
+
+    assert [c.values for c in changes if isinstance(c, SetFields)] == ([written] if written else [])
+    assert withheld == []
+
+
+def test_the_rep_of_a_person_is_told_without_a_deal() -> None:
+    (change,), _ = decide(Rules({}, (block(PeopleMapping, SEGMENTS),)), visitor(), contact(owner="005"))
+
+    assert isinstance(change, SetFields)
+    assert change.values == {"Rep": "営業"}
+
+
+def test_nobody_is_called_no_customer_while_the_sfa_cannot_be_read() -> None:
+    rules = Rules({}, (block(PeopleMapping, SEGMENTS),))
+    before = visitor(native={"Customer": True})
+
+    changes, withheld = decide(rules, before, contact(), world_=world(read_at={"sfa": None, "ma": NOW}))
+
+    assert changes == []
+    assert [held.rule for held in withheld] == ["stale"]
