@@ -294,7 +294,7 @@ def plan(
         )
     if shown.exit:
         raise typer.Exit(int(shown.exit))
-    raise typer.Exit(int(Exit.PENDING if detailed_exitcode and shown.fresh else Exit.DONE))
+    raise typer.Exit(int(Exit.PENDING if detailed_exitcode and (shown.fresh or shown.held) else Exit.DONE))
 
 
 @cli.command()

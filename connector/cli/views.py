@@ -194,7 +194,7 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
         for line in _change_lines(console, shown.held, limit):
             console.out(line)
     _show_cost(console, shown)
-    total = len(shown.fresh)
+    total = len(shown.fresh) + len(shown.held)
     console.out(
         say("{n} changes, nothing written", "変更 {n}件（書き込みなし）", n=total) if total
         else say("no changes", "変更はありません")

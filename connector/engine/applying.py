@@ -28,7 +28,7 @@ from connector.errors import ConnectorError, Interrupted, Text, text
 from connector.store import load, outbox, recover
 from connector.store.codec import dump_change
 from connector.store.lease import Lease
-from connector.store.marks import mark_all
+from connector.store.marks import mark_identities
 
 log = structlog.get_logger("connector.apply")
 
@@ -159,8 +159,11 @@ def _drift(change: AnyChange, wanted: AnyChange | None, state: str, unread: set[
 
 
 def _says_same(one: AnyChange, other: AnyChange) -> bool:
-    """Whether two changes do the same to the same thing, whatever their reasons."""
-    return type(one) is type(other) and dump_change(replace(one, reasons=())) == dump_change(replace(other, reasons=()))
+    """Whether two changes do the same to the same thing, whatever their reasons, and whoever was joined meanwhile."""
+    if type(one) is not type(other):
+        return False
+    plain = [dump_change(replace(each, reasons=(), identity="")) for each in (one, other)]
+    return plain[0] == plain[1]
 
 
 def _send(app: App, lease: Lease, report: Report, changes: Sequence[AnyChange]) -> None:
@@ -171,9 +174,9 @@ def _send(app: App, lease: Lease, report: Report, changes: Sequence[AnyChange]) 
         for planned in all_chunks(app, world):
             with lease.writing() as conn:
                 load.save_outcomes(conn, planned.plan.outcomes, planned.nos, report.as_of)
+                # They are yet to be planned: whatever stops us here must not take that from them.
+                mark_identities(conn, [outcome.identity for outcome in planned.plan.outcomes])
     with lease.writing() as conn:
-        if world.baseline:
-            mark_all(conn)
         now = app.clock()
         outbox.recover(conn, lease.token)
         outbox.found_on_lists(conn)
@@ -181,3 +184,4 @@ def _send(app: App, lease: Lease, report: Report, changes: Sequence[AnyChange]) 
         outbox.adopt(conn, [change.key for change in changes], report.run)
     # Only these: what else waits in the outbox is for a run to send, under its brake.
     deliver(app, lease, report, only=report.run)
+    report.interrupted = app.stopping

@@ -21,6 +21,7 @@ from connector.engine.planning import CHUNK, plan_chunk
 from connector.engine.preview import plan_preview
 from connector.engine.report import Report
 from connector.engine.run import Watch
+from connector.engine.spending import spending
 from connector.errors import ConnectorError, Text, text
 from connector.rules.plan import Rules
 from connector.store import load, outbox, touchpoints
@@ -163,7 +164,8 @@ def _entries_told(app: App, found: Sequence[AddTouchpoint], report: Report, *, d
     with app.reading() as conn:
         back_to = touchpoints.oldest(conn)
         brake = doubts(conn, app, report.run, found)
-    return Backfill(_costs(app, found), brake, back_to, done=done, report=report)
+    with spending(app):  # what was called earlier today counts
+        return Backfill(_costs(app, found), brake, back_to, done=done, report=report)
 
 
 def _costs(app: App, changes: Sequence[AnyChange]) -> list[Cost]:

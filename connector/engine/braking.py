@@ -31,7 +31,7 @@ def doubts(
         for alters, adds in [waiting.get(system, (0, 0))]
     }
     found = list(brake(loads, guards, runs.new_systems(conn, app.adapters, run)))
-    since = runs.last_that_sent(conn, run)
+    since = runs.passed_at(conn)
     if since is not None:
         merged = identities.merged_since(conn, since) - identities.decided_same_since(conn, since)
         found += filter(None, [joined(merged, load.count_identities(conn), guards)])

@@ -68,12 +68,12 @@ def plan_preview(
     """
     started = app.clock()
     report = Report(run_id(started), started, as_of or started, watch=watch)
-    selected = selection(app, select)
     if report.as_of < started:
-        return _replayed(app, report, selected)
+        return _replayed(app, report, selection(app, select))
     with looked_for(app, None, report) if pull else nullcontext():
         if pull and not report.halted:
             _read(app, report)
+        selected = selection(app, select)
         fresh, held, whole = wanted_now(app, report.as_of, report.run, selected)
         with app.reading() as conn:
             waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}

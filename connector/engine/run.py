@@ -118,6 +118,8 @@ def _rounds(app: App, lease: Lease, report: Report, force: str | None, stages: S
         report.held, report.held_counts = (), {}
         before = report.created
         stages.deliver(app, lease, report)
+        with lease.writing() as conn:
+            runs.let_pass(conn, app.clock())
         app.go_on()
         if report.created == before:
             return

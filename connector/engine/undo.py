@@ -107,6 +107,7 @@ def _send(app: App, lease: Lease, report: Report, found: Undoing) -> None:
     log.info("run_undone", run=report.run, undoes=report.undoes, changes=report.planned, left=len(found.left))
     # Only these: what else waits in the outbox is for a run to send, under its brake.
     deliver(app, lease, report, only=report.run)
+    report.interrupted = app.stopping
 
 
 def _now(app: App, conn: Connection, run: str, report: Report) -> Now:

@@ -246,13 +246,18 @@ def pending(
     c = t.outbox.c
     rank = case({lane: i for i, lane in enumerate(lanes)}, value=c.lane, else_=len(lanes))
     query = (
-        select(c.key, c.kind, c.payload, c.attempts)
+        select(c.kind, c.payload, c.identity, c.attempts)
         .where(c.state == "pending", c.system == system, c.next_at <= micros(now), c.kind.in_(sorted(kinds)))
         .where(c.run == run if run is not None else true())
         .order_by(rank, c.created_at, c.key)
         .limit(limit)
     )
-    return [Wish(load_change(row.kind, row.payload), row.attempts) for row in conn.execute(query)]
+    return [Wish(_stored(row), row.attempts) for row in conn.execute(query)]
+
+
+def _stored(row: Any) -> AnyChange:
+    """A change as it stands there: about the identity that it is of by now, who may have been joined to another."""
+    return replace(load_change(row.kind, row.payload), identity=row.identity)
 
 
 def claim(conn: Connection, keys: Sequence[str], token: int, now: datetime, job: str | None = None) -> None:
@@ -388,8 +393,8 @@ def standing(conn: Connection, keys: Sequence[str]) -> dict[str, tuple[str, AnyC
     c = t.outbox.c
     found: dict[str, tuple[str, AnyChange]] = {}
     for some in chunks(sorted(set(keys))):
-        for row in conn.execute(select(c.key, c.state, c.kind, c.payload).where(c.key.in_(some))):
-            found[row.key] = (row.state, load_change(row.kind, row.payload))
+        for row in conn.execute(select(c.key, c.state, c.kind, c.payload, c.identity).where(c.key.in_(some))):
+            found[row.key] = (row.state, _stored(row))
     return found
 
 
@@ -422,14 +427,15 @@ def still_due(conn: Connection, system: str, until: datetime, run: str | None = 
 def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -> int:
     """Drop unsent wishes of these identities that the newest plan does not contain; how many.
 
-    Alerts stay: once decided, they are not planned again. So does what an administrator undoes: no plan contains it.
+    Alerts stay: once decided, they are not planned again. So does what an administrator undoes: no plan contains it;
+    and what may have taken effect, until a person has looked.
     """
     kept = set(keep)
     c = t.outbox.c
     gone: list[str] = []
     for some in chunks(identities):
         revocable = c.write_class.in_(("A", "D")) | (c.kind == "CreatePerson")
-        mine = (c.identity.in_(some), c.state.in_(("pending", "parked")), c.rule != UNDO)
+        mine = (c.identity.in_(some), c.state.in_(("pending", "parked")), c.rule != UNDO, c.doubtful.is_(False))
         query = select(t.outbox).where(*mine, revocable)
         for row in conn.execute(query).all():
             if row.key in kept:
@@ -515,8 +521,9 @@ def history(conn: Connection, identity: str, limit: int = 50) -> list[tuple[AnyC
 def waiting(conn: Connection, limit: int | None = None) -> list[AnyChange]:
     """Changes that wait to be sent, in the order in which they were written down."""
     c = t.outbox.c
-    query = select(c.kind, c.payload).where(c.state == "pending").order_by(c.created_at, c.key).limit(limit)
-    return [load_change(row.kind, row.payload) for row in conn.execute(query)]
+    columns = (c.kind, c.payload, c.identity)
+    query = select(*columns).where(c.state == "pending").order_by(c.created_at, c.key).limit(limit)
+    return [_stored(row) for row in conn.execute(query)]
 
 
 def waiting_kinds(conn: Connection) -> dict[tuple[str, str], int]:

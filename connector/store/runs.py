@@ -143,11 +143,18 @@ def new_systems(conn: Connection, systems: Iterable[str], run: str) -> set[str]:
     return {system for system, query in brought.items() if conn.scalar(query) is None}
 
 
-def last_that_sent(conn: Connection, run: str) -> datetime | None:
-    """When the last run but this one ended that was allowed to send; None before the first."""
-    c = t.run.c
-    ended = select(func.max(c.ended_at)).where(c.outcome.in_(("done", "parked", "deferred", "failed")), c.id != run)
-    return maybe_moment(conn.scalar(ended))
+def let_pass(conn: Connection, at: datetime) -> None:
+    """The brake let a whole run send: whoever was joined to another until now counts no more."""
+    remember(conn, _PASSED, str(micros(at)))
+
+
+def passed_at(conn: Connection) -> datetime | None:
+    """When that was last; None before the first."""
+    found = remembered(conn, _PASSED)
+    return moment(int(found)) if found else None
+
+
+_PASSED = "brake_passed"
 
 
 def add_ledger(conn: Connection, run: str, system: str, stream: str, counts: Counts) -> None:
