@@ -541,6 +541,7 @@ def backfill(
     """What new fields cost for all who are there; older timeline entries. 新項目の費用、過去の接点の追加。"""
     from connector.cli.backfill import agreed, exit_of, show_entries, show_fields
     from connector.engine.backfill import entries_since, fields_to_fill
+    from connector.engine.retry import look_up
     from connector.engine.why import identities_of
 
     console = Console(json=json)
@@ -549,6 +550,7 @@ def backfill(
         raise typer.BadParameter("--field FIELD | --since DURATION [--dry-run | --yes]")
     app = _open(config)
     try:
+        look_up(app, system)
         who = identities_of(app, person) if person is not None else None
         if window is None:
             with console.working(text("reading and planning", "読み込みと計画")) as watch:

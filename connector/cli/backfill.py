@@ -11,10 +11,12 @@ from connector.engine.report import Exit
 
 
 def exit_of(shown: Backfill, *, asked: bool) -> int:
-    """The exit code: that of the reading, else whether something would be written down that was not."""
+    """The exit code: that of the reading, else whether something would be written down that was not, or cannot be."""
     if shown.report.exit is not Exit.DONE:
         return int(shown.report.exit)
-    return int(Exit.PENDING if asked and shown.costs and not shown.done else Exit.DONE)
+    if not asked or not shown.costs or shown.done:
+        return int(Exit.DONE)
+    return int(Exit.STOPPED if shown.brake else Exit.PENDING)
 
 
 def agreed(console: Console) -> bool:
@@ -68,9 +70,19 @@ def _entry_lines(console: Console, shown: Backfill, zone: tzinfo) -> Iterator[st
             "記録している最も古い接点は {d} です。それ以前については `connector reconcile` をご覧ください",
             d=f"{shown.back_to.astimezone(zone):%Y-%m-%d}",
         )
-    yield from _brake_lines(console, shown)
     if not shown.costs:
         yield say("nothing to add", "追加するものはありません")
+    elif shown.brake and not shown.done:
+        for why in shown.brake:
+            yield say(
+                "too many at once: the next run would stop: {w}",
+                "一度に追加するには多すぎます。次回の実行が停止します: {w}",
+                w=why.in_(console.language),
+            )  # fmt: skip
+        yield say(
+            "nothing was written down; take fewer: a shorter --since, --system, --person",
+            "何も登録していません。--since を短くするか、--system・--person で絞ってください",
+        )
     elif shown.done:
         yield say("the next runs send them, last (lane backfill)", "次回以降の実行で、最後に送ります（backfill）")
     else:

@@ -78,8 +78,9 @@ def entries_since(
 ) -> Backfill:
     """Timeline entries for what happened within `since` but before the window of the rule, each once.
 
-    `put`: written down for the next runs to send, after everything else; without, only counted. Nothing is read anew:
-    what no system was asked for is not known here.
+    `put`: written down for the next runs to send, after everything else; without, only counted, and so where the brake
+    would stop the next run because of them, and with it all that matters more. Nothing is read anew: what no system
+    was asked for is not known here.
 
     :raises Locked: another run is at work
     """
@@ -90,10 +91,13 @@ def entries_since(
         return _entries_told(app, found, report, done=False)
     with app.lease() as lease:
         found = list(_entries(app, since, report, who, system))
-        with lease.writing() as conn:
-            outbox.enqueue(conn, found, report.run, started, {})
-    log.info("entries_written_down", run=report.run, changes=len(found))
-    return _entries_told(app, found, report, done=True)
+        with app.reading() as conn:
+            done = not doubts(conn, app, report.run, found)
+        if done:
+            with lease.writing() as conn:
+                outbox.enqueue(conn, found, report.run, started, {})
+            log.info("entries_written_down", run=report.run, changes=len(found))
+    return _entries_told(app, found, report, done=done)
 
 
 def _named(app: App, field: str) -> frozenset[tuple[str, str]]:

@@ -23,8 +23,9 @@ from connector.changes import (
 )
 from connector.engine.app import App
 from connector.engine.why import identities_of
-from connector.errors import Text, text
-from connector.store import causes
+from connector.errors import ConnectorError, Text, text
+from connector.spec import unknown_key
+from connector.store import causes, outbox
 from connector.store.causes import Cause, Choice, Chosen, Unreadable
 
 log = structlog.get_logger("connector.retry")
@@ -50,8 +51,30 @@ class Retried:
     done: bool
 
 
+def look_up(app: App, system: str | None) -> None:
+    """Refuse a name that is no system's: neither of the configuration, nor of what waits from an earlier one.
+
+    :raises ConnectorError: nothing is called so
+    """
+    if system is None or system in app.adapters:
+        return
+    with app.reading() as conn:
+        known = {
+            *app.adapters,
+            *(name for name, _ in outbox.backlog(conn)),
+            *(o.system for o in causes.unreadable(conn)),
+        }
+    if system not in known:
+        what = text("there is no system {name!r}", "連携先 {name!r} はありません", name=system)
+        raise ConnectorError(what, where="--system", fix=unknown_key(system, known)[1])
+
+
 def errors(app: App, system: str | None = None) -> Errors:
-    """What is parked and what could not be read; `system`: only of that one."""
+    """What is parked and what could not be read; `system`: only of that one.
+
+    :raises ConnectorError: there is no such system
+    """
+    look_up(app, system)
     with app.reading() as conn:
         found = causes.unreadable(conn)
         return Errors(
@@ -73,9 +96,10 @@ def retry(
     `code`, `person`, `system`: only those of this cause, of this person, of this system. `doubtful`: also what may have
     taken effect already, and would then be there twice.
 
-    :raises ConnectorError: nobody or several people are meant by `person`
+    :raises ConnectorError: nobody or several people are meant by `person`, or there is no such system
     :raises Locked: another run is at work
     """
+    look_up(app, system)
     choice = Choice(code, identities_of(app, person) if person is not None else None, system)
     if not put:
         with app.reading() as conn:

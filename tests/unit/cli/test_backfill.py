@@ -224,15 +224,32 @@ def test_what_makes_no_sense_is_refused(sfa: Watched, words: list[str]) -> None:
     assert call("backfill", *words).exit_code == 2
 
 
-@pytest.mark.parametrize("words", [["backfill"], ["backfill", "--since", "1y"]])
-def test_when_the_brake_would_stop_it_that_is_said_beforehand(
-    shown_before: Watched, tmp_path: Path, words: list[str]
-) -> None:
+@pytest.fixture
+def braked(shown_before: Watched, tmp_path: Path) -> Watched:
     map_people(tmp_path, VISITS, LAST, rest=TIMELINE)
     (tmp_path / "config.yaml").write_text(f"{CONFIG}run: {{guards: {{at_least: 1}}}}\n", encoding="utf-8")
+    return shown_before
 
-    shown = call(*words).stdout
+
+@pytest.mark.usefixtures("braked")
+def test_when_the_brake_would_stop_it_that_is_said_beforehand() -> None:
+    shown = call("backfill").stdout
 
     assert "the next run would stop: sfa: " in shown
     assert "`connector run --force REASON`" in shown
-    assert data(*words)["brake"]
+    assert data("backfill")["brake"]
+
+
+@pytest.mark.parametrize("words", [[], ["--yes"]])
+def test_more_entries_than_the_brake_allows_are_not_written_down(
+    braked: Watched, tmp_path: Path, words: list[str]
+) -> None:
+    result = call("backfill", "--since", "1y", *words)
+
+    assert result.exit_code == 5
+    assert "the next run would stop: sfa: " in result.stdout
+    assert "nothing was written down; take fewer" in result.stdout
+    map_people(tmp_path, VISITS, rest=TIMELINE)
+    before = len(braked.timeline)
+    assert call("run").exit_code == 0
+    assert len(braked.timeline) == before

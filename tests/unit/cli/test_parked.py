@@ -283,3 +283,14 @@ def test_while_a_run_is_at_work_nothing_is_put_back(sfa: Stubborn) -> None:
 def test_a_person_who_is_nobody_is_said_so(sfa: Stubborn) -> None:
     call("run")
     assert "nobody is known" in str(call("retry", "--person", str(Ref("sfa", "person", "x")), "--yes").exception)
+
+
+@pytest.mark.usefixtures("sfa")
+@pytest.mark.parametrize("words", [["errors"], ["retry", "--all"], ["backfill"]])
+def test_a_mistyped_system_is_not_taken_for_one_where_all_is_well(words: list[str]) -> None:
+    call("run")
+
+    result = call(*words, "--system", "sfaa")
+
+    assert result.exit_code == 1
+    assert "there is no system 'sfaa'" in str(result.exception)
