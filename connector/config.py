@@ -240,8 +240,11 @@ class _Reader:
         for _, mark in found["identity"][1:]:
             what = text("a second file on identity", "名寄せの設定ファイルが2つあります")
             self.problems.append(mark.problem(what, text("put both into one", "1つにまとめてください")))
-        if isinstance(named, Block) and len(systems) == len(named):  # or every mention of the others would look wrong
-            checks = Checks(systems, roles, self.problems)
+        scores = {name for block, _ in found["scores"] if isinstance(block, Block) for name in block}
+        checks = Checks(systems, roles, self.problems, scores - rules.scores.keys())
+        if isinstance(named, Block) and len(systems) < len(named):
+            checks.apart(rules)  # every mention of a system that could not be read would look wrong
+        elif isinstance(named, Block):
             rules = checks.resolve(rules)
             people = [(each.system, name, each.mark_of("object")) for each in rules.people for name in each.object]
             checks.once(people + [(deal.system, deal.object, deal.mark_of("object")) for deal in deals])
@@ -249,7 +252,8 @@ class _Reader:
                 checks.deal_words(deal.system, deal.fields, deal.mark_of("fields"))
             named_systems = [(deal.system, deal.mark_of("in")) for deal in deals]
             checks.all(rules, named_systems + [(foreign.system, foreign.mark_of("in")) for foreign in identity.ids])
-            self.problems += advice(systems, roles, rules)
+            if not checks.unread:
+                self.problems += advice(systems, roles, rules)
         if config is None:
             return None
         self._check_workers(config, rules)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,11 +31,17 @@ class Checks:
     """Looks across the files, given the systems and their roles; adds to `problems`."""
 
     def __init__(
-        self, systems: Mapping[str, tuple[type[Adapter], Spec]], roles: Mapping[str, Role], problems: list[Problem]
+        self,
+        systems: Mapping[str, tuple[type[Adapter], Spec]],
+        roles: Mapping[str, Role],
+        problems: list[Problem],
+        unread: Collection[str] = (),
     ) -> None:
+        """`unread`: names of scores that are there, but not as they should be."""
         self.systems = systems
         self.roles = roles
         self.problems = problems
+        self.unread = unread
 
     def resolve(self, rules: Rules) -> Rules:
         """The rules with `in:` filled where there is only one system it can mean."""
@@ -76,9 +82,7 @@ class Checks:
         for mapping in rules.people:
             self._people(mapping, rules)
         self._tellers(rules)
-        self._one_writer(rules)
-        self._ids(rules)
-        self._lists(rules)
+        self.apart(rules)
         whens = (
             [r.when for r in rules.alerts]
             + [r.when for r in rules.protect]
@@ -88,6 +92,14 @@ class Checks:
             self._scores_of(when, rules)
         for spec in rules.scores.values():
             self.problems += lint(spec)
+
+    def apart(self, rules: Rules) -> None:
+        """Every check that needs to know nothing of the systems."""
+        for mapping in rules.people:
+            self._words(mapping, rules)
+        self._one_writer(rules)
+        self._ids(rules)
+        self._lists(rules)
 
     def once(self, objects: Iterable[tuple[str, str, Mark]]) -> None:
         """Whether each object (of a system, named at a mark) is mapped by one block: of people or of deals."""
@@ -130,7 +142,13 @@ class Checks:
     def _people(self, mapping: PeopleMapping, rules: Rules) -> None:
         if not self._system(mapping.system, mapping.mark_of("in")):
             return
-        words = known_words(rules.scores)
+        for word, rule in mapping.fields.items():
+            self._field(mapping, word, rule)
+        if mapping.create is not None:
+            self._create(mapping, rules)
+
+    def _words(self, mapping: PeopleMapping, rules: Rules) -> None:
+        words = known_words([*rules.scores, *self.unread])
         for word, rule in mapping.fields.items():
             if word not in words:
                 _, fix = unknown_key(word, words)
@@ -144,9 +162,6 @@ class Checks:
                     rule.mark_of("only"),
                     text("{name} is not among object", "{name} は object にありません", name=rule.only),
                 )
-            self._field(mapping, word, rule)
-        if mapping.create is not None:
-            self._create(mapping, rules)
 
     def _field(self, mapping: PeopleMapping, word: str, rule: FieldRule) -> None:
         if word in OF_SALES and (self.roles[mapping.system] is not Role.MA or rule.wins not in ("sfa", "once")):
@@ -201,6 +216,8 @@ class Checks:
     def _scores_of(self, when: When, rules: Rules) -> None:
         for name, test in when.score.items():
             mark = test.mark
+            if name in self.unread:
+                continue
             if name not in rules.scores:
                 _, fix = unknown_key(name, rules.scores)
                 self._say(mark, text("there is no score {name!r}", "スコア {name!r} はありません", name=name), fix)

@@ -251,6 +251,30 @@ def test_a_file_that_nobody_reads_is_a_warning(tmp_path: Path) -> None:
     ]
 
 
+MISTYPED = (
+    "- {in: sfa, object: person, fields: {score.interest: {to: score, wins: ma}, titel: {to: title, wins: ma}}}\n"
+)
+HOT = "- {id: hot, when: {score.interest: {band: hot}}, to: person_owner, repeat: {per: person, every: 7d}}\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "first"),
+    [
+        (CONFIG, []),
+        (CONFIG.replace("role: ma", "role: moon"), ["config.yaml:2:28: role: must be one of 'ma' or 'sfa'"]),
+    ],
+)
+def test_what_speaks_of_something_mistaken_is_no_mistake(tmp_path: Path, config: str, first: list[str]) -> None:
+    scores = SCORES.replace("page_view", "page_vew")
+
+    found = problems(tmp_path, config, scores=scores, people=MISTYPED, alerts=HOT)
+
+    wanted = [*first, "mappings/people.yaml:1:", "mappings/scores.yaml:3:"]
+    assert len(found) == len(wanted), found
+    assert all(any(each.startswith(start) for each in found) for start in wanted), found
+    assert any("'titel' is not a word for a person" in each for each in found)
+
+
 def test_what_a_mounted_configmap_hides_is_not_read_twice(tmp_path: Path) -> None:
     hidden = tmp_path / "mappings" / "..2026_11_22"
     hidden.mkdir(parents=True)
