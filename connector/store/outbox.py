@@ -86,8 +86,7 @@ def enqueue(
     for some in chunks(sorted(latest)):
         columns = (c.key, c.state, c.rule, c.payload_hash, c.uncertain_until, c.job, c.code, c.doubtful)
         stored.update((row.key, row) for row in conn.execute(select(*columns).where(c.key.in_(some))))
-    undoing = [key for key, row in stored.items() if row.rule == UNDO and row.state in ("pending", "inflight")]
-    latest |= _with_what_is_undone(conn, {key: latest[key] for key in undoing})
+    latest |= _with_what_is_undone(conn, latest, stored)
     new, again = [], []
     for key, change in latest.items():
         payload = dump_change(change)
@@ -108,10 +107,13 @@ def enqueue(
     return len(new) + len(again)
 
 
-def _with_what_is_undone(conn: Connection, changes: Mapping[str, AnyChange]) -> dict[str, AnyChange]:
+def _with_what_is_undone(
+    conn: Connection, changes: Mapping[str, AnyChange], stored: Mapping[str, Any]
+) -> dict[str, AnyChange]:
     """Wishes about records in which an undo still waits: together with the fields that it is to restore."""
     both: dict[str, AnyChange] = {}
-    for some in chunks(sorted(changes)):
+    undoing = [key for key, row in stored.items() if row.rule == UNDO and row.state in ("pending", "inflight")]
+    for some in chunks(sorted(undoing)):
         for row in conn.execute(
             select(t.outbox.c.key, t.outbox.c.kind, t.outbox.c.payload).where(t.outbox.c.key.in_(some))
         ):
@@ -197,14 +199,16 @@ def may_repeat(conn: Connection, which: ColumnElement[bool]) -> int:
 
 
 def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
-    """Those of `changes` that `enqueue` would write down: not there yet, nor there already and only waiting."""
+    """Those of `changes` that `enqueue` would write down, as it would: not there yet, nor there and only waiting."""
     c = t.outbox.c
     stored: dict[str, Any] = {}
     for some in chunks(sorted({change.key for change in changes})):
-        columns = (c.key, c.state, c.payload_hash, c.job, c.code, c.doubtful)
+        columns = (c.key, c.state, c.rule, c.payload_hash, c.job, c.code, c.doubtful)
         rows = conn.execute(select(*columns).where(c.key.in_(some)))
         stored.update((row.key, row) for row in rows)
-    return [change for change in changes if _is_fresh(change, stored.get(change.key))]
+    both = _with_what_is_undone(conn, {change.key: change for change in changes}, stored)
+    wanted = [both.get(change.key, change) for change in changes]
+    return [change for change in wanted if _is_fresh(change, stored.get(change.key))]
 
 
 def unsaid(conn: Connection, changes: Sequence[AnyChange], by: datetime) -> list[AnyChange]:

@@ -173,3 +173,27 @@ def test_a_plan_that_dies_before_the_first_run_takes_no_news_from_anybody(
 
     call("run", "--force", "looked", code=0)
     assert visits() == [1, 2]
+
+
+def test_a_plan_shows_what_an_undo_that_waits_writes_along(ma: System) -> None:
+    last = "touchpoints.last: {to: last, wins: ma}"
+    configure(
+        people=f"- {{in: sfa, object: person, fields: {{touchpoints.count: {{to: visits, wins: ma}}, {last}}}}}\n"
+    )
+    Path("config.yaml").write_text(CONFIG.replace("at_least: 1", "at_least: 100"), encoding="utf-8")
+    taro = visitor(ma, "taro@alpha.co.jp")
+    sfa = SYSTEMS["sfa"]
+    sfa.add_person(email="taro@alpha.co.jp", visits=7, last="x")
+    call("run", code=0)
+    first = json.loads(call("report", "--json", code=0).stdout)["run"]
+    sfa.dies_after = 0
+    call("undo", first, "--yes", code=1)
+    sfa.dies_after, sfa.down = None, False
+    ma.add_touchpoint(taro, Kind.DOWNLOAD, ma.now - timedelta(days=3))
+
+    [planned] = json.loads(call("plan", "--json", "--out", "p.json", code=0).stdout)["changes"]
+    call("apply", "p.json", code=0)
+
+    [person] = sfa.people.values()
+    assert planned["after"] == {"visits": 2, "last": "x"}
+    assert {name: person.fields[name] for name in planned["after"]} == planned["after"]
