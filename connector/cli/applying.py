@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from connector.cli.say import Console
-from connector.cli.views import change_data, describe, show_ledger
+from connector.cli.views import change_data, describe, show_ledger, show_troubles
 from connector.engine.applying import WHY, Applied
 
 
@@ -18,6 +18,7 @@ def show_applied(console: Console, applied: Applied, limit: int) -> None:
     for line in _lines(console, applied, limit):
         console.out(line)
     show_ledger(console, applied.report)
+    show_troubles(console, applied.report)
     console.out(
         console.say(
             "run {run}: {outcome}, {sent} of {n} changes sent, {done} done before, {skipped} skipped",
@@ -39,8 +40,6 @@ def _lines(console: Console, applied: Applied, limit: int) -> Iterator[str]:
         yield say("  … {n} more (--limit 0 shows all)", "  … ほか{n}件（--limit 0 で全件）", n=n)
     for code, count in sorted(Counter(item.code for item in applied.skipped).items()):
         yield say("skipped: {why}: {n}", "反映せず: {why}: {n}件", why=WHY[code].in_(console.language), n=count)
-    for system, error in applied.report.problems:
-        yield f"{system}: {error.in_(console.language)}"
     for why_stopped in applied.report.halted:
         yield say(
             "stopped, nothing was sent: {why}; if it is right, --force REASON",

@@ -90,12 +90,8 @@ def show_counts(console: Console, report: Report) -> None:
     console.table("", columns, rows)
 
 
-def show_report(console: Console, report: Report) -> None:
-    """What a run did."""
-    if console.json:
-        console.data(report.as_data())
-        return
-    show_ledger(console, report)
+def show_troubles(console: Console, report: Report) -> None:
+    """What stood in the way of a run."""
     for system, error in report.problems:
         console.out(f"{system}: {error.in_(console.language)}")
     for system, stream, error in report.deferred:
@@ -119,6 +115,15 @@ def show_report(console: Console, report: Report) -> None:
                 m=counts.accounted,
             )
         )
+
+
+def show_report(console: Console, report: Report) -> None:
+    """What a run did."""
+    if console.json:
+        console.data(report.as_data())
+        return
+    show_ledger(console, report)
+    show_troubles(console, report)
     for line in filled_lines(console, report.closing.get("filling", ())):
         console.out(line)
     for why in report.halted:

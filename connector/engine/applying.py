@@ -32,7 +32,7 @@ from connector.store.marks import mark_identities
 
 log = structlog.get_logger("connector.apply")
 
-Code = Literal["before", "wish", "unwanted", "parked", "under_way", "unread"]
+Code = Literal["before", "wish", "unwanted", "parked", "under_way", "unread", "deferred"]
 
 WHY: Mapping[Code, Text] = {
     "before": text("what stands there has changed since the plan", "計画の後に現在の値が変わりました"),
@@ -41,6 +41,7 @@ WHY: Mapping[Code, Text] = {
     "parked": text("is parked: a person must mend something", "保留中です（対応が必要です）"),
     "under_way": text("was sent already, its result is not known yet", "送信済みで、結果がまだ不明です"),
     "unread": text("its system could not be read", "連携先を読み込めませんでした"),
+    "deferred": text("the budget did not allow to read its system", "コール数の上限のため連携先を読み込めませんでした"),
 }
 """Why a change of the plan is skipped."""
 
@@ -70,7 +71,8 @@ class Applied:
     def exit(self) -> Exit:
         """As of a run; who has to look at what was skipped is told as with what is parked."""
         done = self.report.exit in (Exit.DONE, Exit.DEFERRED)
-        return Exit.PARKED if done and self.skipped else self.report.exit
+        look = any(item.code != "deferred" for item in self.skipped)
+        return Exit.PARKED if done and look else self.report.exit
 
 
 def apply_plan(app: App, path: Path, *, force: str | None = None, watch: Watch = lambda _: None) -> Applied:
@@ -132,7 +134,8 @@ def _apply(app: App, lease: Lease, report: Report, plan: PlanFile, force: str | 
 
 def judge(report: Report, plan: PlanFile, now: Mapping[str, AnyChange], conn: Connection) -> Applied:
     """Which changes of the plan still stand beside what a run would send `now` (by key)."""
-    unread = {system for system, _ in report.problems} | {system for system, _, _ in report.deferred}
+    unread: dict[str, Code] = {system: "deferred" for system, _, _ in report.deferred}
+    unread |= {system: "unread" for system, _ in report.problems}
     states = outbox.standing(conn, [change.key for change in plan.changes])
     sending, skipped, done = [], [], 0
     for change in plan.changes:
@@ -147,9 +150,9 @@ def judge(report: Report, plan: PlanFile, now: Mapping[str, AnyChange], conn: Co
     return Applied(report, sending, done, skipped)
 
 
-def _drift(change: AnyChange, wanted: AnyChange | None, state: str, unread: set[str]) -> Code | None:
+def _drift(change: AnyChange, wanted: AnyChange | None, state: str, unread: Mapping[str, Code]) -> Code | None:
     if change.system in unread:
-        return "unread"
+        return unread[change.system]
     if wanted is None:
         return "parked" if state == "parked" else "under_way" if state == "inflight" else "unwanted"
     if _says_same(wanted, change):
