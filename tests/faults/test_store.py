@@ -251,6 +251,8 @@ while True:  # until it is killed
     with conn:
         conn.execute("INSERT INTO meta VALUES (?, ?)", (f"a{n}", "x" * 3000))
         conn.execute("INSERT INTO meta VALUES (?, ?)", (f"b{n}", "x" * 3000))
+    if n == 1:
+        print(flush=True)
 """
 
 
@@ -259,8 +261,11 @@ def test_a_backup_while_others_write_is_whole(new_world: Callable[[], World], tm
     people_and_touchpoints(world)
     world.run()
     setup = load(world.folder / "config.yaml")
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(file_of(world))])
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(file_of(world))], stdout=subprocess.PIPE)
     try:
+        assert writer.stdout is not None
+        with writer.stdout as told:
+            told.readline()  # it has written once
         a = 0
         for n in range(10):
             copy = backup(setup, tmp_path / f"copy{n}.db").file

@@ -78,6 +78,7 @@ def test_every_fault_of_esales(ready: World) -> None:
     ready.edit(
         "mappings/people-esales.yaml",
         ("key: MA人物ID", "key: MAスコア"),  # not a text
+        ("    score.interest:      {to: MAスコア, wins: ma}\n", ""),
         ("to: MAスコア根拠", "to: MAスコアの根拠"),  # no such column
         ("hot: ホット", "hot: 灼熱"),  # no such choice
     )
@@ -97,6 +98,7 @@ def test_every_fault_of_salesforce(ready: World) -> None:
     ready.edit(
         "mappings/people-salesforce.yaml",
         ("key: MA_Person_Id__c", "key: MA_Band__c"),
+        ("    score.interest.band: {to: MA_Band__c, wins: ma}\n", ""),
         ("to: MA_Last_Touch__c", "to: MA_LastTouch__c"),
     )
     ready.edit("mappings/deals-salesforce.yaml", ("product: Product__c", "product: Products__c"))
