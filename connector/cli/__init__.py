@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,6 +96,11 @@ def _open(config: Path, only: str | None = None) -> Any:
     return open_app(setup, only=only)
 
 
+def _stoppable(app: Any) -> None:
+    """SIGTERM ends what the app is at with its next step."""
+    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
+
+
 @cli.command()
 def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, json: AsJson = False) -> None:
     """Check the configuration without network or credentials. 設定を検査（通信なし）。"""
@@ -132,14 +139,11 @@ def check(
     from connector.engine.exposed import exposed
 
     console = Console(json=json)
-    app = _open(config)
-    console.problems(exposed(app.setup, config, here=True))
-    try:
+    with closing(_open(config)) as app:
+        console.problems(exposed(app.setup, config, here=True))
         if system is not None:
             _known_system(app.adapters, system)
         results = check_all(app, system)
-    finally:
-        app.close()
     show_check(console, results)
     raise typer.Exit(1 if any(result.failed for result in results) else 0)
 
@@ -178,11 +182,8 @@ def golden(
     if person is not None:
         from connector.engine.record import record
 
-        app = _open(config)
-        try:
+        with closing(_open(config)) as app:
             recorded = record(app, person)
-        finally:
-            app.close()
         keep_test(console, recorded, out)
         return
     setup = load(config)
@@ -215,15 +216,12 @@ def probe(
     from connector.store import runs
 
     console = Console(json=json)
-    app = _open(config, only=system)
-    try:
+    with closing(_open(config, only=system)) as app:
         if last_answer:
             with app.reading() as conn:
                 show_evidence(console, system, runs.evidence(conn, system))
             return
         found = probe_system(app, system)
-    finally:
-        app.close()
     show_probed(console, system, found)
     raise typer.Exit(1 if any(finding.severity == "error" for finding in found.findings) else 0)
 
@@ -236,12 +234,8 @@ def inspect(system: OneSystem, config: ConfigPath = CONFIG, json: AsJson = False
     from connector.engine.spending import spending
 
     console = Console(json=json)
-    app = _open(config, only=system)
-    try:
-        with spending(app), contained(system):
-            objects = app.adapters[system].inspect()
-    finally:
-        app.close()
+    with closing(_open(config, only=system)) as app, spending(app), contained(system):
+        objects = app.adapters[system].inspect()
     show_objects(console, objects)
 
 
@@ -275,14 +269,11 @@ def plan(
     console = Console(json=json)
     if out is not None and as_of is not None:
         raise typer.BadParameter("a plan of another time cannot be applied", param_hint="--out")
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         with console.working(text("reading and planning", "読み込みと計画")) as watch:
             shown = plan_preview(app, pull=pull, as_of=_aware(as_of, app), select=select or (), watch=watch)
         if out is not None:
             write_plan(app, out, shown.as_of, [*shown.fresh, *shown.held])
-    finally:
-        app.close()
     show_plan(console, shown, limit)
     if out is not None and not json:
         console.out(
@@ -314,15 +305,12 @@ def apply(
     from connector.engine.publish import published
 
     console = Console(json=json)
-    app = _open(config)
-    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
-    try:
+    with closing(_open(config)) as app:
+        _stoppable(app)
         with published(app, console.error) as ended:
             with console.working(text("applying", "計画を反映中")) as watch:
                 applied = apply_plan(app, file, force=force, watch=watch)
             ended(applied.report.run)
-    finally:
-        app.close()
     show_applied(console, applied, limit)
     raise typer.Exit(int(applied.exit))
 
@@ -345,11 +333,8 @@ def diff(
 
     console = Console(json=json)
     other = load(config_at(b))
-    app = _open(config_at(a))
-    try:
+    with closing(_open(config_at(a))) as app:
         found = compare(app, other)
-    finally:
-        app.close()
     show_compared(console, found, limit)
     raise typer.Exit(int(Exit.PENDING if detailed_exitcode and found.differences else Exit.DONE))
 
@@ -381,20 +366,18 @@ def run(
 
     console = Console(json=json)
     _choice(if_locked, "--if-locked", ("fail", "skip", "wait"))
-    app = _open(config)
-    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
-    try:
-        with published(app, console.error) as ended, stages_of(app) as stages:
-            with console.working(text("running", "実行中")) as watch:
-                report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch, stages=stages))
-            ended(report.run)
-    except Locked as locked:
-        if if_locked != "skip":
-            raise
-        console.error(locked)
-        raise typer.Exit(0) from None
-    finally:
-        app.close()
+    with closing(_open(config)) as app:
+        _stoppable(app)
+        try:
+            with published(app, console.error) as ended, stages_of(app) as stages:
+                with console.working(text("running", "実行中")) as watch:
+                    report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch, stages=stages))
+                ended(report.run)
+        except Locked as locked:
+            if if_locked != "skip":
+                raise
+            console.error(locked)
+            raise typer.Exit(0) from None
     show_report(console, report)
     raise typer.Exit(int(report.exit))
 
@@ -447,11 +430,8 @@ def status(config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     from connector.engine.status import status as read_status
 
     console = Console(json=json)
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         found = read_status(app)
-    finally:
-        app.close()
     show_status(console, found)
 
 
@@ -473,11 +453,8 @@ def errors(
     from connector.engine.retry import errors as read_errors
 
     console = Console(json=json)
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         found = read_errors(app, system)
-    finally:
-        app.close()
     show_errors(console, found, app.setup.config.timezone, limit)
 
 
@@ -506,19 +483,13 @@ def retry(
         raise typer.BadParameter("CAUSE | --person PERSON | --all")
     if dry_run and yes:
         raise typer.BadParameter("--dry-run | --yes")
-    app = _open(config)
-
-    def done(*, put: bool) -> Any:
-        return put_back(app, code=code_of(cause), person=person, system=system, doubtful=doubtful, put=put)
-
-    try:
+    with closing(_open(config)) as app:
+        done = partial(put_back, app, code=code_of(cause), person=person, system=system, doubtful=doubtful)
         shown = done(put=yes)
         show_retried(console, shown)
         if shown.back and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console):
             shown = done(put=True)
             show_retried(console, shown)
-    finally:
-        app.close()
     raise typer.Exit(exit_of(shown))
 
 
@@ -548,8 +519,7 @@ def backfill(
     window = _duration(since, "--since")
     if (field is not None and window is not None) or (window is None and yes) or (dry_run and yes):
         raise typer.BadParameter("--field FIELD | --since DURATION [--dry-run | --yes]")
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         look_up(app, system)
         who = identities_of(app, person) if person is not None else None
         if window is None:
@@ -562,8 +532,6 @@ def backfill(
         if shown.costs and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console):
             shown = entries_since(app, window, who=who, system=system, put=True)
             show_entries(console, shown, app.setup.config.timezone)
-    finally:
-        app.close()
     raise typer.Exit(exit_of(shown, asked=True))
 
 
@@ -590,11 +558,8 @@ def report(
     from connector.engine.publish import find
 
     console = Console(json=json)
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         row = find(app, run)
-    finally:
-        app.close()
     show_account(console, row, app.setup.config.timezone, html)
 
 
@@ -609,11 +574,8 @@ def why(
     from connector.engine.why import why as explain
 
     console = Console(json=json)
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         found = explain(app, person)
-    finally:
-        app.close()
     if console.json:
         console.data(why_data(found))
         return
@@ -668,11 +630,8 @@ def forget(
     from connector.engine.forget import forget as erase
 
     console = Console(json=json)
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         found = erase(app, person, really=yes)
-    finally:
-        app.close()
     show_forgotten(console, found)
 
 
@@ -693,13 +652,10 @@ def reconcile(
     from connector.engine.report import Exit
 
     console = Console(json=json)
-    app = _open(config, only=system)
-    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
-    try:
+    with closing(_open(config, only=system)) as app:
+        _stoppable(app)
         with console.working(text("reading everything", "全件を読み込み")) as watch:
             found = compare(app, first=pull, watch=watch)
-    finally:
-        app.close()
     show_reconciled(console, found, limit)
     if found.report.exit:
         raise typer.Exit(int(found.report.exit))
@@ -719,9 +675,8 @@ def undo(
     from connector.engine.undo import undo_run
 
     console = Console(json=json)
-    app = _open(config)
-    signal.signal(signal.SIGTERM, lambda *_: setattr(app, "stopping", True))
-    try:
+    with closing(_open(config)) as app:
+        _stoppable(app)
         with console.working(text("reading", "読み込み")) as watch:
             shown = undo_run(app, run, send=yes, watch=watch)
         show_undone(console, shown, limit)
@@ -729,8 +684,6 @@ def undo(
             with console.working(text("undoing", "取り消し")) as watch:
                 shown = undo_run(app, run, send=True, watch=watch)
             show_undone(console, shown, limit)
-    finally:
-        app.close()
     raise typer.Exit(exit_of(shown))
 
 
@@ -801,8 +754,7 @@ def review(
     from connector.cli.review import Reviewing
 
     console = Console(json=json)
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         reviewing = Reviewing(app, console, by, reason, limit)
         if suggest:
             reviewing.suggest()
@@ -812,8 +764,6 @@ def review(
             reviewing.write(csv)
         else:
             reviewing.ask(interactive=sys.stdin.isatty() and not json)
-    finally:
-        app.close()
 
 
 identity = typer.Typer(help="Who is who: how good it is. 名寄せの精度。", no_args_is_help=True)
@@ -839,11 +789,8 @@ def audit(
     if score is not None:
         show_audit(console, score)
         return
-    app = _open(config)
-    try:
+    with closing(_open(config)) as app:
         audit_sample(app, console, sample, seed, out)
-    finally:
-        app.close()
 
 
 @cli.command()

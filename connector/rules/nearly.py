@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -156,7 +156,7 @@ def _missed(compare: Compare[Any], values: Sequence[Size | None]) -> tuple[Size 
     """What misses one of the limits, and how far it is from it."""
     for (limit, passes), value in zip(compare.limits(), values, strict=True):
         if value is not None and not passes(_plain(value), _plain(limit)):
-            sign = "-" if passes in (operator.le, operator.lt) else "+"
+            sign = "+" if _SIGNS[passes].startswith(">") else "-"
             return value, f"{sign}{_shown(_between(limit, value))}"
     return None, ""
 
@@ -170,17 +170,11 @@ def _told(deal: Deal, name: str, has: str, wanted: str, gap: str | None) -> Miss
     )  # fmt: skip
 
 
-_SIGNS: Sequence[tuple[str, str, Callable[[Any, Any], bool]]] = (
-    ("gte", ">=", operator.ge),
-    ("gt", ">", operator.gt),
-    ("lte", "<=", operator.le),
-    ("lt", "<", operator.lt),
-)
+_SIGNS = {operator.ge: ">=", operator.gt: ">", operator.le: "<=", operator.lt: "<"}
 
 
 def _limits(compare: Compare[Any]) -> str:
-    found = ((sign, getattr(compare, name)) for name, sign, _ in _SIGNS)
-    return " ".join(f"{sign} {_shown(limit)}" for sign, limit in found if limit is not None)
+    return " ".join(f"{_SIGNS[passes]} {_shown(limit)}" for limit, passes in compare.limits())
 
 
 def _plain(value: Any) -> Any:

@@ -101,6 +101,16 @@ CLEAN = st.lists(st.sampled_from(sorted(CLEANINGS)), max_size=3).map(lambda name
 SIDES = st.sampled_from(("ma", "sfa"))
 
 
+def play(two: Two, moves: list[tuple[str, Value] | str]) -> None:
+    """Edits and runs as they come, and one more run."""
+    for move in moves:
+        if isinstance(move, str):
+            two.run()
+        else:
+            two.put(*move)
+    two.run()
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     wins=st.sampled_from(sorted(RULES)),
@@ -112,13 +122,7 @@ def test_after_edits_stop_at_most_one_more_run_writes_anything(
     wins: str, ma: list[str], sfa: list[str], moves: list[tuple[str, Value] | str]
 ) -> None:
     two = Two(rules(wins), {"ma": _together(ma), "sfa": _together(sfa)})
-    for move in moves:
-        if isinstance(move, str):
-            two.run()
-        else:
-            two.put(*move)
-
-    two.run()
+    play(two, moves)
     before = dict(two.held)
 
     assert [two.run() for _ in range(3)] == [0, 0, 0]
@@ -134,13 +138,7 @@ def test_cleaning_on_either_side_comes_to_rest_as_well(
     wins: str, clean: str, clean_ma: str, moves: list[tuple[str, Value] | str]
 ) -> None:
     two = Two(rules(wins, clean, clean_ma), dict.fromkeys(("ma", "sfa"), MADE_OF_IT["as it is"]))
-    for move in moves:
-        if isinstance(move, str):
-            two.run()
-        else:
-            two.put(*move)
-
-    two.run()
+    play(two, moves)
 
     assert [two.run() for _ in range(3)] == [0, 0, 0]
 
