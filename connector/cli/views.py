@@ -496,7 +496,6 @@ def who_lines(console: Console, found: Why) -> Iterator[str]:
         yield f"  {event.at:%Y-%m-%d} {moved}: {', '.join(event.records)}"
 
 
-VERDICTS = {"same": ("same person", "同一人物"), "different": ("different people", "別人"), "later": ("later", "保留")}
 _MOST = 10
 """So many pairs that were not joined are shown."""
 
