@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from connector.adapters.csvfile import cells, intake, reading
 from connector.adapters.csvfile.book import Book, open_book
 from connector.adapters.csvfile.config import Config, File, FileKind
-from connector.adapters.csvfile.handout import Desk, list_file, new_file
+from connector.adapters.csvfile.handout import Desk, list_file, new_file, updates_file
 from connector.adapters.csvfile.printing import Printer
 from connector.adapters.csvfile.reading import Bad, Broken, Cells, Row
 from connector.adapters.csvfile.telling import Teller, person_needs, person_of
@@ -81,6 +81,7 @@ class CsvFile(Adapter):
             dropped = intake.dropped(self._folder, self._config.files)
             files = [(path, layout) for path, layout in dropped if layout is not None and layout.kind == stream]
             intake.sweep([path for path, _ in files], place)
+            self._catch_up()
         for path, layout in files:
             yield from self._file(path, layout, place)
         with self._reachable(), self._book() as book:
@@ -102,6 +103,15 @@ class CsvFile(Adapter):
         except (OSError, sqlite3.Error) as error:
             raise Uncertain(intake.why(error), where=self._name) from error
         yield from receipts
+
+    def _catch_up(self) -> None:
+        """Write the files that a run was cut off before: what the book has reads as done, and nobody sends it again."""
+        with self._book() as book:
+            printer = Printer(self._config, self._out, book)
+            owed = book.owed()
+            updates = {updates_file(each): each for each in book.objects()} if owed else {}
+            for file, key in owed:
+                printer.print(file, key if file == list_file(key) else updates.get(file, ""))
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -168,8 +178,6 @@ class CsvFile(Adapter):
                 place.created = created.seq
         if stream == "lists":
             for name in sorted(self._needs.lists):
-                if book.owes(list_file(name)):  # it was cut off before the file was written; nobody sends this again
-                    Printer(self._config, self._out, book).print(list_file(name), name)
                 records.append(Membership(self._name, name, frozenset(id_ for _, id_ in book.members(name))))
         return Page(records, place.cursor(), complete=stream == "lists")
 

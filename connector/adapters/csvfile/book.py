@@ -80,6 +80,10 @@ class Book:
             (known.object, known.id, known.email, known.name, known.derived, data),
         )
 
+    def objects(self) -> list[str]:
+        """The kinds of things that records are of."""
+        return [name for (name,) in self._db.execute("SELECT DISTINCT object FROM record ORDER BY object")]
+
     def _records(self, where: str, values: Sequence[str]) -> list[Known]:
         found = self._db.execute(f"SELECT * FROM record WHERE {where} ORDER BY rowid", values)  # noqa: S608  ours
         return [
@@ -164,10 +168,11 @@ class Book:
         )
         return [(key, json.loads(data)) for key, data in rows]
 
-    def owes(self, file: str) -> bool:
-        """Whether the file lacks something that was handed out."""
-        found = self._db.execute("SELECT 1 FROM handout WHERE file = ? AND state = ?", (file, NEW))
-        return found.fetchone() is not None
+    def owed(self) -> list[tuple[str, str]]:
+        """(file, key of a row) of each file that lacks something that was handed out."""
+        return list(
+            self._db.execute("SELECT file, min(key) FROM handout WHERE state = ? GROUP BY file ORDER BY file", (NEW,))
+        )
 
     def show(self, file: str) -> None:
         """The file holds its rows now."""

@@ -113,6 +113,22 @@ def test_a_list_that_was_cut_off_before_its_file_is_handed_out_when_it_is_read(
     assert office.table("lists/失注.csv") is None
 
 
+@pytest.mark.parametrize("stream", ["people", "lists"])
+def test_rows_that_were_cut_off_before_their_files_are_handed_out_at_the_next_pull(
+    office: Office, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    changes = (create("p9", 氏名="新人"), set_fields("1", スコア=1), alert("k1", DAY), put_on("別の一覧", "2"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Printer, "print", lambda *_: raise_(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            office.push(*changes)
+    office.pull(stream)
+    cut = {path.name: path.read_bytes() for path in office.out.rglob("*.csv")}
+    assert cut.keys() == {"person-new.csv", "person.csv", "alerts.csv", "別の一覧.csv"}
+    office.push(*changes)
+    assert {path.name: path.read_bytes() for path in office.out.rglob("*.csv")} == cut
+
+
 def raise_(error: BaseException) -> NoReturn:
     raise error
 
