@@ -322,6 +322,11 @@ class Pair:
     deals: dict[str, Any] = field(default_factory=dict)
     contacts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def file(self) -> Path:
+        """Of the store."""
+        return Path(self.store.removeprefix("sqlite:///"))
+
     def chaos(self, system: str) -> Chaos:
         return self.smp.chaos if system == "shanon" else self.sales.chaos
 
@@ -388,9 +393,10 @@ class Pair:
             app.close()
 
     @contextmanager
-    def directly(self) -> Iterator[None]:
-        """Inside, no proxy and no socket stands between: for runs that nothing is to happen to."""
+    def directly(self, *, but: str = "") -> Iterator[None]:
+        """Inside, no proxy and no socket stands between, `but` before one system: for what nothing is to happen to."""
         by_system = {"shanon": self.smp.handle, self.sfa: self.sales.handle}
+        by_system.pop(but, None)
         with reaching({urlsplit(self.proxies[name].url).port or 0: handle for name, handle in by_system.items()}):
             yield
 
@@ -510,7 +516,7 @@ class _Ground:
     def kept(self, made: Pair, name: str) -> _Moment:
         """How things stand, to be copied; no program has the store open."""
         folder = self.folder / name
-        shutil.copytree(Path(made.store.removeprefix("sqlite:///")).parent, folder)
+        shutil.copytree(made.file.parent, folder)
         return _Moment(copy.deepcopy({each: getattr(made, each) for each in _STATE}), folder)
 
 

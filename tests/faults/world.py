@@ -71,10 +71,13 @@ def direct(made: Emulated) -> Iterator[None]:
 
 @contextmanager
 def reaching(by_port: Mapping[int, Callable[[Request], Any]]) -> Iterator[None]:
-    """Requests to these ports reach these handlers without a socket, until the end of the block."""
+    """Requests to these ports reach these handlers without a socket, until the end of the block; others as ever."""
 
-    def send(self: HTTPAdapter, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
+    def send(self: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         url = urlsplit(str(request.url))
+        handle = by_port.get(url.port or 0)
+        if handle is None:
+            return before(self, request, *args, **more)
         body = request.body.encode() if isinstance(request.body, str) else request.body
         builder = EnvironBuilder(
             path=url.path, query_string=url.query, method=str(request.method), data=cast("Any", body),
@@ -82,7 +85,7 @@ def reaching(by_port: Mapping[int, Callable[[Request], Any]]) -> Iterator[None]:
         )  # fmt: skip
         target = str(request.path_url)
         environ = {**builder.get_environ(), "RAW_URI": target, "REQUEST_URI": target}
-        answer = by_port[url.port or 0](Request(environ))
+        answer = handle(Request(environ))
         headers = HTTPHeaderDict(list(answer.headers))
         raw = HTTPResponse(io.BytesIO(answer.get_data()), headers, answer.status_code, preload_content=False)
         return self.build_response(request, raw)
