@@ -70,6 +70,10 @@ NO_CAUSE: Mapping[str, Any] = {
 """What a change says of itself against which nothing speaks."""
 
 
+_SAID = tuple(t.outbox.c[name] for name in ("key", "kind", "state", "rule", "payload_hash", "job", "code", "doubtful"))
+"""What tells whether a wish says something new."""
+
+
 def enqueue(
     conn: Connection, changes: Sequence[AnyChange], run: str, now: datetime, not_before: Mapping[str, datetime]
 ) -> int:
@@ -84,7 +88,7 @@ def enqueue(
     stored: dict[str, Any] = {}
     c = t.outbox.c
     for some in chunks(sorted(latest)):
-        columns = (c.key, c.state, c.rule, c.payload_hash, c.uncertain_until, c.job, c.code, c.doubtful)
+        columns = (*_SAID, c.uncertain_until)
         stored.update((row.key, row) for row in conn.execute(select(*columns).where(c.key.in_(some))))
     latest |= _with_what_is_undone(conn, latest, stored)
     new, again = [], []
@@ -203,8 +207,7 @@ def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
     c = t.outbox.c
     stored: dict[str, Any] = {}
     for some in chunks(sorted({change.key for change in changes})):
-        columns = (c.key, c.state, c.rule, c.payload_hash, c.job, c.code, c.doubtful)
-        rows = conn.execute(select(*columns).where(c.key.in_(some)))
+        rows = conn.execute(select(*_SAID).where(c.key.in_(some)))
         stored.update((row.key, row) for row in rows)
     both = _with_what_is_undone(conn, {change.key: change for change in changes}, stored)
     wanted = [both.get(change.key, change) for change in changes]
@@ -230,11 +233,13 @@ def _supersedes(change: AnyChange, digest: str, row: Any) -> bool:
     """Whether a wish says something that the stored one with the same key does not."""
     if row.job is not None or row.doubtful:
         return False
+    # A list's entry and its removal have one key, and may say the same in every other word.
+    same = row.kind == type(change).__name__ and row.payload_hash == digest
     if change.write_class in (WriteClass.A, WriteClass.D):
         waits = row.state in ("pending", "inflight", "parked")
-        return not (waits and row.payload_hash == digest)
+        return not (waits and same)
     was_parked = row.state == "parked" or (row.state == "pending" and row.code == AGAIN)
-    return bool(row.state == "dropped" or (was_parked and row.payload_hash != digest))
+    return bool(row.state == "dropped" or (was_parked and not same))
 
 
 def pending(

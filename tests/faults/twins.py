@@ -158,22 +158,23 @@ class World:
     def run(self, fate: Fate | None = None) -> Report | None:
         """One pass; None when the program was killed in it."""
         self.pass_time(timedelta(seconds=1))
-        self._meet(fate or Fate())
+        self.meet(fate or Fate())
         try:
-            with _judged_by(self):
+            with judged_by(self):
                 self.reports.append(run(self.app()))
         except Killed:
             return None
         finally:
-            self._meet(Fate())
+            self.meet(Fate())
         return self.reports[-1]
 
-    def _meet(self, fate: Fate) -> None:
+    def meet(self, fate: Fate) -> None:
+        """From now on this happens to whoever works."""
         self.fate = self.ma.fate = self.sfa.fate = fate
 
     def fresh(self) -> list[object]:
         """What a run would still write."""
-        with _judged_by(self):
+        with judged_by(self):
             return list(plan_preview(self.app(), pull=True, as_of=None).fresh)
 
     def as_if_new(self) -> list[AnyChange]:
@@ -181,7 +182,7 @@ class World:
         with tempfile.TemporaryDirectory(dir=FAST_DISK) as folder:
             store = self._open(shutil.copy(_ready()[1], Path(folder) / "new.db"))
             try:
-                with _judged_by(self):
+                with judged_by(self):
                     return list(plan_preview(self.app(store), pull=True, as_of=None).fresh)
             finally:
                 store.dispose()
@@ -231,7 +232,7 @@ _NOW: list[World] = []
 
 
 @contextmanager
-def _judged_by(world: World) -> Iterator[None]:
+def judged_by(world: World) -> Iterator[None]:
     _NOW.append(world)
     try:
         yield

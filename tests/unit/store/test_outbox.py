@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from connector.changes import AddToList, AddTouchpoint, AnyChange, CreatePerson, Lane, RaiseAlert, Reason, SetFields
+from connector.changes import (
+    AddToList,
+    AddTouchpoint,
+    AnyChange,
+    CreatePerson,
+    Lane,
+    RaiseAlert,
+    Reason,
+    RemoveFromList,
+    SetFields,
+)
 from connector.errors import text
 from connector.model import Ref
 from connector.ports import Receipt
@@ -74,6 +84,30 @@ def test_a_newer_wish_replaces_an_older_one(store: Engine) -> None:
 
     assert enqueue(store, newer) == 1
     assert [wish.change for wish in due(store)] == [newer]
+
+
+@pytest.mark.parametrize("kinds", [(AddToList, RemoveFromList), (RemoveFromList, AddToList)])
+def test_a_removal_and_an_entry_replace_each_other_whatever_else_is_the_same(
+    store: Engine, kinds: tuple[type[AddToList | RemoveFromList], ...]
+) -> None:
+    earlier, later = (
+        kind(
+            key="list:x",
+            system="ma",
+            identity="p1",
+            lane=Lane.PROTECT,
+            reasons=REASONS,
+            list="l",
+            person=Ref("ma", "v", "1"),
+        )
+        for kind in kinds
+    )
+    enqueue(store, earlier)
+    assert enqueue(store, later) == 1
+    assert enqueue(store, later) == 0
+    with database.reading(store) as conn:
+        (wish,) = outbox.pending(conn, "ma", NOW, ["protect"], ["AddToList", "RemoveFromList"], 9)
+    assert wish.change == later
 
 
 def test_an_alert_is_raised_once_for_ever(store: Engine) -> None:
