@@ -470,6 +470,10 @@ def retry(
     doubtful: Annotated[
         bool, typer.Option("--doubtful", help="Also what may be there already / 反映済みの可能性があるものも再送")
     ] = False,
+    dismiss: Annotated[
+        bool,
+        typer.Option("--dismiss", help="Count alerts and entries as done, never send / 通知・接点を送らず対応済みに"),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show / 表示のみ")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking / 確認せずに実行")] = False,
     json: AsJson = False,
@@ -483,13 +487,16 @@ def retry(
         raise typer.BadParameter("CAUSE | --person PERSON | --all")
     if dry_run and yes:
         raise typer.BadParameter("--dry-run | --yes")
+    if dismiss and doubtful:
+        raise typer.BadParameter("--dismiss | --doubtful")
     with closing(_open(config)) as app:
-        done = partial(put_back, app, code=code_of(cause), person=person, system=system, doubtful=doubtful)
+        meant = partial(put_back, app, code=code_of(cause), person=person, system=system)
+        done = partial(meant, doubtful=doubtful, dismiss=dismiss)
         shown = done(put=yes)
-        show_retried(console, shown)
-        if shown.back and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console):
+        show_retried(console, shown, dismiss=dismiss)
+        if shown.back and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console, dismiss=dismiss):
             shown = done(put=True)
-            show_retried(console, shown)
+            show_retried(console, shown, dismiss=dismiss)
     raise typer.Exit(exit_of(shown))
 
 

@@ -24,9 +24,11 @@ def exit_of(shown: Retried) -> int:
     return int(Exit.PENDING if shown.back and not shown.done else Exit.DONE)
 
 
-def agreed(console: Console) -> bool:
+def agreed(console: Console, *, dismiss: bool) -> bool:
     """The answer of somebody at the terminal."""
-    return input(console.say("send these again? [y/N] ", "再送しますか? [y/N] ")).strip().lower() in ("y", "yes")
+    again = console.say("send these again? [y/N] ", "再送しますか? [y/N] ")
+    done = console.say("count these as done, never to be sent? [y/N] ", "送信せず対応済みにしますか? [y/N] ")
+    return input(done if dismiss else again).strip().lower() in ("y", "yes")
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -74,11 +76,13 @@ def _cause_lines(console: Console, cause: Cause, zone: tzinfo) -> Iterator[str]:
     if cause.fix is not None:
         yield say("  next: {f}", "  対応: {f}", f=cause.fix.in_(console.language))
     yield say("  then: {c}", "  再送: {c}", c=_command(cause))
+    if cause.doubtful:
+        yield say("  or, where it is there: {c}", "  反映済みなら: {c}", c=_command(cause, "--dismiss"))
 
 
-def _command(cause: Cause) -> str:
-    doubtful = " --doubtful" if cause.doubtful else ""
-    return f"connector retry {cause.code or NAMELESS} --system {cause.system}{doubtful}"
+def _command(cause: Cause, way: str = "") -> str:
+    words = ["connector retry", cause.code or NAMELESS, "--system", cause.system]
+    return " ".join([*words, *filter(None, [way or ("--doubtful" if cause.doubtful else "")])])
 
 
 def _unreadable_lines(console: Console, one: Unreadable, zone: tzinfo) -> Iterator[str]:
@@ -138,31 +142,37 @@ def _errors_data(found: Errors) -> dict[str, object]:
 # --- retry ------------------------------------------------------------------------------------------------------------
 
 
-def show_retried(console: Console, shown: Retried) -> None:
-    """A retry that is proposed, or was done."""
+def show_retried(console: Console, shown: Retried, *, dismiss: bool) -> None:
+    """A retry, or a dismissal, that is proposed or was done."""
     if console.json:
         console.data(_retried_data(shown))
         return
-    say = console.say
     for (system, kind, code), count in sorted(shown.back.items()):
-        console.out(f"  > {system}  {code or NAMELESS}  {kind} {count}")
+        console.out(f"  {'-' if dismiss else '>'} {system}  {code or NAMELESS}  {kind} {count}")
     for (system, kind, code), (count, why) in sorted(shown.left.items()):
         console.out(f"  = {system}  {code or NAMELESS}  {kind} {count}: {why.in_(console.language)}")
-    total, left = sum(shown.back.values()), sum(count for count, _ in shown.left.values())
-    if shown.done:
-        console.out(
-            say(
-                "{n} changes are due again, {m} stay parked; the next `connector run` sends what is still wanted",
-                "{n}件を送信待ちに戻しました（保留のまま {m}件）。今も必要なものを次回の `connector run` で送ります",
-                n=total, m=left,
-            )
-        )  # fmt: skip
-        return
-    console.out(
-        say("{n} changes would be sent again, {m} stay parked", "再送の対象 {n}件、保留のまま {m}件", n=total, m=left)
-    )
-    if total:
-        console.out(say("nothing was changed; --yes does it", "まだ何も変更していません。--yes で実行します"))
+    total = sum(shown.back.values())
+    console.out(console.say(*_SUMS[dismiss, shown.done], n=total, m=shown.stay))
+    if total and not shown.done:
+        console.out(console.say("nothing was changed; --yes does it", "まだ何も変更していません。--yes で実行します"))
+
+
+_SUMS = {
+    (False, False): ("{n} changes would be sent again, {m} stay parked", "再送の対象 {n}件、保留のまま {m}件"),
+    (False, True): (
+        "{n} changes are due again, {m} stay parked; the next `connector run` sends what is still wanted",
+        "{n}件を送信待ちに戻しました（保留のまま {m}件）。今も必要なものを次回の `connector run` で送ります",
+    ),
+    (True, False): (
+        "{n} changes would count as done without being sent, {m} stay parked",
+        "送信せず対応済みにする対象 {n}件、保留のまま {m}件",
+    ),
+    (True, True): (
+        "{n} changes count as done and are never sent, {m} stay parked",
+        "{n}件を対応済みにしました。今後も送信しません（保留のまま {m}件）",
+    ),
+}
+"""What is said of a retry or (True, ...) a dismissal that is proposed or (..., True) was done."""
 
 
 def _retried_data(shown: Retried) -> dict[str, object]:

@@ -6,8 +6,9 @@ Nothing is sent here. A run looks first whether a change is still wanted, so tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -50,6 +51,11 @@ class Retried:
     left: Mapping[Group, tuple[int, Text]]
     done: bool
 
+    @property
+    def stay(self) -> int:
+        """How many changes stay parked."""
+        return sum(count for count, _ in self.left.values())
+
 
 def look_up(app: App, system: str | None) -> None:
     """Refuse a name that is no system's: neither of the configuration, nor of what waits from an earlier one.
@@ -89,30 +95,38 @@ def retry(
     person: str | None = None,
     system: str | None = None,
     doubtful: bool = False,
+    dismiss: bool = False,
     put: bool,
 ) -> Retried:
     """Put parked changes back, so that the next run sends them; without `put`, only say which.
 
     `code`, `person`, `system`: only those of this cause, of this person, of this system. `doubtful`: also what may have
-    taken effect already, and would then be there twice.
+    taken effect already, and would then be there twice. `dismiss`: instead, count alerts and timeline entries as done,
+    because they are there or nobody needs them any more; they are never sent again. A doubtful creation is given up:
+    the next plan creates a record only for whom it finds none.
 
     :raises ConnectorError: nobody or several people are meant by `person`, or there is no such system
     :raises Locked: another run is at work
     """
     look_up(app, system)
     choice = Choice(code, identities_of(app, person) if person is not None else None, system)
+    stays = _planned_anew if dismiss else partial(_stays, app, doubtful=doubtful)
     if not put:
         with app.reading() as conn:
-            return _sorted(app, causes.chosen(conn, choice), doubtful=doubtful)[0]
+            return _sorted(causes.chosen(conn, choice), stays)[0]
     with app.lease() as lease, lease.writing() as conn:
-        shown, back = _sorted(app, causes.chosen(conn, choice), doubtful=doubtful)
-        count = causes.put_back(conn, back, app.clock())
-    log.info("changes_put_back", changes=count, left=sum(n for n, _ in shown.left.values()))
+        shown, back = _sorted(causes.chosen(conn, choice), stays)
+        if dismiss:
+            outbox.fold(conn, [each.key for each in back if each.kind in ONCE], "", code="dismissed")
+            outbox.drop(conn, [each.key for each in back if each.kind not in ONCE], "dismissed")
+        else:
+            causes.put_back(conn, back, app.clock())
+    log.info("changes_dismissed" if dismiss else "changes_put_back", changes=len(back), left=shown.stay)
     return Retried(shown.back, shown.left, done=True)
 
 
-def _sorted(app: App, meant: Sequence[Chosen], *, doubtful: bool) -> tuple[Retried, list[Chosen]]:
-    why = {each.key: _stays(app, each, doubtful=doubtful) for each in meant}
+def _sorted(meant: Sequence[Chosen], stays: Callable[[Chosen], Text | None]) -> tuple[Retried, list[Chosen]]:
+    why = {each.key: stays(each) for each in meant}
     back = [each for each in meant if why[each.key] is None]
     left: dict[Group, tuple[int, Text]] = {}
     for each in meant:
@@ -137,6 +151,19 @@ _NO_WAY = text("the system takes no such change as it is configured", "現在の
 _DOUBTFUL = text(
     "may have taken effect: look in the system; if it is missing there, --doubtful sends it again",
     "反映済みの可能性があります。連携先で確認し、無ければ --doubtful で再送してください",
+)
+
+
+def _planned_anew(change: Chosen) -> Text | None:
+    """Why a parked change is not dismissed: what keeps an end state is wished for again by the next plan."""
+    return None if change.kind in ONCE or change.doubtful else _PLANNED
+
+
+ONCE = frozenset(kind.__name__ for kind in (RaiseAlert, AddTouchpoint, CloseAlert))
+"""Kinds of changes that are wished for once and for ever."""
+_PLANNED = text(
+    "the next plan would wish for it again: mend the record, the mapping or the rule",
+    "次回の計画で再び作られます。レコード・マッピング・ルールのいずれかを直してください",
 )
 
 

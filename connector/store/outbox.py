@@ -20,6 +20,7 @@ from connector.changes import (
     AnyChange,
     Change,
     CreatePerson,
+    Lane,
     RaiseAlert,
     RemoveFromList,
     SetFields,
@@ -70,7 +71,9 @@ NO_CAUSE: Mapping[str, Any] = {
 """What a change says of itself against which nothing speaks."""
 
 
-_SAID = tuple(t.outbox.c[name] for name in ("key", "kind", "state", "rule", "payload_hash", "job", "code", "doubtful"))
+_SAID = tuple(
+    t.outbox.c[name] for name in ("key", "kind", "lane", "state", "rule", "payload_hash", "job", "code", "doubtful")
+)
 """What tells whether a wish says something new."""
 
 
@@ -233,13 +236,19 @@ def _supersedes(change: AnyChange, digest: str, row: Any) -> bool:
     """Whether a wish says something that the stored one with the same key does not."""
     if row.job is not None or row.doubtful:
         return False
-    # A list's entry and its removal have one key, and may say the same in every other word.
-    same = row.kind == type(change).__name__ and row.payload_hash == digest
+    same = _says_the_same(change, digest, row)
     if change.write_class in (WriteClass.A, WriteClass.D):
         waits = row.state in ("pending", "inflight", "parked")
         return not (waits and same)
     was_parked = row.state == "parked" or (row.state == "pending" and row.code == AGAIN)
     return bool(row.state == "dropped" or (was_parked and not same))
+
+
+def _says_the_same(change: AnyChange, digest: str, row: Any) -> bool:
+    """Whatever lane it goes in. A list's entry and its removal have one key, and may be alike in every other word."""
+    if row.lane != str(change.lane):
+        digest = fingerprint(dump_change(replace(change, lane=Lane(row.lane))))
+    return bool(row.kind == type(change).__name__ and row.payload_hash == digest)
 
 
 def pending(

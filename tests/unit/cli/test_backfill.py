@@ -139,6 +139,22 @@ def test_what_could_not_be_sent_stays_in_the_lane_until_it_is(sfa: Watched, tmp_
     assert "filled in 3 records, 0 wait" in call("run").stdout
 
 
+def test_one_record_that_is_refused_does_not_keep_the_others_filling(sfa: Watched, tmp_path: Path) -> None:
+    call("run")
+    sfa.refuses.add(record(sfa, "taro").id)
+    map_people(tmp_path, VISITS, LAST)
+    assert call("run").exit_code == 3
+
+    assert "filled in" not in call("run").stdout
+    visitor = next(each.ref for each in SYSTEMS["ma"].people.values() if each.fields["email"] == "hanako@alpha.co.jp")
+    SYSTEMS["ma"].add_touchpoint(visitor, Kind.PAGE_VIEW)
+    assert lanes(data("plan")) == {"fields"}
+    # It is the wish that was refused, in whatever lane it would go now: it stays parked.
+    assert call("run").exit_code == 0
+    (cause,) = data("errors")["parked"]
+    assert cause["count"] == 1
+
+
 def test_a_no_to_mail_is_not_put_off(sfa: Watched, tmp_path: Path) -> None:
     call("run")
     visitor = next(iter(SYSTEMS["ma"].people.values())).ref

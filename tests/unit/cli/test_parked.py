@@ -11,8 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from connector.adapters.memory import SYSTEMS, System
+from connector.changes import AddTouchpoint
 from connector.cli import cli
 from connector.cli.say import harmless
+from connector.engine.app import now as at
 from connector.errors import text
 from connector.model import Kind, Ref
 from connector.ports import Receipt
@@ -245,6 +247,64 @@ def test_what_may_be_there_already_is_not_sent_again_by_itself(sfa: Stubborn) ->
     call("retry", "TOO_LONG", "--doubtful", "--yes")
     call("run")
     assert visits(sfa) == [1, 1]
+
+
+TIMELINE = "- {in: sfa, object: person, timeline: {to: entry, kinds: [page_view], since: 30d}}\n"
+
+
+class Full(Stubborn):
+    """An SFA that takes no entries about some people."""
+
+    asked = 0
+
+    def carry_out(self, change: object) -> Receipt:
+        if isinstance(change, AddTouchpoint) and change.person.id in self.refuses:
+            self.asked += 1
+            return Receipt(change.key, "refused", code="FULL", what=self.what, doubtful=self.doubtful)
+        return super().carry_out(change)
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_an_entry_that_is_dismissed_counts_as_done_and_is_never_sent(
+    sfa: Stubborn, tmp_path: Path, doubtful: bool
+) -> None:
+    full = SYSTEMS["sfa"] = Full("sfa", now=at())
+    full.doubtful = doubtful
+    person = full.add_person(email="taro@alpha.co.jp")
+    full.refuses.add(person.id)
+    SYSTEMS["ma"] = System("ma", now=at())
+    visitor = SYSTEMS["ma"].add_person(email="taro@alpha.co.jp")
+    SYSTEMS["ma"].add_touchpoint(visitor, Kind.PAGE_VIEW, full.now - timedelta(days=1))
+    (tmp_path / "mappings" / "people.yaml").write_text(TIMELINE, encoding="utf-8")
+    assert call("run").exit_code == 3
+    way = "or, where it is there: connector retry FULL --system sfa --dismiss"
+    assert (way in call("errors").stdout) == doubtful
+
+    proposed = call("retry", "FULL", "--dismiss")
+    assert proposed.exit_code == 2
+    assert "  - sfa  FULL  AddTouchpoint 1\n" in proposed.stdout
+    assert "1 changes would count as done without being sent, 0 stay parked\n" in proposed.stdout
+    assert call("errors").stdout.endswith("1 changes are parked, 0 records could not be read\n")
+
+    done = call("retry", "FULL", "--dismiss", "--yes")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (
+        0, "1 changes count as done and are never sent, 0 stay parked",
+    )  # fmt: skip
+    full.refuses.clear()
+    assert call("run").exit_code == 0
+    assert call("errors").stdout == "nothing to mend\n"
+    assert (full.asked, full.timeline) == (1, {})
+
+
+def test_what_the_next_plan_would_wish_for_again_is_not_dismissed(sfa: Stubborn) -> None:
+    call("run")
+    shown = call("retry", "--all", "--dismiss", "--yes")
+    assert shown.stdout.splitlines() == [
+        "  = sfa  TOO_LONG  SetFields 2: "
+        "the next plan would wish for it again: mend the record, the mapping or the rule",
+        "0 changes count as done and are never sent, 2 stay parked",
+    ]
+    assert call("retry", "--all", "--dismiss", "--doubtful").exit_code == 2
 
 
 def test_changes_for_a_system_that_was_taken_out_stay_parked(sfa: Stubborn, tmp_path: Path) -> None:

@@ -110,6 +110,13 @@ def test_a_removal_and_an_entry_replace_each_other_whatever_else_is_the_same(
     assert wish.change == later
 
 
+def test_a_parked_wish_stays_parked_when_it_would_go_in_another_lane(store: Engine) -> None:
+    enqueue(store, replace(SCORE, lane=Lane.BACKFILL))
+    settle(store, replace(SCORE, lane=Lane.BACKFILL), Receipt(SCORE.key, "refused", code="X"))
+    assert enqueue(store, SCORE) == 0
+    assert enqueue(store, replace(SCORE, values={"score": 1})) == 1
+
+
 def test_an_alert_is_raised_once_for_ever(store: Engine) -> None:
     enqueue(store, ALERT)
     settle(store, ALERT, Receipt(ALERT.key, "done", "00T"))
