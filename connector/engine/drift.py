@@ -89,11 +89,11 @@ def looked_for(app: App, lease: Lease | None, report: Report) -> Iterator[None]:
     """Within it, the app works without the fields that drifted; `report` is halted where one of them is to stop it."""
     before = app.setup, app.adapters
     asked = sorted({m.system for m in app.setup.rules.people if any(r.on_drift for r in m.fields.values())})
-    asked = [name for name in asked if name in app.adapters]
-    found = [each for name in asked for each in _found(app, name, lease, report)]
+    found = [each for name in asked if name in app.adapters for each in _found(app, name, lease, report)]
     _count(lease, report, found)
-    app.setup = without(app.setup, [each for each in found if each.policy != "stop"])
-    made = {name: make_adapter(app, name) for name in asked}
+    left_out = [each for each in found if each.policy != "stop"]
+    app.setup = without(app.setup, left_out)
+    made = {name: make_adapter(app, name) for name in sorted({each.mapping.system for each in left_out})}
     app.adapters = {**app.adapters, **made}
     try:
         yield
@@ -121,9 +121,6 @@ def _found(app: App, name: str, lease: Lease | None, report: Report) -> list[Dri
                 found = list(drifted(app.setup.rules.people, name, adapter.check()))
         except AdapterError:
             return []  # whatever it is, reading meets it as well, and tells it
-        finally:
-            if adapter.http is not None:
-                report.calls[name] = adapter.http.calls
     for each in found:
         log.warning("field_drifted", system=name, field=each.stream, policy=each.policy)
         if each.policy == "stop":

@@ -298,10 +298,10 @@ def test_an_entry_that_is_dismissed_counts_as_done_and_is_never_sent(
 
 def test_what_the_next_plan_would_wish_for_again_is_not_dismissed(sfa: Stubborn) -> None:
     call("run")
+    again = "the next plan would wish for it again: mend the record, the mapping or the rule"
     shown = call("retry", "--all", "--dismiss", "--yes")
     assert shown.stdout.splitlines() == [
-        "  = sfa  TOO_LONG  SetFields 2: "
-        "the next plan would wish for it again: mend the record, the mapping or the rule",
+        f"  = sfa  TOO_LONG  SetFields 2: {again}",
         "0 changes count as done and are never sent, 2 stay parked",
     ]
     assert call("retry", "--all", "--dismiss", "--doubtful").exit_code == 2

@@ -22,14 +22,14 @@ from connector.engine.deliver import deliver
 from connector.engine.probing import probe as probe_system
 from connector.engine.report import Exit, Report
 from connector.engine.spending import spending
-from connector.errors import AdapterError, Exhausted
+from connector.errors import AdapterError, Exhausted, text
 from connector.http import Budget, Http, HttpOptions, Meter
 from connector.model import Ref
-from connector.ports import Page, Probed, Receipt
+from connector.ports import Finding, Page, Probed, Receipt
 from connector.sandbox.server import Server
 from connector.store import outbox, runs
 from tests.machine.world import World
-from tests.unit.engine.test_run import hot_visitor
+from tests.unit.engine.test_run import edit_mapping, hot_visitor
 
 
 class Counting:
@@ -106,6 +106,23 @@ def world(tmp_path: Path, budgets: dict[str, Budget]) -> Iterator[World]:
 def spent(world: World, system: str = "sfa") -> int:
     with world.app.reading() as conn:
         return runs.calls_on(conn, system, world.now.astimezone(ZoneInfo("Asia/Tokyo")).date().isoformat())
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_looking_for_drift_costs_is_counted_once(
+    world: World, counting: Counting, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    edit_mapping(world, "people", "wins: once}", "wins: once, on_drift: ignore}")
+    whole = Memory.check
+    finding = Finding("error", text("there is no field title", "項目 title がありません"), "person", "title")
+    monkeypatch.setattr(Memory, "check", lambda adapter: [*whole(adapter), *([finding] if gone else [])])
+    hot_visitor(world)
+
+    report = world.run()
+
+    assert ("GET", "/sfa/check", []) in counting.asked
+    assert report.calls == {name: counting.of(name) for name in ("ma", "sfa")}
+    assert spent(world) == counting.of("sfa")
 
 
 # --- never more than granted ------------------------------------------------------------------------------------------
