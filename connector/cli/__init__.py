@@ -803,13 +803,16 @@ def audit(
 @cli.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write / 作成先")] = Path(),
-    systems: Annotated[str, typer.Option(help=" | ".join(TEMPLATES))] = "shanon+salesforce",
+    systems: Annotated[str | None, typer.Option(help=f"{' | '.join(TEMPLATES)}; else asks / 省略時は質問")] = None,
 ) -> None:
     """Write a commented skeleton of config.yaml and mappings. 設定ファイルの雛形を作成。"""
-    from connector.cli.skeleton import write
+    from connector.cli.skeleton import asked, write
 
+    console = Console()
+    if systems is None:
+        systems = asked(console) if sys.stdin.isatty() else next(iter(TEMPLATES))
     _choice(systems, "--systems", tuple(TEMPLATES))
-    Console().written(write(folder, systems))
+    console.written(write(folder, systems))
 
 
 @cli.command()

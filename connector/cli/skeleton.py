@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from connector.cli.say import Console
 from connector.engine.schema import FOLDER, headed, schema_for
 from connector.engine.schema import files as schemas
 from connector.errors import ConnectorError, text
 from connector.templates import TEMPLATES
+
+
+def asked(console: Console) -> str:
+    """Which systems somebody at the terminal has; what stands first when they just press Enter."""
+    names = list(TEMPLATES)
+    console.out(console.say("which systems do you have?", "どの製品をつなぎますか?"))
+    for number, template in enumerate(TEMPLATES.values(), 1):
+        console.out(f"  {number}  {template.systems.in_(console.language)}")
+    while (said := input("[1] ").strip()) not in ("", *names):
+        if said.isascii() and said.isdigit() and 0 < int(said) <= len(names):
+            return names[int(said) - 1]
+        console.out(console.say("a number from 1 to {n}", "1から{n}までの番号を入力してください", n=len(names)))
+    return said or names[0]
 
 
 def write(folder: Path, systems: str) -> Sequence[Path]:

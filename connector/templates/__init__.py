@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from connector.errors import Text, text
+
 _HERE = Path(__file__).parent
 _MAPPINGS = re.compile(r"^mappings: .*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A configuration for some systems: `config.yaml`, and the folders of its mappings."""
+    """A configuration for some systems: what they are, `config.yaml`, and the folders of its mappings."""
 
+    systems: Text
     config: Path
     folders: Sequence[Path]
 
@@ -32,15 +35,28 @@ class Template:
             yield f"{topic}-{file.parent.name}.{rest}" if twice else file.name, file
 
 
-def _template(config: str, *folders: str) -> Template:
-    return Template(_HERE / config, [_HERE / "mappings" / folder for folder in ("common", *folders)])
+def _template(systems: Text, config: str, *folders: str) -> Template:
+    return Template(systems, _HERE / config, [_HERE / "mappings" / folder for folder in ("common", *folders)])
 
 
 TEMPLATES: Mapping[str, Template] = {
-    "shanon+salesforce": _template("config.example.yaml", "salesforce"),
-    "shanon+kintone": _template("config.kintone.example.yaml", "kintone"),
-    "shanon+esales": _template("config.esales.example.yaml", "esales"),
-    "all": _template("config.all.example.yaml", "salesforce", "kintone", "esales"),
-    "csv": Template(_HERE / "csv" / "config.yaml", [_HERE / "csv" / "mappings"]),
-}
+    "shanon+salesforce": _template(
+        text("SHANON and Salesforce", "SHANON と Salesforce"), "config.example.yaml", "salesforce"
+    ),
+    "shanon+kintone": _template(
+        text("SHANON and kintone", "SHANON と kintone"), "config.kintone.example.yaml", "kintone"
+    ),
+    "shanon+esales": _template(
+        text("SHANON and e-Sales Manager Remix", "SHANON と eセールスマネージャーRemix"),
+        "config.esales.example.yaml", "esales",
+    ),
+    "all": _template(
+        text("SHANON and all three of them", "SHANON と上記3つすべて"),
+        "config.all.example.yaml", "salesforce", "kintone", "esales",
+    ),
+    "csv": Template(
+        text("CSV files on both sides", "両側とも CSV ファイル"),
+        _HERE / "csv" / "config.yaml", [_HERE / "csv" / "mappings"],
+    ),
+}  # fmt: skip
 """What `connector init --systems` can write."""
