@@ -586,7 +586,7 @@ def why(
     if console.json:
         console.data(why_data(found))
         return
-    for line in why_lines(console, found):
+    for line in why_lines(console, found, app.setup.config.timezone):
         console.out(line)
 
 

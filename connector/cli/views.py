@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from connector.changes import (
@@ -31,7 +31,7 @@ from connector.model import Value
 from connector.rules.nearly import Topic
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
 from connector.store.outbox import Parked
-from connector.store.runs import RunRow
+from connector.store.runs import Counts, RunRow
 
 
 def show_check(console: Console, results: Sequence[Checked]) -> None:
@@ -83,11 +83,16 @@ def show_counts(console: Console, report: Report) -> None:
         say("system", "連携先"), say("stream", "ストリーム"), say("read", "読込"), say("used", "反映"),
         say("unchanged", "変更なし"), say("parked", "保留"), say("ignored", "対象外"), say("deferred", "繰越"),
     ]  # fmt: skip
+    ledger = sorted(report.ledger.items())
     rows = [
         (system, stream, c.read, c.used, c.unchanged, c.parked, c.ignored, c.deferred)
-        for (system, stream), c in sorted(report.ledger.items())
+        for (system, stream), c in ledger
+        if c != Counts()
     ]
-    console.table("", columns, rows)
+    if rows:
+        console.table("", columns, rows)
+    if idle := len(ledger) - len(rows):
+        console.out(say("{n} more streams: nothing there", "ほか {n}ストリーム: 該当なし", n=idle))
 
 
 def show_troubles(console: Console, report: Report) -> None:
@@ -406,7 +411,7 @@ def _age(console: Console, now: datetime, at: datetime | None) -> str:
     return console.say("{n} min ago", "{n}分前", n=minutes)
 
 
-def why_lines(console: Console, found: Why) -> list[str]:
+def why_lines(console: Console, found: Why, zone: tzinfo) -> list[str]:
     """One person explained, as lines."""
     say = console.say
     lines = [*who_lines(console, found)]
@@ -438,7 +443,8 @@ def why_lines(console: Console, found: Why) -> list[str]:
     lines.append(say("written", "書き込み履歴"))
     for sent in found.sent:
         state = "" if sent.status == "done" else f" ({sent.status} {sent.code})"
-        lines += [f"  {sent.at:%Y-%m-%d %H:%M} {sent.run}{state} {s} {p}  {w}" for s, p, w, _ in describe(sent.change)]
+        at = f"{sent.at.astimezone(zone):%Y-%m-%d %H:%M}"
+        lines += [f"  {at} {sent.run}{state} {s} {p}  {w}" for s, p, w, _ in describe(sent.change)]
     for score in found.scores:
         lines.append(say("the rep sees: {w}", "営業に見える文: {w}", w=score.why))
     return lines

@@ -26,7 +26,7 @@ from connector.changes import (
 )
 from connector.errors import Text, text
 from connector.model import EMPTY, Person, Ref, Value
-from connector.rules.translate import same
+from connector.rules.translate import same, truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,11 @@ def _wholes(done: Sequence[Done]) -> list[SetFields]:
 def _fields(change: SetFields, run: str, now: Now) -> list[AnyChange | Left | None]:
     """One change with the fields that can go back, and a word on each of the others."""
     ours = {reason.field for reason in change.reasons if reason.rule == "identity"}
-    judged = {name: _field(change, name, now, ours) for name in change.values}
+    # Whatever a system calls it: `strictest` writes nothing but a no.
+    told = [reason for reason in change.reasons if reason.rule == "opted_out"]
+    noes = {r.field for r in told if r.text == "strictest" or truth(change.values.get(r.field))}
+    stay = dict.fromkeys(ours, _KEY) | dict.fromkeys(noes, _NO)
+    judged = {name: _field(change, name, now, stay) for name in change.values}
     back = [name for name, verdict in judged.items() if verdict is _BACK]
     found: list[AnyChange | Left | None] = [v for v in judged.values() if v is None or isinstance(v, Left)]
     if back:
@@ -132,9 +136,12 @@ def _fields(change: SetFields, run: str, now: Now) -> list[AnyChange | Left | No
 
 
 _BACK = "back"
+_KEY = ("key", text("our key stays: it changes nothing for anybody", "当方のキーは残します（業務に影響しません）"))
+_NO = ("consent", text("a no to mail stays: nobody but the person takes it back",
+                       "配信停止は残します（取り消せるのは本人だけです）"))  # fmt: skip
 
 
-def _field(change: SetFields, name: str, now: Now, ours: set[str]) -> Left | str | None:
+def _field(change: SetFields, name: str, now: Now, stay: Mapping[str, tuple[str, Text]]) -> Left | str | None:
     """Why a field stays; None when it is back already; else that it goes back."""
     place = str(change.ref)
     if change.system in now.unread:
@@ -142,9 +149,9 @@ def _field(change: SetFields, name: str, now: Now, ours: set[str]) -> Left | str
     person = now.people.get(change.ref)
     if person is None:
         return Left("gone", place, text("the record is no more", "レコードがもうありません"), name)
-    if name in ours:
-        why = text("our key stays: it changes nothing for anybody", "当方のキーは残します（業務に影響しません）")
-        return Left("key", place, why, name)
+    if name in stay:
+        code, why = stay[name]
+        return Left(code, place, why, name)
     if name not in change.before or name not in person.native:
         return _not_known(change, place, name)
     held = person.native[name]

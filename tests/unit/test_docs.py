@@ -29,6 +29,7 @@ PAGES = docs.pages()
 TRANSLATED = (
     "README",
     "docs/quickstart",
+    "docs/tour",
     "docs/identity",
     "docs/how-to/clean-a-list",
     "docs/how-to/first-day-with-spreadsheets",

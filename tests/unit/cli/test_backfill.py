@@ -147,7 +147,7 @@ def test_one_record_that_is_refused_does_not_keep_the_others_filling(sfa: Watche
 
     assert "filled in" not in call("run").stdout
     visitor = next(each.ref for each in SYSTEMS["ma"].people.values() if each.fields["email"] == "hanako@alpha.co.jp")
-    SYSTEMS["ma"].add_touchpoint(visitor, Kind.PAGE_VIEW)
+    SYSTEMS["ma"].add_touchpoint(visitor, Kind.PAGE_VIEW, sfa.now - timedelta(hours=1))
     assert lanes(data("plan")) == {"fields"}
     # It is the wish that was refused, in whatever lane it would go now: it stays parked.
     assert call("run").exit_code == 0

@@ -43,6 +43,14 @@ def test_a_value_of_several_lines_stays_on_one(two_systems: None) -> None:
     assert "Web閲覧: 頁1 ⏎ " in line
 
 
+def test_streams_in_which_nothing_was_are_told_in_one_line(two_systems: None) -> None:
+    shown = CliRunner().invoke(cli, ["plan"]).stdout.splitlines()
+
+    read = [line.split()[:3] for line in shown if line.startswith(("ma ", "sfa "))]
+    assert read == [["ma", "people", "1"], ["ma", "touchpoints", "2"], ["sfa", "people", "1"]]
+    assert "7 more streams: nothing there" in shown
+
+
 def plan(*options: str) -> Result:
     result = CliRunner().invoke(cli, ["plan", *options])
     assert result.exit_code == 0, result.output

@@ -87,6 +87,24 @@ def test_a_field_that_was_blank_is_blank_again(world: World) -> None:
     assert fields(world, ref) == {"score": None, "why": None, "title": None}
 
 
+@pytest.mark.parametrize("side", ["ma", "sfa"])
+def test_a_no_to_mail_is_never_taken_back(world: World, side: str) -> None:
+    contact = known_lead(world)
+    visitor = next(iter(world.ma.people.values())).ref
+    world.run()
+    told, other = (world.ma, world.sfa) if side == "ma" else (world.sfa, world.ma)
+    told.edit_person(visitor if side == "ma" else contact, opted_out=True)
+    run = world.run().run
+    carried = [person.fields.get("opted_out") for person in other.people.values()]
+    assert carried == [True]
+
+    undone = undo(world, run)
+    world.run()
+
+    assert ("consent", "opted_out") in [(left.code, left.field) for left in undone.found.left]
+    assert [person.fields["opted_out"] for person in other.people.values()] == [True]
+
+
 def test_what_somebody_touched_since_stays_and_is_named(world: World) -> None:
     ref = known_lead(world)
     run = world.run().run
