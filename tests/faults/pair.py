@@ -30,7 +30,6 @@ from connector.sandbox.esales import RemixEmulator, RemixSettings
 from connector.sandbox.kintone import KintoneEmulator
 from connector.sandbox.salesforce import SalesforceEmulator
 from connector.sandbox.salesforce import Settings as OrgSettings
-from connector.sandbox.server import Server
 from connector.sandbox.shanon import ShanonEmulator
 from connector.store import outbox
 from connector.templates import TEMPLATES
@@ -469,10 +468,9 @@ class _Moment:
 
 @dataclass
 class _Ground:
-    """What pairs of one kind stand on, one at a time: servers that listen, and the configuration for them."""
+    """What pairs of one kind stand on, one at a time: proxies that listen, and the configuration for them."""
 
     sfa: str
-    servers: Mapping[str, Server]
     proxies: Mapping[str, Proxy]
     setup: Setup
     folder: Path
@@ -493,7 +491,7 @@ class _Ground:
 
     @contextmanager
     def _copied(self, moment: _Moment) -> Iterator[Pair]:
-        assert not self.taken, "two pairs would share their servers"
+        assert not self.taken, "two pairs would share their proxies"
         with tempfile.TemporaryDirectory(dir=FAST_DISK) as folder:
             store = Path(shutil.copytree(moment.store, Path(folder) / "data")) / "connector.db"
             state = copy.deepcopy(moment.state)
@@ -507,9 +505,8 @@ class _Ground:
 
     def _stand(self, made: Pair) -> None:
         for name, system in (("shanon", made.smp), (self.sfa, made.sales)):
-            server, proxy = self.servers[name], self.proxies[name]
-            server._handle, server.chaos = system.handle, system.chaos
-            server.exchanges.clear()
+            proxy = self.proxies[name]
+            proxy.system = system.handle
             proxy.late.clear()
             proxy.forget()
 
@@ -533,10 +530,9 @@ def _ground(sfa: str, small: str) -> _Ground:
     smp = ShanonEmulator(clock=clock)
     sales = _MAKERS[sfa](clock, smp, _PAGE if small == sfa else 100)
     folder = Path(_OPEN.enter_context(tempfile.TemporaryDirectory(dir=FAST_DISK)))
-    servers, proxies = {}, {}
+    proxies = {}
     for name, system in (("shanon", smp), (sfa, sales)):
-        servers[name] = _OPEN.enter_context(Server(system.handle, chaos=system.chaos))
-        proxies[name] = _OPEN.enter_context(Proxy(servers[name].url))
+        proxies[name] = _OPEN.enter_context(Proxy(system.handle))
     _configure(folder, sfa, smp, sales, proxies, _PAGE if small == "shanon" else 100)
     store = folder / "empty" / "connector.db"
     store.parent.mkdir()
@@ -546,7 +542,7 @@ def _ground(sfa: str, small: str) -> _Ground:
     if sfa == "esales":
         with made.app() as app:
             probe(app, "esales")
-    ground = _Ground(sfa, servers, proxies, made.setup, folder, {})
+    ground = _Ground(sfa, proxies, made.setup, folder, {})
     ground.moments[MOMENTS[0]] = ground.kept(made, MOMENTS[0])
     return ground
 

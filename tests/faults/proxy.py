@@ -7,7 +7,6 @@ silence, an answer to a request that is carried out only later. It knows nothing
 from __future__ import annotations
 
 import contextlib
-import http.client
 import socket
 import socketserver
 import struct
@@ -15,9 +14,21 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Self
-from urllib.parse import urlsplit
+
+from werkzeug.http import http_date
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request, Response
 
 Headers = Sequence[tuple[str, str]]
+
+
+def heard(method: str, place: str, target: str, headers: Headers, body: bytes) -> Request:
+    """A request as a server at `place` would hear it."""
+    path, _, query = target.partition("?")
+    builder = EnvironBuilder(
+        path=path, query_string=query, method=method, data=body or None, base_url=place, headers=list(headers)
+    )
+    return Request({**builder.get_environ(), "RAW_URI": target, "REQUEST_URI": target})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +137,13 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Proxy:
-    """Passes requests on to `upstream` (`http://host:port`) from the beginning to the end of a block.
+    """Passes requests on to `system` from the beginning to the end of a block.
 
     `order` says which requests to spoil, and how: it is asked about each.
     """
 
-    def __init__(self, upstream: str) -> None:
-        place = urlsplit(upstream)
-        self._upstream = (place.hostname or "", place.port or 80)
+    def __init__(self, system: Callable[[Request], Response]) -> None:
+        self.system = system
         self.seen: list[Asked] = []
         self.late: list[Asked] = []
         self.order: Callable[[Asked], Spoil | None] = lambda _: None
@@ -168,18 +178,11 @@ class Proxy:
 
     def carry_out(self, asked: Asked) -> Answer:
         """Have the system do what was asked; its answer without what belongs to a connection."""
-        connection = http.client.HTTPConnection(*self._upstream, timeout=60)
-        try:
-            connection.putrequest(asked.method, asked.target, skip_host=True, skip_accept_encoding=True)
-            for name, value in asked.headers:
-                connection.putheader(name, value)
-            connection.endheaders(asked.body)
-            response = connection.getresponse()
-            body = response.read()
-        finally:
-            connection.close()
-        kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _OF_A_CONNECTION]
-        return Answer(response.status, kept, body)
+        host = next(value for name, value in asked.headers if name.lower() == "host")
+        answer = self.system(heard(asked.method, f"http://{host}", asked.target, asked.headers, asked.body))
+        answer.headers.setdefault("Date", http_date())
+        kept = [(name, value) for name, value in answer.headers if name.lower() not in _OF_A_CONNECTION]
+        return Answer(answer.status_code, kept, answer.get_data())
 
     def serve(self, client: socket.socket) -> None:
         """Deal with the requests of a connection, until it is over."""

@@ -23,7 +23,6 @@ import requests
 from requests.adapters import HTTPAdapter
 from sqlalchemy import make_url, update
 from urllib3 import HTTPHeaderDict, HTTPResponse
-from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from connector.config import Setup, load
@@ -37,6 +36,7 @@ from connector.engine.run import run
 from connector.sandbox.server import Server
 from connector.store import tables as t
 from connector.store.database import open_engine, writing
+from tests.faults.proxy import heard
 from tests.faults.story import Emulated, begin, go_on
 
 # A copy of an emulator has locks of its own.
@@ -78,14 +78,10 @@ def reaching(by_port: Mapping[int, Callable[[Request], Any]]) -> Iterator[None]:
         handle = by_port.get(url.port or 0)
         if handle is None:
             return before(self, request, *args, **more)
-        body = request.body.encode() if isinstance(request.body, str) else request.body
-        builder = EnvironBuilder(
-            path=url.path, query_string=url.query, method=str(request.method), data=cast("Any", body),
-            base_url=f"{url.scheme}://{url.netloc}", headers=cast("Any", dict(request.headers)),
-        )  # fmt: skip
-        target = str(request.path_url)
-        environ = {**builder.get_environ(), "RAW_URI": target, "REQUEST_URI": target}
-        answer = handle(Request(environ))
+        body: Any = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        told = [(name, str(value)) for name, value in request.headers.items()]
+        place = f"{url.scheme}://{url.netloc}"
+        answer = handle(heard(str(request.method), place, request.path_url, told, body))
         headers = HTTPHeaderDict(list(answer.headers))
         raw = HTTPResponse(io.BytesIO(answer.get_data()), headers, answer.status_code, preload_content=False)
         return self.build_response(request, raw)
