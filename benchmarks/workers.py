@@ -67,7 +67,9 @@ def _configure(folder: Path, url: str) -> Path:
     (folder / "mappings").mkdir()
     for name, content in {**MAPPINGS, "scores": _scores()}.items():
         (folder / "mappings" / f"{name}.yaml").write_text(content, encoding="utf-8")
-    config = CONFIG.replace("sqlite:///store.db", url).replace("run: {", "run: {workers: true, ")
+    (folder / "store_url").write_text(url, encoding="utf-8")
+    config = CONFIG.replace("store: sqlite:///store.db", f"store_url: {{file: {folder / 'store_url'}}}")
+    config = config.replace("run: {", "run: {workers: true, ")
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     return folder / "config.yaml"
 

@@ -168,7 +168,6 @@ def secrets_written_out(root: Block) -> Iterator[Problem]:
                 "put the URL into a file and write store_url: {{file: PATH}}",
                 "URL をファイルに置き、store_url: {{file: パス}} で参照してください",
             ),
-            "warning",
         )
     yield from _in_params(root.get("systems"))
 

@@ -63,6 +63,15 @@ class Cluster:
         return f"postgresql+psycopg://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
 
+def store_line(url: str, folder: Path) -> str:
+    """How `config.yaml` in a folder names a store: by a file, since the URL of a server holds a password."""
+    if url.startswith("sqlite"):
+        return f"store: {url}"
+    (folder / "store_url").write_text(url, encoding="utf-8")
+    (folder / "store_url").chmod(0o600)
+    return f'store_url: {{file: "{folder / "store_url"}"}}'
+
+
 def binaries() -> Path:
     """The folder of PostgreSQL's programs, the newest version first. Debian keeps them out of PATH."""
     installed = sorted(

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from tests.faults.kit import Stage
 from tests.faults.world import PORTS, World, served
+from tests.postgres import store_line
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,7 +80,7 @@ def live(stage: Stage, when: str, folder: Path, driver: Driver) -> Iterator[Live
     config = folder / "config.yaml"
     if not world.store.startswith("sqlite"):
         said = config.read_text(encoding="utf-8")
-        config.write_text(re.sub(r"(?m)^store: \S+", f"store: {world.store}", said), encoding="utf-8")
+        config.write_text(re.sub(r"(?m)^store: \S+", store_line(world.store, folder), said), encoding="utf-8")
     with served(world.made) as urls:
         ports = {str(PORTS[name]): urlsplit(url).port or 0 for name, url in urls.items()}
         yield Live(world, folder, ports, driver)

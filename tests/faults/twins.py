@@ -121,7 +121,7 @@ def _ready() -> tuple[Setup, Path]:
     (folder / "mappings").mkdir()
     for name, content in MAPPINGS.items():
         (folder / "mappings" / f"{name}.yaml").write_text(content, encoding="utf-8")
-    (folder / "config.yaml").write_text(CONFIG.format(store="sqlite:///empty.db"), encoding="utf-8")
+    (folder / "config.yaml").write_text(CONFIG.format(store="store: sqlite:///empty.db"), encoding="utf-8")
     engine = database.open_engine(f"sqlite:///{folder / 'empty.db'}")
     database.upgrade(engine)
     engine.dispose()

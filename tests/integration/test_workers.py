@@ -25,7 +25,7 @@ from connector.engine.part import Part
 from connector.engine.report import Exit
 from connector.errors import ConnectorError, Locked, StoreError
 from tests.integration.workers import Hook, Office, Worker, eventually, office
-from tests.postgres import Cluster
+from tests.postgres import Cluster, store_line
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -275,7 +275,8 @@ def test_what_serve_begins_is_done_by_the_workers_that_are_up(tmp_path: Path, po
     (tmp_path / "mappings").mkdir()
     config = tmp_path / "config.yaml"
     config.write_text(
-        f"store: {postgres_url}\nsystems:\n  ma: {{type: memory, role: ma}}\n  sfa: {{type: memory, role: sfa}}\n"
+        f"{store_line(postgres_url, tmp_path)}\n"
+        "systems:\n  ma: {type: memory, role: ma}\n  sfa: {type: memory, role: sfa}\n"
         "run: {every: 1s, workers: true}\n"
     )
 

@@ -28,6 +28,7 @@ from connector.engine.run import run
 from connector.engine.spread import stages_of
 from connector.sandbox.salesforce import SalesforceEmulator
 from connector.sandbox.shanon import ShanonEmulator
+from tests.postgres import store_line
 from tests.scenarios.three_sfas.world import World, world
 
 ROOT = Path(__file__).parents[2]
@@ -251,5 +252,7 @@ def _configure(made: World, url: str, *, workers: bool, lease: str) -> None:
     head, _, _ = config.partition("\nrun:")
     store = next(line for line in head.splitlines() if line.startswith("store:"))
     run = f"run: {{workers: {str(workers).lower()}, lease: {lease}, guards: {{at_least: 100000}}}}"
-    (made.folder / "config.yaml").write_text(f"{head.replace(store, f'store: {url}')}\n{run}\n", encoding="utf-8")
+    (made.folder / "config.yaml").write_text(
+        f"{head.replace(store, store_line(url, made.folder))}\n{run}\n", encoding="utf-8"
+    )
     made.probe()

@@ -12,11 +12,12 @@ from connector.engine.app import App, open_app
 from connector.engine.preview import plan_preview
 from connector.engine.report import Report
 from connector.engine.run import run
+from tests.postgres import store_line
 
 START = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)  # a Wednesday, 10:00 in Tokyo
 
 CONFIG = """
-store: {store}
+{store}
 systems:
   ma: {{type: memory, role: ma, page_size: 7}}
   sfa: {{type: memory, role: sfa, page_size: 7}}
@@ -99,7 +100,9 @@ class World:
         mappings.mkdir(parents=True)
         for name, content in MAPPINGS.items():
             (mappings / f"{name}.yaml").write_text(content, encoding="utf-8")
-        (self.folder / "config.yaml").write_text(CONFIG.format(store=self.store), encoding="utf-8")
+        (self.folder / "config.yaml").write_text(
+            CONFIG.format(store=store_line(self.store, self.folder)), encoding="utf-8"
+        )
         self.restart()
 
     @property
