@@ -76,6 +76,7 @@ EVENTS = {
     "plan_applied": "A plan in a file was applied: so many `changes` still stood, so many were `skipped`.",
     "run_undone": "A run was taken back: `changes` for that, and what had to be `left`.",
     "entries_written_down": "`connector backfill`: so many older timeline entries wait to be sent.",
+    "changes_dismissed": "`connector retry --dismiss`: so many parked `changes` count as done; so many were `left`.",
     "changes_put_back": "`connector retry`: so many parked `changes` are due again; so many were `left` as they are.",
     "system_compared": "`connector reconcile` compared a system; so many records are `differing`.",
     "parts_handed_out": "Parts of a run wait for a worker.",

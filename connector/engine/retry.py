@@ -119,9 +119,10 @@ def retry(
         if dismiss:
             outbox.fold(conn, [each.key for each in back if each.kind in ONCE], "", code="dismissed")
             outbox.drop(conn, [each.key for each in back if each.kind not in ONCE], "dismissed")
+            log.info("changes_dismissed", changes=len(back), left=shown.stay)
         else:
             causes.put_back(conn, back, app.clock())
-    log.info("changes_dismissed" if dismiss else "changes_put_back", changes=len(back), left=shown.stay)
+            log.info("changes_put_back", changes=len(back), left=shown.stay)
     return Retried(shown.back, shown.left, done=True)
 
 
