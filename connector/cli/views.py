@@ -92,7 +92,7 @@ def show_counts(console: Console, report: Report) -> None:
     if rows:
         console.table("", columns, rows)
     if idle := len(ledger) - len(rows):
-        console.out(say("{n} more streams: nothing there", "ほか {n}ストリーム: 該当なし", n=idle))
+        console.out(say("{n} more streams: 0 records", "ほか {n}ストリーム: 0件", n=idle))
 
 
 def show_troubles(console: Console, report: Report) -> None:
