@@ -12,7 +12,7 @@ import hashlib
 import shutil
 import sqlite3
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,14 @@ def content(store: Path, besides: Collection[str] = _NOTHING_HANGS_ON) -> str:
     return digest.hexdigest()
 
 
-def cut_everywhere(world: World, folder: Path) -> tuple[Sequence[Cut], Sequence[str]]:
-    """One undisturbed run, the states that kills would leave, and the points in the order in which they came."""
+def cut_everywhere(
+    world: World, folder: Path, act: Callable[[World], object] = World.run
+) -> tuple[Sequence[Cut], Sequence[str]]:
+    """One undisturbed run, the states that kills would leave, and the points in the order in which they came.
+
+    `act`: what is done instead of a run.
+    """
     recorder = Recorder(world=world, folder=folder)
     with contextlib.closing(recorder), direct(world.made), instrumented(recorder):
-        world.run()
+        act(world)
     return list(recorder.cuts.values()), recorder.seen

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.engine.applying import apply_plan
+from connector.engine.plan_file import write_plan
+from connector.engine.preview import plan_preview
 from connector.store import lease
 from tests.faults import tally
 from tests.faults.checks import (
@@ -26,7 +29,7 @@ from tests.faults.checks import (
 from tests.faults.cuts import cut_everywhere
 from tests.faults.ends import Fault
 from tests.faults.kit import Stage
-from tests.faults.world import World
+from tests.faults.world import World, direct
 
 MOMENTS = ("first", "next")
 SEED = 20261126
@@ -59,6 +62,33 @@ def test_a_run_killed_at_any_point_is_made_up_for_by_the_next(
             tally.note("points killed", f"{when} {point}")
     for point in points:
         tally.note("points", f"{when} {point}")
+    judged(faults)
+
+
+@pytest.mark.timeout(1800)
+def test_an_apply_killed_at_any_point_is_made_up_for(stage: Stage, tmp_path: Path, prove: bool) -> None:
+    """By a run; or by the same plan once more, and a run."""
+    world, plan = stage.world("next", tmp_path / "whole"), tmp_path / "plan.json"
+    with direct(world.made), world.app() as app:
+        shown = plan_preview(app, pull=True, as_of=None)
+        write_plan(app, plan, shown.as_of, shown.fresh)
+
+    def applied(some: World) -> None:
+        with some.app() as app:
+            apply_plan(app, plan)
+
+    cuts, points = cut_everywhere(world, tmp_path / "cuts", applied)
+    assert any("engine.deliver._send" in point for point in points)
+    faults = {}
+    for number, cut in enumerate(cuts if prove else cuts[::8]):
+        left = cut.left.world(stage.setup, tmp_path / f"after{number}")
+        if number % 2:
+            left.expire_lease()
+            with direct(left.made):
+                applied(left)
+        faults[cut.points[0]] = unannounced(cut) + after(stage, "next", left)
+        tally.count("kills", len(cut.points))
+        tally.count("events", len(stage.ought["next"]))
     judged(faults)
 
 
