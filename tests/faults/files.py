@@ -17,11 +17,13 @@ import sqlite3
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import update
 
 from connector.config import load
 from connector.engine.app import App, open_app
@@ -31,9 +33,11 @@ from connector.engine.run import run
 from connector.sandbox.clock import Clock
 from connector.sandbox.esales_csv import BatchClient, Import, Sheet
 from connector.sandbox.inhouse import InHouse
+from connector.store import tables as t
+from connector.store.database import open_engine, writing
 from tests.faults.cuts import content
 from tests.faults.ends import End, _stored
-from tests.faults.points import Points, instrumented
+from tests.faults.points import Dead, Points, instrumented
 from tests.faults.story import START
 from tests.faults.world import reaching
 from tests.unit.adapters.esales_csv_kit import OPTIONS, Office
@@ -192,6 +196,13 @@ class Town:
         """One pass."""
         with self.app() as app:
             return run(app)
+
+    def expire_lease(self) -> None:
+        """The time of whoever holds the lease is over."""
+        engine = open_engine(self.store)
+        with writing(engine) as conn:
+            conn.execute(update(t.lease).values(expires=0))
+        engine.dispose()
 
     def fresh(self) -> list[object]:
         """What a run would still write."""
@@ -427,6 +438,14 @@ def handled(points: Points) -> Iterator[None]:
         yield
     finally:
         os.replace, os.unlink, sqlite3.connect = replace, unlink, connect
+
+
+def crash(town: Town, at: str) -> bool:
+    """A run that crashes at a point; whether it got there."""
+    town.expire_lease()
+    with instrumented(Points(at)) as points, handled(points), suppress(Dead):
+        town.run()
+    return points.reached
 
 
 def killed_everywhere(town: Town, folder: Path) -> tuple[Sequence[Left], Sequence[str]]:

@@ -31,7 +31,8 @@ FLOORS_OF_PROVE: Mapping[str, int] = {
     "kills": 1400,
     "points killed": 900,
     "kills -9": 400,
-    "double kills": 40,
+    "double kills": 100,
+    "file points": 400,
     "freezes": 60,
     "starts": 40,
 }

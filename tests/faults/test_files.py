@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
 from connector.engine.report import Exit
-from connector.store import tables as t
-from connector.store.database import open_engine, writing
 from tests.faults import tally
 from tests.faults.checks import LATER
 from tests.faults.conftest import MEMORY, silent
 from tests.faults.ends import End, Fault, differences
-from tests.faults.files import Left, Town, begin, end, killed_everywhere
+from tests.faults.files import Left, Town, begin, crash, end, killed_everywhere
 from tests.faults.test_kills import judged
 
 SEED = 20261127
@@ -47,10 +44,7 @@ def begun() -> Iterator[Begun]:
 
 def after(begun: Begun, town: Town) -> list[Fault]:
     """Two healthy runs after whatever happened: all is as it ought to be, and nothing is left to write."""
-    engine = open_engine(town.store)
-    with writing(engine) as conn:
-        conn.execute(update(t.lease).values(expires=0))
-    engine.dispose()
+    town.expire_lease()
     town.house.clock.advance(LATER)
     town.run()
     sent = town.run().sent()
@@ -65,9 +59,12 @@ def test_the_story_has_what_it_is_about(begun: Begun) -> None:
     assert kinds >= {"esm 名刺", "esm MA接点", "esm MA通知", "crm people", "crm tasks", "crm notes"}
 
 
+OF_FILES = ("put", "was put", "remembered", "answered")
+
+
 def of_files(left: Left) -> bool:
     """Whether a file, an adapter's memory or a row of the register is what has just changed, or is about to."""
-    return any(f" {word} " in point for point in left.points for word in ("put", "was put", "remembered", "answered"))
+    return any(f" {word} " in point for point in left.points for word in OF_FILES)
 
 
 @pytest.mark.timeout(1800)
@@ -87,4 +84,22 @@ def test_killed_at_any_point_it_is_made_up_for_by_the_next(begun: Begun, tmp_pat
         tally.count("events", len(begun.ought))
         for point in left.points:
             tally.note("file points", point)
+    judged(faults)
+
+
+@pytest.mark.timeout(1800)
+def test_killed_again_while_recovering(begun: Begun, tmp_path: Path, prove: bool) -> None:
+    _, points = killed_everywhere(begun.town.copy(tmp_path / "whole"), tmp_path / "left")
+    shared = [at for at in sorted(points) if any(f" {word} " in at for word in OF_FILES)]
+    dice = random.Random(SEED)
+    faults: dict[str, list[Fault]] = {}
+    for number in range(60 if prove else 3):
+        one, two = dice.choice(shared), dice.choice(sorted(points))
+        town = begun.town.copy(tmp_path / f"{number}")
+        assert crash(town, one), one
+        crash(town, two)  # while it recovers it passes fewer points, and may end undisturbed
+        faults[f"{one}, {two}"] = after(begun, town)
+        tally.count("kills", 2)
+        tally.count("double kills")
+        tally.count("events", len(begun.ought))
     judged(faults)
