@@ -104,7 +104,7 @@ class Reader:
             asked_at = self._client.http.clock()
             rows = self._ask(shape, place)
             place = replace(place, heard=place.heard or self._began(asked_at))
-            going = place.number is not None or len(rows) == self._config.page_size
+            going = place.number is not None or len(rows) >= self._config.page_size
             if going:
                 rows, place = self._behind(shape, place, rows)
             else:
@@ -199,7 +199,7 @@ class Reader:
     def _behind(self, shape: Shape, place: Place, rows: Sequence[Row]) -> tuple[Sequence[Row], Place]:
         """What of an answer is taken, when it is not the last one, and where to go on."""
         if place.last is not None and place.number is not None:
-            full = len(rows) == self._config.page_size
+            full = len(rows) >= self._config.page_size
             minute = place.last[0]
             return rows, replace(place, last=(minute, _number(rows[-1])) if full else (minute + _MINUTE, None))
         code = str(shape.form.of_type("UPDATED_TIME"))

@@ -139,6 +139,23 @@ def test_pages_go_on_with_the_minute_of_the_last_record_and_never_by_offset(read
     assert queries(ready) == [order, behind.format(32) + order, behind.format(34) + order]
 
 
+def test_a_page_that_holds_more_than_was_asked_for_is_not_the_last(
+    ready: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        ready.add("people", 姓=f"第{number}")
+    adapter = ready.adapter(page_size=3)
+    asked = adapter._client.records
+    times = iter((2, 1, 1, 1))
+
+    def twice(*words: Any) -> Any:
+        return [*asked(*words)] * next(times)
+
+    monkeypatch.setattr(adapter._client, "records", twice)
+    people = of(Person, drain(adapter, "people"))
+    assert {person.fields["family_name"] for person in people} == {f"第{number}" for number in range(5)}
+
+
 def test_a_minute_that_fills_a_page_is_read_by_number(ready: Stage) -> None:
     for number in range(5):
         ready.kintone.create(ready.ids["people"], {"姓": f"第{number}"})  # all within a minute
