@@ -220,4 +220,4 @@ def test_twins_end_alike(prove: bool) -> None:
     tally.count("faults", Count.struck.total() - Count.struck["kill"])
     tally.count("simulated kills", Count.struck["kill"])
     tally.count("simulated runs", Count.runs)
-    assert Count.struck["kill"] >= number / 2, "too little was hit"
+    assert Count.struck["kill"] >= number / 4, "too little was hit"
