@@ -99,7 +99,6 @@ class Town:
     """The systems, the configuration, and who types."""
 
     both: Pair
-    folder: Path
     language: str
     runs: dict[str, str] = field(default_factory=dict)
 
@@ -164,7 +163,7 @@ def town(language: str) -> Iterator[Town]:
         both.visitor("入江 光", "株式会社入江", MISTYPED, "/price", "/price2", "/price3")
         os.chdir(folder)
         try:
-            yield Town(both, folder, language)
+            yield Town(both, language)
         finally:
             os.chdir(here)
 

@@ -81,8 +81,8 @@ def _cause_lines(console: Console, cause: Cause, zone: tzinfo) -> Iterator[str]:
 
 
 def _command(cause: Cause, way: str = "") -> str:
-    words = ["connector retry", cause.code or NAMELESS, "--system", cause.system]
-    return " ".join([*words, *filter(None, [way or ("--doubtful" if cause.doubtful else "")])])
+    way = way or ("--doubtful" if cause.doubtful else "")
+    return f"connector retry {cause.code or NAMELESS} --system {cause.system} {way}".rstrip()
 
 
 def _unreadable_lines(console: Console, one: Unreadable, zone: tzinfo) -> Iterator[str]:

@@ -11,9 +11,10 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from pathlib import Path
 
-COUNT_ONLY = frozenset({"lease", "ledger", "calls", "run.report", "delivery.no"})
-"""Tables and columns that decide nothing: the lease is over by then, others count, deliveries are numbered as threads
-come by."""
+from tests.faults.cuts import NOTHING_HANGS_ON
+
+COUNT_ONLY = NOTHING_HANGS_ON | {"run.report", "delivery.no"}
+"""Tables and columns that decide nothing: a report only tells, and deliveries are numbered as threads come by."""
 OF_THE_SESSION = frozenset({"_sessions", "_tokens", "_recent", "logins", "counted", "_router"})
 """What systems note of who signed in and how often they were asked: each run begins anew, and no limit is near."""
 _OF_THE_MOMENT = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}|(?<=\d\d:\d\d:\d\d)\.\d+| at 0x[0-9a-f]+")

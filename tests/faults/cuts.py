@@ -23,7 +23,7 @@ from tests.faults.points import Points, instrumented
 from tests.faults.story import Emulated
 from tests.faults.world import Files, Moment, World, direct
 
-_NOTHING_HANGS_ON = {"lease", "ledger", "calls"}
+NOTHING_HANGS_ON = frozenset({"lease", "ledger", "calls"})
 """Tables that decide nothing here: the lease is over by then, the other two only count."""
 
 
@@ -86,7 +86,7 @@ class Recorder(Points):
         cut.points.append(point)
 
 
-def content(store: Path, besides: Collection[str] = _NOTHING_HANGS_ON) -> str:
+def content(store: Path, besides: Collection[str] = NOTHING_HANGS_ON) -> str:
     """A digest of what is committed in a store, besides some of its tables."""
     digest = hashlib.sha256()
     connection = sqlite3.connect(store)

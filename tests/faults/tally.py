@@ -42,7 +42,7 @@ def count(name: str, number: int = 1) -> None:
     """Add to a number.
 
     They are: kills, kills -9, double kills, freezes, starts, clock jumps, faults, requests, events, lost, doubled,
-    class C, controls, caught.
+    class C, controls, caught, machines.
     """
     _write({"count": name, "by": number})
 
