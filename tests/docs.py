@@ -38,7 +38,7 @@ from connector.config import Config
 from connector.engine.log import EVENTS
 from connector.engine.metrics import MEANINGS, RUN_SECONDS
 from connector.model import Kind, Ref
-from connector.rules.calendar import BusinessDays, Days
+from connector.rules.calendar import BusinessDays, Days, FiscalYears
 from connector.rules.nurture import ListBy
 from connector.rules.score import ScoreRule
 from connector.rules.when import When
@@ -110,6 +110,7 @@ def _plain(kind: Any, links: Links) -> str:
         Hours: 'part of the day, as `"20:00-08:00"`',
         Days: "day or span, as `2026-12-29..2027-01-03`, or every year, as `12-29..01-03`",
         BusinessDays: "business days, as `10bd`",
+        FiscalYears: "fiscal years, as `1fy`",
         Secret: "`{env: NAME}` or `{file: PATH}`",
         Any: "block",
     }

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from connector.changes import Lane, RaiseAlert, Reason, Withheld
 from connector.model import Deal, Person
-from connector.rules.calendar import BusinessDays, Calendar, Span, SpanOfTime
+from connector.rules.calendar import Calendar, Span, SpanOfTime
 from connector.rules.columns import Touch
 from connector.rules.steps import BandUntold, LookAgain, Step, key_of
 from connector.rules.view import Reach, View
@@ -126,10 +126,9 @@ def _alert(view: View, rule: AlertRule, deal: Deal | None) -> Step:
 
 
 def _due_on(view: View, due: Span) -> date:
-    today = view.world.as_of.astimezone(view.world.tz).date()
-    if isinstance(due, BusinessDays):
-        return view.world.calendar.business_day_after(today, due.count) or today
-    return (view.world.as_of + due).astimezone(view.world.tz).date()
+    world = view.world
+    moment = world.as_of + due if isinstance(due, timedelta) else world.calendar.after(world.as_of, due, world.tz)
+    return (moment or world.as_of).astimezone(world.tz).date()
 
 
 def _person(view: View, rule: AlertRule, deal: Deal | None) -> Person | None:

@@ -1,7 +1,8 @@
-"""The business calendar (営業日): weekdays, Japanese holidays, and what the company says itself.
+"""The business calendar (営業日, 年度): weekdays, Japanese holidays, and what the company says itself.
 
-Business days are counted as people count them: the day on which something happened is not counted, and every other one
-counts from its first moment on. One business day after any moment of a Friday is Monday, 0:00.
+Business days and fiscal years are counted as people count them: the one in which something happened is not counted, and
+every other one counts from its first moment on. One business day after any moment of a Friday is Monday, 0:00; one
+fiscal year after any moment of a year is the first moment of the next.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import jpholiday
 from pydantic import BeforeValidator, Field, PrivateAttr
@@ -84,29 +85,42 @@ DaysOfYear = Annotated[Days, BeforeValidator(days, json_schema_input_type=_DaysT
 class BusinessDays:
     """So many business days."""
 
+    unit: ClassVar[str] = "bd"
     count: int
 
 
-Span = timedelta | BusinessDays
-_SpanText = Annotated[str, Field(pattern=r"^(\d{1,6}(s|m|h|d|w|y)|[1-9]\d{0,2}bd)$", examples=["30d", "10bd"])]
-_BUSINESS_DAYS = re.compile(r"([1-9]\d{0,2})bd", re.ASCII)
+@dataclass(frozen=True, slots=True)
+class FiscalYears:
+    """So many fiscal years (年度)."""
+
+    unit: ClassVar[str] = "fy"
+    count: int
+
+
+Counted = BusinessDays | FiscalYears
+"""What is counted by the calendar, and written as a count and its unit."""
+Span = timedelta | Counted
+_SpanText = Annotated[
+    str, Field(pattern=r"^(\d{1,6}(s|m|h|d|w|y)|[1-9]\d{0,2}(bd|fy))$", examples=["30d", "10bd", "1fy"])
+]
+_COUNTED = re.compile(r"([1-9]\d{0,2})(bd|fy)", re.ASCII)
 
 
 def span(value: Any) -> Any:
-    """`30d` and the like as a timedelta, `10bd` as BusinessDays."""
-    if isinstance(value, BusinessDays):
+    """`30d` and the like as a timedelta, `10bd` as BusinessDays, `1fy` as FiscalYears."""
+    if isinstance(value, Counted):
         return value
-    match = _BUSINESS_DAYS.fullmatch(value) if isinstance(value, str) else None
+    match = _COUNTED.fullmatch(value) if isinstance(value, str) else None
     if match is not None:
-        return BusinessDays(int(match[1]))
+        return (BusinessDays if match[2] == BusinessDays.unit else FiscalYears)(int(match[1]))
     try:
         return duration(value)
     except SpecError as error:
         raise SpecError(
             error.what,
             text(
-                "write 30d, 6h, 15m, 2w or 1y; or 10bd, which is 10 business days",
-                "30d、6h、15m、2w、1y、または営業日で 10bd のように書いてください",
+                "write 30d, 6h, 15m, 2w or 1y; or 10bd for business days, 1fy for fiscal years",
+                "30d、6h、15m、2w、1y、または営業日で 10bd、年度で 1fy のように書いてください",
             ),
         ) from None
 
@@ -114,8 +128,26 @@ def span(value: Any) -> Any:
 SpanOfTime = Annotated[Span, BeforeValidator(span, json_schema_input_type=_SpanText)]
 
 
+def first_day(value: Any) -> Any:
+    """`04-01` as it is, where every year has such a day."""
+    try:
+        if isinstance(value, str) and re.fullmatch(r"\d\d-\d\d", value, re.ASCII):
+            date.fromisoformat(f"2023-{value}")  # a year without a 29th of February
+            return value
+    except ValueError:
+        pass
+    raise SpecError(
+        text("{value!r} is not a day of every year", "{value!r} は毎年ある月日として読めません", value=value),
+        text("write 04-01 for the 1st of April", "4月1日なら 04-01 のように書いてください"),
+    )
+
+
+_FirstDayText = Annotated[str, Field(pattern=r"^\d\d-\d\d$", examples=["04-01"])]
+FirstDay = Annotated[str, BeforeValidator(first_day, json_schema_input_type=_FirstDayText)]
+
+
 class Calendar(Spec):
-    """Which days are business days."""
+    """Which days are business days, and when a fiscal year begins."""
 
     workdays: Annotated[Many[Weekday], Field(min_length=1)] = _WEEK[:5]
     """Days of the week on which people work."""
@@ -125,6 +157,8 @@ class Calendar(Spec):
     """Closed days of the company."""
     open: Many[DaysOfYear] = ()
     """Business days all the same, whatever else is said of them."""
+    fiscal_year: FirstDay = "04-01"
+    """The first day of a fiscal year (年度)."""
     _years: dict[int, list[int]] = PrivateAttr(default_factory=dict)
 
     def is_business_day(self, day: date) -> bool:
@@ -164,15 +198,31 @@ class Calendar(Spec):
                 return None
         return date.fromordinal(self._of(year)[place])
 
-    def elapsed(self, since: datetime, as_of: datetime, tz: tzinfo, most: int) -> int:
-        """How many business days ago `since` was, by the days of `tz`; -1 when it is to come, `most` + 1 when more."""
-        first, last = _local(since, tz), _local(as_of, tz)
-        return self._count(first, last, most + 1) if first <= last else -1
+    def elapsed(self, since: datetime, as_of: datetime, tz: tzinfo, limit: Counted) -> int:
+        """How long ago `since` was, in the unit of `limit` and by the days of `tz`; -1 when it is to come.
 
-    def after(self, since: datetime, count: int, tz: tzinfo) -> datetime | None:
-        """The moment from which `since` is `count` business days ago."""
-        day = self.business_day_after(_local(since, tz), count)
+        More than `limit` is told as one more at least.
+        """
+        first, last = _local(since, tz), _local(as_of, tz)
+        if first > last:
+            return -1
+        if isinstance(limit, FiscalYears):
+            return self.fiscal_year_of(last) - self.fiscal_year_of(first)
+        return self._count(first, last, limit.count + 1)
+
+    def after(self, since: datetime, limit: Counted, tz: tzinfo) -> datetime | None:
+        """The moment from which `since` is so long ago; None where no such day is to come."""
+        first = _local(since, tz)
+        if isinstance(limit, FiscalYears):
+            year = self.fiscal_year_of(first) + limit.count
+            day = date.fromisoformat(f"{year}-{self.fiscal_year}") if first >= _FIRST and year <= _LAST.year else None
+        else:
+            day = self.business_day_after(first, limit.count)
         return datetime.combine(day, time(), tz).astimezone(UTC) if day else None
+
+    def fiscal_year_of(self, day: date) -> int:
+        """The fiscal year of a day, by the year in which it began."""
+        return day.year - (f"{day:%m-%d}" < self.fiscal_year)
 
     def _of(self, year: int) -> list[int]:
         """The business days of a year, as ordinals."""

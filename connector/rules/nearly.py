@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from connector.errors import Text, text
 from connector.model import Deal, Score
-from connector.rules.calendar import BusinessDays, Span
+from connector.rules.calendar import Counted, Span
 from connector.rules.columns import Touch
 from connector.rules.plan import Rules
 from connector.rules.score import KIND_WORDS, ScoreRule, number
@@ -134,16 +134,16 @@ def _of_deal(test: DealIs, deal: Deal, world: World) -> Iterator[Missing]:
             yield _compared(deal, name, age, [_age(limit, since, world) for limit, _ in age.limits()])
 
 
-Size = float | timedelta | BusinessDays
+Size = float | timedelta | Counted
 
 
 def _age(limit: Span, since: datetime | None, world: World) -> Size | None:
     """How long ago something was, in the unit of a limit."""
     if since is None:
         return None
-    if isinstance(limit, BusinessDays):
-        return BusinessDays(world.calendar.elapsed(since, world.as_of, world.tz, limit.count))
-    return world.as_of - since
+    if isinstance(limit, timedelta):
+        return world.as_of - since
+    return replace(limit, count=world.calendar.elapsed(since, world.as_of, world.tz, limit))
 
 
 def _compared(deal: Deal, name: str, compare: Compare[Any], values: Sequence[Size | None]) -> Missing:
@@ -178,19 +178,19 @@ def _limits(compare: Compare[Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return value.count if isinstance(value, BusinessDays) else value
+    return value.count if isinstance(value, Counted) else value
 
 
 def _between(limit: Any, value: Any) -> Any:
     """How far a value is from the limit that it misses."""
-    if isinstance(limit, BusinessDays):
-        return BusinessDays(abs(limit.count - value.count))
+    if isinstance(limit, Counted):
+        return replace(limit, count=abs(limit.count - value.count))
     return abs(limit - value)
 
 
 def _shown(value: Size) -> str:
-    if isinstance(value, BusinessDays):
-        return f"{value.count}bd"
+    if isinstance(value, Counted):
+        return f"{value.count}{value.unit}"
     if not isinstance(value, timedelta):
         return number(value)
     minutes = -(-value // timedelta(minutes=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Literal, Self
 
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 
 from connector.errors import text
 from connector.model import Deal, DealState, Kind, Score
-from connector.rules.calendar import BusinessDays, Calendar, SpanOfTime
+from connector.rules.calendar import Calendar, SpanOfTime
 from connector.rules.columns import Touch
 from connector.rules.pattern import name_test, url_test
 from connector.spec import Amount, Block, Compare, Duration, Many, Spec, SpecError, Word
@@ -20,16 +21,16 @@ FAR = timedelta(days=36_500)
 
 
 class Age(Compare[SpanOfTime]):
-    """A comparison with a span of time, in days of the calendar or in business days."""
+    """A comparison with a span of time, in days of the calendar, in business days or in fiscal years."""
 
     def holds(self, since: datetime | None, as_of: datetime, calendar: Calendar, tz: tzinfo) -> bool:
         """Whether it is so long ago; an unknown time (None) never is."""
         if since is None:
             return False
         return all(
-            test(calendar.elapsed(since, as_of, tz, limit.count), limit.count)
-            if isinstance(limit, BusinessDays)
-            else test(as_of - since, limit)
+            test(as_of - since, limit)
+            if isinstance(limit, timedelta)
+            else test(calendar.elapsed(since, as_of, tz, limit), limit.count)
             for limit, test in self.limits()
         )
 
@@ -38,14 +39,14 @@ class Age(Compare[SpanOfTime]):
         if since is None:
             return
         for limit, _ in self.limits():
-            if not isinstance(limit, BusinessDays):
+            if isinstance(limit, timedelta):
                 left = since - as_of + limit
                 # Compared as spans: a placeholder such as 9999-12-31 has no day after it.
                 if timedelta(0) < left < FAR:
                     yield as_of + left
-            elif calendar.elapsed(since, as_of, tz, limit.count) <= limit.count:
-                # `lte` and `gt` turn when the day is over: with the next one.
-                moments = (calendar.after(since, count, tz) for count in (limit.count, limit.count + 1))
+            elif calendar.elapsed(since, as_of, tz, limit) <= limit.count:
+                # `lte` and `gt` turn when the day, or the year, is over: with the next one.
+                moments = (calendar.after(since, each, tz) for each in (limit, replace(limit, count=limit.count + 1)))
                 yield from (moment for moment in moments if moment is not None and moment > as_of)
 
 

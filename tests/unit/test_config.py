@@ -195,7 +195,7 @@ PEOPLE = "- in: sfa\n  object: [person]\n  key: k\n"
                 "alerts": "- {id: a, when: {deal: {closed: {gte: 10}}}, to: deal_owner, "
                 "repeat: {per: deal, every: 1d}}\n"
             },
-            "10 is not a duration → write 30d, 6h, 15m, 2w or 1y; or 10bd, which is 10 business days",
+            "10 is not a duration → write 30d, 6h, 15m, 2w or 1y; or 10bd for business days, 1fy for fiscal years",
         ),
         (
             {"people": "- {in: sfa, object: person, fields: {deal.state: {to: state, wins: sfa}}}\n"},

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from connector.model import Kind
+from connector.model import DealState, Kind
 from tests.machine.world import World
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -92,3 +92,31 @@ def test_what_stirs_on_a_closed_day_is_told_on_the_next_business_day(world: Worl
     assert run_at(world, 5, 6, 12) == 0, "振替休日"
     assert run_at(world, 5, 7, 7) == 0
     assert run_at(world, 5, 7, 9) == 1
+
+
+BUDGETS = """
+- id: new_budget
+  when: {deal: {state: lost, lost_reason: 予算なし, closed: {gte: 1fy}}}
+  list: 新年度
+"""
+
+
+def test_who_had_no_budget_is_asked_again_in_the_next_fiscal_year(world: World) -> None:
+    (world.folder / "mappings" / "nurture.yaml").write_text(BUDGETS, encoding="utf-8")
+    edit(world, "\nrun:", "\ncalendar: {fiscal_year: 04-01}\nrun:")
+    for name, lost in (("taro", datetime(2026, 3, 30, tzinfo=TOKYO)), ("jiro", datetime(2026, 4, 1, tzinfo=TOKYO))):
+        contact = world.sfa.add_person(email=f"{name}@alpha.co.jp", family_name=name)
+        world.ma.add_person(email=f"{name}@alpha.co.jp", family_name=name)
+        world.sfa.add_deal(name, state=DealState.LOST, lost_reason="予算なし", closed_at=lost, people=(contact.id,))
+
+    def listed() -> set[object]:
+        return {world.ma.people[id_].fields["email"] for id_ in world.ma.lists["新年度"]}
+
+    run_at(world, 4, 1, 12)
+    assert listed() == {"taro@alpha.co.jp"}, "the year of whose loss is over"
+    world.pass_time(datetime(2027, 3, 31, 23, tzinfo=TOKYO) - world.now)
+    world.run()
+    assert listed() == {"taro@alpha.co.jp"}
+    world.pass_time(timedelta(hours=1))
+    world.run()
+    assert listed() == {"taro@alpha.co.jp", "jiro@alpha.co.jp"}

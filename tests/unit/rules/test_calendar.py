@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connector.changes import RaiseAlert
 from connector.rules.alert import AlertRule, release_time
-from connector.rules.calendar import Calendar, days, span
+from connector.rules.calendar import BusinessDays, Calendar, FiscalYears, days, first_day, span
 from connector.rules.plan import Rules
 from connector.rules.when import Age
 from connector.spec import Hours, SpecError
@@ -81,9 +81,37 @@ def test_what_the_company_says_of_its_days(calendar: str, day: str, *, works: bo
     ],
 )
 def test_the_moment_from_which_it_is_so_many_business_days_ago(since: str, count: int, moment: str) -> None:
-    found = JAPAN.after(datetime.fromisoformat(since).replace(tzinfo=TOKYO), count, TOKYO)
+    found = JAPAN.after(datetime.fromisoformat(since).replace(tzinfo=TOKYO), BusinessDays(count), TOKYO)
 
     assert found == datetime.fromisoformat(moment).replace(tzinfo=TOKYO)
+
+
+@pytest.mark.parametrize(
+    ("begins", "since", "years", "moment"),
+    [
+        ("04-01", "2026-03-31T23:59", 1, "2026-04-01"),
+        ("04-01", "2026-04-01T00:00", 1, "2027-04-01"),
+        ("04-01", "2025-12-01T10:00", 1, "2026-04-01"),
+        ("04-01", "2025-12-01T10:00", 2, "2027-04-01"),
+        ("01-01", "2026-12-31T23:59", 1, "2027-01-01"),
+        ("10-01", "2026-09-30T09:00", 1, "2026-10-01"),
+        ("02-28", "2028-02-29T12:00", 1, "2029-02-28"),
+    ],
+)
+def test_a_fiscal_year_later_is_the_first_moment_of_the_next(begins: str, since: str, years: int, moment: str) -> None:
+    calendar = block(Calendar, f"fiscal_year: {begins}")
+    happened, turn = (datetime.fromisoformat(each).replace(tzinfo=TOKYO) for each in (since, moment))
+
+    assert calendar.after(happened, FiscalYears(years), TOKYO) == turn
+    assert calendar.elapsed(happened, turn, TOKYO, FiscalYears(years)) == years
+    assert calendar.elapsed(happened, turn - timedelta(seconds=1), TOKYO, FiscalYears(years)) == years - 1
+
+
+@pytest.mark.parametrize("wrong", ["02-29", "04-31", "4-1", "2026-04-01", "april", 401, "０４-０１"])
+def test_a_fiscal_year_begins_on_a_day_that_every_year_has(wrong: object) -> None:
+    with pytest.raises(SpecError) as raised:
+        first_day(wrong)
+    assert "04-01" in str(raised.value.fix)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +124,7 @@ def test_what_is_no_day_is_told_with_how_to_write_one(wrong: object) -> None:
     assert "12-29..01-03" in str(raised.value.fix)
 
 
-@pytest.mark.parametrize("wrong", ["0bd", "1000bd", "-1bd", "1.5bd", "bd", "10 bd", 10, "１bd"])
+@pytest.mark.parametrize("wrong", ["0bd", "1000bd", "-1bd", "1.5bd", "bd", "10 bd", 10, "１bd", "0fy", "fy", "1 fy"])
 def test_what_is_no_span_is_told_with_how_to_write_one(wrong: object) -> None:
     with pytest.raises(SpecError) as raised:
         span(wrong)
@@ -154,13 +182,17 @@ def test_the_day_so_many_after_is_a_business_day_with_so_many_up_to_it(calendar:
 
 def test_days_that_are_not_to_come_are_none() -> None:
     assert block(Calendar, "closed: [01-01..12-31]").business_day_after(date(2026, 1, 1), 1) is None
-    assert JAPAN.after(datetime.max.replace(tzinfo=UTC), 1, TOKYO) is None
-    assert JAPAN.elapsed(datetime.max.replace(tzinfo=UTC), NOW, TOKYO, 20) == -1
-    assert JAPAN.elapsed(datetime.min.replace(tzinfo=UTC), NOW, TOKYO, 20) == 21
+    for one in (BusinessDays(1), FiscalYears(1)):
+        assert JAPAN.after(datetime.max.replace(tzinfo=UTC), one, TOKYO) is None
+        assert JAPAN.elapsed(datetime.max.replace(tzinfo=UTC), NOW, TOKYO, one) == -1
+        assert JAPAN.elapsed(datetime.min.replace(tzinfo=UTC), NOW, TOKYO, one) > 1
 
 
-MOMENT = st.integers(0, 22 * 24 * 60).map(lambda n: datetime(2026, 4, 20, tzinfo=TOKYO) + timedelta(minutes=n))
-WRITTEN = ("{gte: 3bd}", "{gt: 3bd}", "{lt: 3bd}", "{lte: 3bd}", "{gte: 2bd, lt: 6bd}", "{gte: 4d}")
+MOMENT = st.integers(0, 52 * 24 * 60).map(lambda n: datetime(2026, 3, 20, tzinfo=TOKYO) + timedelta(minutes=n))
+WRITTEN = (
+    "{gte: 3bd}", "{gt: 3bd}", "{lt: 3bd}", "{lte: 3bd}", "{gte: 2bd, lt: 6bd}", "{gte: 4d}", "{gte: 1fy}",
+    "{gt: 1fy}", "{lt: 1fy}",
+)  # fmt: skip
 AGES = {written: block(Age, written) for written in WRITTEN}
 
 
