@@ -155,6 +155,10 @@ class Config(Spec):
         return release_time(now, quiet.alerts, self.timezone, self.calendar if quiet.business_days else None)
 
 
+LeftOut = tuple[int, str]
+"""A word of one of the `people` mappings, by the mapping's place among them."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """Everything an administrator wrote, checked: systems by name with their typed options, and the rules."""
@@ -170,6 +174,8 @@ class Setup:
     warnings: Sequence[Problem] = field(default=())
     tests: Sequence[Path] = ()
     """Golden tests that stand beside the mappings."""
+    left_out: Sequence[LeftOut] = ()
+    """What the mappings name and this setup does without, because its field drifted."""
 
     def needs(self, system: str) -> Needs:
         """What the mappings ask of a system."""
@@ -256,18 +262,13 @@ class _Reader:
                 self.problems += advice(systems, roles, rules)
         if config is None:
             return None
-        self._check_workers(config, rules)
+        self._check_workers(config)
         return Setup(
             config, self.path.parent, systems, roles, identity, deals, rules, self.hash.hexdigest(),
             [p for p in self.problems if p.severity == "warning"], self.tests,
         )  # fmt: skip
 
-    def _check_workers(self, config: Config, rules: Rules) -> None:
-        for rule in (rule for mapping in rules.people for rule in mapping.fields.values()):
-            if config.run.workers and rule.on_drift is not None:
-                what = text("workers know nothing of on_drift", "workers では on_drift を使えません")
-                fix = text("leave one of them out", "どちらか一方を外してください")
-                self.problems.append(rule.mark_of("on_drift").problem(what, fix))
+    def _check_workers(self, config: Config) -> None:
         if config.run.workers and config.store_url is None and not config.store.startswith("postgresql"):
             what = text("workers need PostgreSQL", "workers を使うには PostgreSQL が必要です")
             fix = text("set `store` or `store_url` to it", "store または store_url に指定してください")

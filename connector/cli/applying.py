@@ -40,12 +40,16 @@ def _lines(console: Console, applied: Applied, limit: int) -> Iterator[str]:
         yield say("  … {n} more (--limit 0 shows all)", "  … ほか{n}件（--limit 0 で全件）", n=n)
     for code, count in sorted(Counter(item.code for item in applied.skipped).items()):
         yield say("skipped: {why}: {n}", "反映せず: {why}: {n}件", why=WHY[code].in_(console.language), n=count)
-    for why_stopped in applied.report.halted:
-        yield say(
-            "stopped, nothing was sent: {why}; if it is right, --force REASON",
-            "停止（送信していません）: {why}。正しければ --force 理由",
-            why=why_stopped.in_(console.language),
-        )
+    for halted in applied.report.halted:
+        told = halted.in_(console.language)
+        if applied.report.to_mend:
+            yield say("stopped, nothing was sent: {why}", "停止（送信していません）: {why}", why=told)
+        else:
+            yield say(
+                "stopped, nothing was sent: {why}; if it is right, --force REASON",
+                "停止（送信していません）: {why}。正しければ --force 理由",
+                why=told,
+            )
     for system, count in sorted(applied.waiting.items()):
         yield say(
             "{s}: {n} changes wait; the next runs send them", "{s}: {n}件が未送信です。次回以降の実行で送ります",

@@ -36,6 +36,8 @@ def show_reconciled(console: Console, found: Reconciled, limit: int) -> None:
         console.out(say("{s}: {n} changes parked", "{s}: 保留中の変更 {n}件", s=name, n=count))
     for name, count in sorted(found.uncertain.items()):
         console.out(say("{s}: {n} changes sent without an answer", "{s}: 結果不明の変更 {n}件", s=name, n=count))
+    for why in found.report.halted:
+        console.out(say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
     for name, error in found.report.problems:
         console.out(f"{name}: {error.in_(console.language)}")
     if found.differs:

@@ -26,7 +26,7 @@ from connector.engine.preview import Shown
 from connector.engine.report import Report
 from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
-from connector.errors import kept
+from connector.errors import kept, text
 from connector.model import Value
 from connector.rules.nearly import Topic
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
@@ -138,12 +138,7 @@ def show_report(console: Console, report: Report) -> None:
     for (system, kind), count in sorted(report.held_counts.items()):
         console.out(console.say("held back: {s} {k} {n}", "停止中: {s} {k} {n}件", s=system, k=kind, n=count))
     if report.halted:
-        console.out(
-            console.say(
-                "nothing was sent; look at `connector plan`, then `connector run --force REASON`",
-                "何も送信していません。`connector plan` を確認し、正しければ `connector run --force 理由`",
-            )
-        )
+        console.out(_MEND.in_(console.language) if report.to_mend else _OVERRULE.in_(console.language))
     console.out(
         console.say(
             "run {run}: {outcome}, {sent} changes sent for {n} people planned",
@@ -154,6 +149,16 @@ def show_report(console: Console, report: Report) -> None:
             n=report.identities,
         )
     )
+
+
+_OVERRULE = text(
+    "nothing was sent; look at `connector plan`, then `connector run --force REASON`",
+    "何も送信していません。`connector plan` を確認し、正しければ `connector run --force 理由`",
+)
+_MEND = text(
+    "nothing was sent; mend the field in the system or in the mapping, or change its on_drift",
+    "何も送信していません。連携先の項目かマッピングを直すか、on_drift を変更してください",
+)
 
 
 def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:

@@ -18,6 +18,7 @@ from connector.changes import AnyChange, SetFields
 from connector.engine.app import App
 from connector.engine.braking import doubts
 from connector.engine.deliver import collect, deliver
+from connector.engine.drift import looked_for
 from connector.engine.plan_file import PlanFile, read_plan, refuse_stranger
 from connector.engine.planning import all_chunks, held_until
 from connector.engine.preview import wanted_now
@@ -89,6 +90,7 @@ def apply_plan(app: App, path: Path, *, force: str | None = None, watch: Watch =
     with (
         app.lease() as lease,
         written_down(app, lease, None, force) as report,
+        looked_for(app, lease, report),
         counting_calls(app, lease, report, app.adapters),
     ):
         report.watch = watch
@@ -117,6 +119,8 @@ def _refuse_restored(app: App) -> None:
 
 
 def _apply(app: App, lease: Lease, report: Report, plan: PlanFile, force: str | None) -> Applied:
+    if report.halted:
+        return Applied(report)
     collect(app, lease, report)
     pull(app, lease, report, force=force is not None)
     fresh, held, _ = wanted_now(app, report.as_of, report.run)

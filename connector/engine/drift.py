@@ -1,4 +1,4 @@
-"""Drift: a field that the mappings name is gone, or is no more what it was. Found when a run starts.
+"""Drift: a field that the mappings name is gone, or is no more what it was. Found when a run of any kind starts.
 
 Only fields with `on_drift` are looked at, and only their systems are asked. What is parked or ignored is left out of
 the mappings for this run, neither read nor written; once the field is mended, everybody is read and planned anew.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from connector.config import Setup
+from connector.config import LeftOut, Setup
 from connector.contain import contained
 from connector.engine.app import App, make_adapter
 from connector.engine.report import Report
@@ -64,24 +64,30 @@ def drifted(mappings: Iterable[PeopleMapping], system: str, findings: Sequence[F
 
 def without(setup: Setup, fields: Sequence[Drifted]) -> Setup:
     """The setup without these fields; a word that people typed goes from every mapping: half of it says nothing."""
-    if not fields:
-        return setup
     typed = {each.word for each in fields if each.word in PERSON_FIELDS}
     own = {(id(each.mapping), each.word) for each in fields}
+    gone = [
+        (place, word)
+        for place, mapping in enumerate(setup.rules.people)
+        for word in mapping.fields
+        if word in typed or (id(mapping), word) in own
+    ]
+    return leave_out(setup, gone)
+
+
+def leave_out(setup: Setup, gone: Sequence[LeftOut]) -> Setup:
+    """The setup without some words of some mappings."""
+    if not gone:
+        return setup
     people = tuple(
         mapping.model_copy(
-            update={
-                "fields": {
-                    word: rule
-                    for word, rule in mapping.fields.items()
-                    if word not in typed and (id(mapping), word) not in own
-                }
-            }
+            update={"fields": {word: rule for word, rule in mapping.fields.items() if (place, word) not in gone}}
         )
-        for mapping in setup.rules.people
+        for place, mapping in enumerate(setup.rules.people)
     )
-    left_out = " ".join(sorted(each.place for each in fields))
-    return replace(setup, rules=replace(setup.rules, people=people), digest=f"{setup.digest} without {left_out}")
+    said = " ".join(f"{place}.{word}" for place, word in gone)
+    rules, digest = replace(setup.rules, people=people), f"{setup.digest} without {said}"
+    return replace(setup, rules=rules, digest=digest, left_out=tuple(gone))
 
 
 @contextmanager
@@ -125,6 +131,7 @@ def _found(app: App, name: str, lease: Lease | None, report: Report) -> list[Dri
         log.warning("field_drifted", system=name, field=each.stream, policy=each.policy)
         if each.policy == "stop":
             report.halt(_why(each))
+            report.to_mend = True
     return found
 
 

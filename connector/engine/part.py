@@ -7,7 +7,7 @@ written once, and whoever has been replaced writes nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
 
+from connector.config import LeftOut
 from connector.engine import planning
 from connector.engine.app import App
 from connector.engine.deliver import Delivery
@@ -48,6 +49,8 @@ class Part:
     last: int = 0
     """Identities to plan: those behind `after`, up to `last`."""
     force: bool = False
+    left_out: Sequence[LeftOut] = ()
+    """What the run does without, because its field drifted."""
 
     @property
     def stage(self) -> str:

@@ -112,7 +112,7 @@ class Queue:
 
         :raises StoreError: the store cannot be used now
         """
-        return {_part(job.task_kwargs).key for job in self._all("todo")}
+        return {part_of(job.task_kwargs).key for job in self._all("todo")}
 
     def clear(self) -> None:
         """Take out what waits; ask workers to leave what they are at; forget what dead workers were at.
@@ -133,8 +133,9 @@ class Queue:
             return list(self._app.job_manager.list_jobs(queue=_NAME, status=status))
 
 
-def _part(data: Mapping[str, Any]) -> Part:
-    return Part(**data)
+def part_of(data: Mapping[str, Any]) -> Part:
+    """A part as the queue carried it (`Part.as_data`)."""
+    return Part(**{**data, "left_out": [(place, word) for place, word in data["left_out"]]})
 
 
 @contextmanager
@@ -208,7 +209,7 @@ class Taker:
         looker = threading.Thread(target=look, name="taken-back", daemon=True)
         looker.start()
         try:
-            self._do(_part(data))
+            self._do(part_of(data))
         except NotNow as error:
             if context.should_abort():
                 raise exceptions.JobAborted from error

@@ -16,13 +16,14 @@ from sqlalchemy import Connection
 
 from connector.contain import each_contained
 from connector.engine.app import App
+from connector.engine.drift import looked_for
 from connector.engine.probing import keep_evidence
 from connector.engine.pull import pull, store_records
 from connector.engine.report import Report
 from connector.engine.run import Watch, counting_calls, written_down
 from connector.errors import AdapterError, Exhausted, Halted, Interrupted, Text, text
 from connector.model import Deal, Gone, Inventory, Membership, Person, Ref, Value, Written
-from connector.ports import Page
+from connector.ports import Needs, Page
 from connector.rules.translate import same
 from connector.store import deals, outbox, people, runs, touchpoints
 from connector.store.lease import Lease
@@ -112,23 +113,30 @@ def reconcile(app: App, *, first: bool = True, watch: Watch = lambda _: None) ->
 
     :raises Locked: another run is at work
     """
-    systems = {name: Compared() for name in app.adapters}
+    systems, whole = {name: Compared() for name in app.adapters}, app.setup
     with (
         app.lease() as lease,
         written_down(app, lease, None, None) as report,
+        looked_for(app, lease, report),
         counting_calls(app, lease, report, app.adapters),
     ):
         report.watch, report.word = watch, "reconcile"
         try:
-            if first:
+            if first and not report.halted:
                 pull(app, lease, report)
-            for name, found in systems.items():
-                _Comparing(app, name, lease, report, found).compare()
+            for name, found in systems.items() if not report.halted else ():
+                unseen = _names(whole.needs(name)) - _names(app.setup.needs(name))
+                _Comparing(app, name, lease, report, found, unseen).compare()
         except Interrupted:
             report.interrupted = True
     with app.reading() as conn:
         parked = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "parked"}
         return Reconciled(systems, parked, outbox.uncertain(conn), report)
+
+
+def _names(needs: Needs) -> frozenset[str]:
+    """Native names and our words of everything that is read of a system's records."""
+    return frozenset(name for each in needs.objects.values() for name in (*each.read, *each.words))
 
 
 @dataclass
@@ -140,6 +148,8 @@ class _Comparing:
     lease: Lease
     report: Report
     found: Compared
+    unseen: frozenset[str]
+    """Fields that are left out, because they drifted: nobody can say what stands there."""
     seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Ids of people and deals that were told, by object."""
     unsure: set[str] = field(default_factory=set)
@@ -198,9 +208,11 @@ class _Comparing:
 
     def _record(self, ref: Ref, told: Told, differs: Sequence[Differs]) -> None:
         fate = told.fates.pop(ref, None)  # once, though it may stand in the page twice
+        told_of = [each for each in differs if each.name not in self.unseen]
+        same = fate == "same" or (differs and not told_of)
         if fate is not None:
-            sign: Sign = "=" if fate == "same" else "+" if fate == "new" else "~"
-            self.found.note(sign, ref.object, str(ref), differs=differs if sign == "~" else ())
+            sign: Sign = "=" if same else "+" if fate == "new" else "~"
+            self.found.note(sign, ref.object, str(ref), differs=told_of if sign == "~" else ())
 
     def _list(self, now: Membership, before: frozenset[str]) -> None:
         kind = f"list {now.list}"

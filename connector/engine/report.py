@@ -39,6 +39,8 @@ class Report:
     deferred: list[tuple[str, str, ConnectorError]] = field(default_factory=list)
     """(system, stream, why) of streams that a spent budget left unread, and of changes in jobs that are at work."""
     halted: list[Text] = field(default_factory=list)
+    to_mend: bool = False
+    """What halted the run is nothing that can be overruled: it must be mended."""
     held: Sequence[AnyChange] = ()
     """Some of the changes that the brake holds back."""
     held_counts: Mapping[tuple[str, str], int] = field(default_factory=dict)

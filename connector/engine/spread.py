@@ -117,7 +117,9 @@ class Spread(Stages):
 
 
 def _part(app: App, lease: Lease, report: Report, kind: Kind, turn: int, **of: Any) -> Part:
-    return Part(report.run, lease.token, report.as_of.isoformat(), app.setup.digest, kind, turn, **of)
+    setup = app.setup
+    as_of = report.as_of.isoformat()
+    return Part(report.run, lease.token, as_of, setup.digest, kind, turn, left_out=setup.left_out, **of)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from connector.changes import AddToList, AnyChange, CloseAlert, Lane, RemoveFromList, SetFields
 from connector.engine.app import App
 from connector.engine.deliver import deliver
+from connector.engine.drift import looked_for
 from connector.engine.pull import pull
 from connector.engine.report import Report
 from connector.engine.run import Watch, counting_calls, written_down
@@ -64,12 +65,14 @@ def undo_run(app: App, run: str, *, send: bool, watch: Watch = lambda _: None) -
     with (
         app.lease() as lease,
         written_down(app, lease, None, None) as report,
+        looked_for(app, lease, report),
         counting_calls(app, lease, report, app.adapters),
     ):
         report.watch = watch
         report.undoes, report.word = (run, "") if send else ("", "plan")
         try:
-            pull(app, lease, report)
+            if not report.halted:
+                pull(app, lease, report)
             with app.reading() as conn:
                 found = undo(
                     [Done(s.change, s.remote_id) for s in outbox.delivered(conn, run)],

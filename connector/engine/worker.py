@@ -13,6 +13,7 @@ import structlog
 from connector.config import load
 from connector.engine import queue
 from connector.engine.app import App, Clock, now, open_app
+from connector.engine.drift import leave_out
 from connector.engine.part import Part, fail, perform
 from connector.engine.queue import NotNow, Taker
 from connector.errors import ConfigError, ConnectorError, Interrupted, Locked, StoreError, text
@@ -109,7 +110,7 @@ class Worker:
         app = self._app
         if part.run != self._run or app.setup.digest != part.digest:
             try:
-                setup = load(self._config)
+                setup = leave_out(load(self._config), part.left_out)
                 if setup.digest != part.digest:
                     log.warning("configuration_differs", run=part.run, part=part.name)
                     raise NotNow

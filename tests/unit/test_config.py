@@ -223,16 +223,6 @@ def test_mistakes_in_mappings(tmp_path: Path, mappings: dict[str, str], said: st
     assert any(said in problem for problem in found), found
 
 
-def test_workers_know_nothing_of_drift(tmp_path: Path) -> None:
-    people = "- {in: sfa, object: person, fields: {title: {to: t, wins: ma, on_drift: park}}}\n"
-    config = CONFIG + "store: postgresql+psycopg://us@db/d\nrun: {workers: true}\n"
-    said = "workers know nothing of on_drift → leave one of them out"
-
-    (problem,) = problems(tmp_path, config, scores=SCORES, people=people)
-    assert problem == f"mappings/people.yaml:1:{people.index('park') + 1}: {said}"
-    setup(tmp_path, config, scores=SCORES, people=people.replace(", on_drift: park", ""))
-
-
 def test_a_time_is_text_and_on_is_a_word(tmp_path: Path) -> None:
     """PyYAML's own loader reads 18:30 as 1110, on as true and drops the first of two equal keys."""
     found = problems(tmp_path, CONFIG + "run: {every: 18:30, on: 1}\n")
