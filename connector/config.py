@@ -140,6 +140,8 @@ class Config(Spec):
     """Where the store is: `sqlite:///data/connector.db` or `postgresql+psycopg://...`."""
     store_url: Secret | None = None
     """A reference to the store's URL instead, when it holds a password: `{env: NAME}` or `{file: PATH}`."""
+    audit_key: Secret | None = None
+    """Key of the audit trail. Without it one stands in the store, known to whoever can read the store."""
     mappings: Many[str] = ("mappings",)
     """Folder of the mappings, beside this file; several are read as one."""
     systems: Systems

@@ -591,6 +591,26 @@ def why(
 
 
 @cli.command()
+def audit(
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+    head: Annotated[
+        list[str] | None, typer.Option(help="NO:CHAIN, as kept in a report or the log / 外部に残した末尾の値")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Show the rows of this run / この実行の行を表示")] = None,
+) -> None:
+    """Look whether the audit trail is whole: what was written, and who decided what. 監査証跡の検証。"""
+    from connector.cli.trail import exit_of, show_audit
+    from connector.engine.trail import audit as look
+
+    console = Console(json=json)
+    with closing(_open(config)) as app:
+        found = look(app, head or [], run)
+        show_audit(console, found, app.setup.config.timezone)
+    raise typer.Exit(exit_of(found))
+
+
+@cli.command()
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file / 新しいファイル")],
     config: ConfigPath = CONFIG,
@@ -777,8 +797,8 @@ identity = typer.Typer(help="Who is who: how good it is. 名寄せの精度。",
 cli.add_typer(identity, name="identity")
 
 
-@identity.command()
-def audit(
+@identity.command("audit")
+def audit_identity(
     config: ConfigPath = CONFIG,
     sample: Annotated[int, typer.Option(help="So many joined pairs / 抽出する組数")] = 200,
     out: Annotated[Path, typer.Option("--out", "-o", help="To be filled in / 記入用の出力先")] = Path("audit.csv"),

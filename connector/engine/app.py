@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +24,7 @@ from connector.spec import Spec, secrets_in
 from connector.store import database, files, keep, load, runs
 from connector.store.beside import Beside, sqlite_file
 from connector.store.lease import Lease, acquire
+from connector.store.trail import Trail
 
 Clock = Callable[[], datetime]
 
@@ -58,6 +61,11 @@ class App:
         """A transaction that only reads."""
         with database.reading(self.store) as conn:
             yield conn
+
+    @property
+    def trail(self) -> Trail:
+        """The audit trail, as rows are added to it."""
+        return trail_of(self.setup)
 
     def lease(self) -> Lease:
         """The right to be the one run at work.
@@ -154,12 +162,29 @@ def open_app(setup: Setup, *, clock: Clock = now, only: str | None = None) -> Ap
     :raises StoreError: when it cannot be used
     """
     names = [only] if only else list(setup.systems)
-    _reveal_all([setup.systems[name][1] for name in names])
+    _reveal_all([*(setup.systems[name][1] for name in names), setup.config.audit_key])
     kept = keep.open_store(store_url(setup), setup.folder)
     with database.reading(kept.engine) as conn:
         probed = {name: runs.probed(conn, name, setup.place(name)) for name in names}
     made = {name: _adapter(setup, name, probed[name], clock) for name in names}
     return App(setup, kept.engine, made, clock, beside=kept.beside)
+
+
+def trail_of(setup: Setup) -> Trail:
+    """The audit trail of a configuration.
+
+    :raises ConfigError: when its key is missing
+    """
+    key = setup.config.audit_key
+    return Trail(key.reveal() if key is not None else None)
+
+
+def who() -> str:
+    """The account on this machine by which we work."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return f"uid {os.getuid()}"
 
 
 def make_adapter(app: App, name: str) -> Adapter:
@@ -178,7 +203,7 @@ def _adapter(setup: Setup, name: str, probed: Mapping[str, str], clock: Clock) -
     return made
 
 
-def _reveal_all(options: Iterable[Spec]) -> None:
+def _reveal_all(options: Iterable[Spec | None]) -> None:
     """Every secret that is missing, at once."""
     problems: list[Problem] = []
     for secret in secrets_in(list(options)):

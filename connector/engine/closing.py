@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from connector.engine.app import App, last_read
 from connector.engine.filling import filled_by
-from connector.store import measures
+from connector.store import measures, trail
 
 MOST = 50
 """Causes that a report tells; there are rarely more, and the number of changes is told in full."""
@@ -33,6 +33,7 @@ def closing(conn: Connection, app: App, run: str) -> Mapping[str, Any]:
         "filling": filled_by(conn, app.setup, run),
         "freshness": {name: at.isoformat() if at else None for name, at in read_at.items()},
         "quota": list(_quotas(app)),
+        "trail": trail.head(conn),
     }
 
 

@@ -325,7 +325,7 @@ class Delivery:
     def _settle(self, conn: Connection, wishes: dict[str, Wish], receipts: Sequence[Receipt]) -> None:
         now = self.app.clock()
         attempts = self.app.setup.config.run.attempts
-        states = outbox.settle(conn, wishes, receipts, self.report.run, now, now + BACK_OFF, attempts)
+        states = outbox.settle(conn, self.app.trail, wishes, receipts, self.report.run, now, now + BACK_OFF, attempts)
         done = [wishes[receipt.key].change for receipt in receipts if receipt.status == "done"]
         people.write_back(conn, [_write_back(change) for change in done if isinstance(change, SetFields)], now)
         for receipt in receipts:

@@ -15,7 +15,8 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.config import Setup
-from connector.engine.app import App
+from connector.engine.app import App, trail_of
+from connector.engine.app import who as account
 from connector.engine.identify import decide_around
 from connector.engine.keep_out import ADDRESSES, is_erased
 from connector.engine.why import nobody_or_many
@@ -26,6 +27,7 @@ from connector.store import tables as t
 from connector.store.beside import Beside, cannot_write, sqlite_file
 from connector.store.erase import Traces
 from connector.store.people import Changed
+from connector.store.trail import forgot, restored
 
 log = structlog.get_logger("connector.forget")
 
@@ -69,7 +71,8 @@ def forget(app: App, words: str, *, really: bool) -> Forgotten:
     with app.lease() as lease:
         with lease.writing() as conn:
             who, hashes = _meant(conn, app.setup, words)
-            _erase(conn, app.setup, who, hashes, app.clock())
+            sealed = _erase(conn, app.setup, who, hashes, app.clock())
+            app.trail.add(conn, "", app.clock(), [forgot(sealed, account())])
             left = erase.still_named(conn, named)
             _note(conn, app.beside)
         for copy in copies:
@@ -112,15 +115,16 @@ def _hashes(conn: Connection, setup: Setup, who: Traces, unknown: Person | None)
     return hashes
 
 
-def _erase(conn: Connection, setup: Setup, who: Traces, hashes: Collection[str], at: datetime) -> None:
-    """Everything about a person goes, and those who were like them are decided anew."""
+def _erase(conn: Connection, setup: Setup, who: Traces, hashes: Collection[str], at: datetime) -> int:
+    """Everything about a person goes, and those who were like them are decided anew; as `erase.erase`."""
     near = people.put_keys(conn, dict.fromkeys(who.nos, ())) - set(who.nos)
     spelt = erase.spellings_of(conn, who.nos)
-    erase.erase(conn, who)
+    sealed = erase.erase(conn, who)
     unused = spellings.use(conn, spelt, ())
     decide_around(conn, setup, Changed((), frozenset(near), frozenset(unused)), at)
     erase.drop_unused_spellings(conn, {no for no in spelt if no is not None})
     tombstones.add(conn, hashes, at)
+    return sealed
 
 
 def _note(conn: Connection, beside: Beside | None) -> None:
@@ -156,7 +160,7 @@ def erase_again(conn: Connection, setup: Setup, beside: Beside | None, at: datet
     kept = beside.forgotten() if beside is not None else None
     whole = tombstones.take_over(conn, kept, at)
     stones = tombstones.with_key(conn)
-    last = count = 0
+    last = count = sealed = 0
     while stones:
         filed = people.all_filed(conn, last, BATCH)
         if not filed:
@@ -166,5 +170,6 @@ def erase_again(conn: Connection, setup: Setup, beside: Beside | None, at: datet
             if is_erased(stones, one.person, setup.identity):
                 who = erase.traces(conn, [one.identity_no] if one.identity_no is not None else [], [one.no])
                 count += len(who.nos)
-                _erase(conn, setup, who, _hashes(conn, setup, who, None), at)
+                sealed += _erase(conn, setup, who, _hashes(conn, setup, who, None), at)
+    trail_of(setup).add(conn, "", at, [restored(account()), *([forgot(sealed, account())] if sealed else [])])
     return count, whole

@@ -27,7 +27,7 @@ _HIDDEN = re.compile(
 )
 
 
-_OURS = frozenset({"ts", "level", "logger", "event", "run"})
+_OURS = frozenset({"ts", "level", "logger", "event", "run", "trail"})
 """Parts of a line that we make ourselves, of digits that may look like a telephone number."""
 
 
@@ -47,7 +47,7 @@ def _hidden(value: Any) -> Any:
 
 EVENTS = {
     "run_started": "A run began.",
-    "run_ended": "A run came to its end: `outcome`, and how many changes were `sent`.",
+    "run_ended": "A run came to its end: `outcome`, how many changes were `sent`, and the audit `trail`'s head.",
     "run_failed": "A run broke off by `error`; the next one goes on from there.",
     "system_read_anew": "The mappings ask more of a system than before: everything is read again.",
     "field_drifted": "A `field` that a mapping names does not fit the system any more; `policy` is its `on_drift`.",

@@ -22,12 +22,13 @@ from connector.changes import (
     RemoveFromList,
     SetFields,
 )
-from connector.engine.app import App
+from connector.engine.app import App, who
 from connector.engine.why import identities_of
 from connector.errors import ConnectorError, Text, text
 from connector.spec import unknown_key
 from connector.store import causes, outbox
 from connector.store.causes import Cause, Choice, Chosen, Unreadable
+from connector.store.trail import retried
 
 log = structlog.get_logger("connector.retry")
 
@@ -123,6 +124,7 @@ def retry(
         else:
             causes.put_back(conn, back, app.clock())
             log.info("changes_put_back", changes=len(back), left=shown.stay)
+        app.trail.add(conn, "", app.clock(), [retried(len(back), who(), dismissed=dismiss)] if back else [])
     return Retried(shown.back, shown.left, done=True)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from connector.changes import AnyChange
-from connector.engine.app import App
+from connector.engine.app import App, who
 from connector.engine.identify import identify_around
 from connector.engine.planning import plan_chunk
 from connector.engine.suggest import RULE as SUGGESTED
@@ -27,6 +27,7 @@ from connector.store import tables as t
 from connector.store.identities import Decision, Proposal, Verdict
 from connector.store.lease import Lease
 from connector.store.people import Filed
+from connector.store.trail import decided
 
 LATER = timedelta(days=30)
 """How long a pair that was put off is not asked again, unless something else speaks for it by then."""
@@ -195,6 +196,7 @@ def decide(app: App, answers: Sequence[Answer], by: str) -> int:
     """
     with app.lease() as lease, lease.writing() as conn:
         _take(conn, app, answers, by)
+        app.trail.add(conn, "", app.clock(), [decided([answer.verdict for answer in answers], by or who())])
     return len(answers)
 
 

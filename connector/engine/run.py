@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from connector.engine.app import App, last_read, run_id
+from connector.engine.app import App, last_read, run_id, who
 from connector.engine.braking import doubts
 from connector.engine.closing import closing
 from connector.engine.deliver import collect, deliver
@@ -19,7 +19,7 @@ from connector.engine.pull import pull
 from connector.engine.report import Report
 from connector.engine.spending import spending
 from connector.errors import Interrupted, StoreError, text
-from connector.store import outbox, recover, runs
+from connector.store import outbox, recover, runs, trail
 from connector.store.lease import Lease
 
 log = structlog.get_logger("connector.run")
@@ -151,6 +151,7 @@ def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | No
     report = Report(run_id(started), started, as_of or started)
     with lease.writing() as conn:
         runs.start_run(conn, report.run, started, report.as_of, lease.token, force or "")
+        app.trail.add(conn, report.run, started, [trail.started(report.run, who(), force or "")])
     with bound_contextvars(run=report.run):  # stands in every line from here on
         log.info("run_started")
         try:
@@ -162,8 +163,10 @@ def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | No
         with lease.writing() as conn:
             report.closing = closing(conn, app, report.run)
             runs.forget_calls(conn, report.run)
-            runs.end_run(conn, report.run, report.ended, report.outcome, report.as_data())
-        log.info("run_ended", outcome=report.outcome, sent=report.sent())
+            told = runs.end_run(conn, report.run, report.ended, report.outcome, report.as_data())
+            app.trail.add(conn, report.run, report.ended, [trail.ended(report.run, report.outcome, told)])
+            head = trail.head(conn)
+        log.info("run_ended", outcome=report.outcome, sent=report.sent(), trail=head)
 
 
 @contextmanager

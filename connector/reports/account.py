@@ -72,6 +72,8 @@ def _facts(report: Data, say: Say, at: Callable[[str | None], str]) -> Iterator[
     yield say("kept off mass mails", "一斉配信から除外"), _n(kinds["AddToList", "protect"])
     yield say("released from that", "除外を解除"), _n(kinds["RemoveFromList", "protect"])
     yield say("sent, result unknown", "結果不明の送信"), _n(sum(report.get("uncertain", {}).values()))
+    if report.get("trail"):
+        yield say("audit trail until then", "監査証跡（その時点）"), report["trail"]
     lines = report["ledger"]
     sound = all(line.get("balances", True) for line in lines)
     yield (

@@ -70,12 +70,16 @@ def count(conn: Connection, who: Traces) -> dict[str, int]:
     return {name: number for name, number in found.items() if number}
 
 
-def erase(conn: Connection, who: Traces) -> None:
-    """Remove them."""
-    _alerts(conn, who)
+def erase(conn: Connection, who: Traces) -> int:
+    """Remove them; how many deliveries of which the audit trail speaks are gone, or have lost what they said."""
+    sealed = _alerts(conn, who)
     for table, which in _rows(who):
+        if table is t.delivery:
+            here = which & t.delivery.c.trail.is_not(None)
+            sealed += conn.scalar(select(func.count()).select_from(table).where(here)) or 0
         conn.execute(delete(table).where(which))
     _from_notes(conn, who.refs)
+    return sealed
 
 
 def _rows(who: Traces) -> Sequence[tuple[Table, ColumnElement[bool]]]:
@@ -115,8 +119,11 @@ def _rows(who: Traces) -> Sequence[tuple[Table, ColumnElement[bool]]]:
 # --- alerts -----------------------------------------------------------------------------------------------------------
 
 
-def _alerts(conn: Connection, who: Traces) -> None:
-    """What stays of alerts: that a deal was spoken of, so that it is not again; digests, without this person."""
+def _alerts(conn: Connection, who: Traces) -> int:
+    """What stays of alerts: that a deal was spoken of, so that it is not again; digests, without this person.
+
+    How many deliveries of digests lost what they said.
+    """
     c = t.outbox.c
     here = (c.kind == "RaiseAlert", c.identity.in_(list(who.identities)))
     rows = conn.execute(select(c.key, c.payload, c.subject, c.state, c.code, c.remote_id).where(*here)).all()
@@ -126,11 +133,11 @@ def _alerts(conn: Connection, who: Traces) -> None:
         if row.code == "digest":
             parts[row.remote_id].append(f"{alert.title}\n{alert.body}")
     own_digests = [row.key for row, alert in told if alert.subject.startswith("digest:")]
-    for key in {*parts, *own_digests}:
-        _cut(conn, key, parts[key])
+    cut = sum(_cut(conn, key, parts[key]) for key in {*parts, *own_digests})
     for row, alert in told:
         if row.subject.startswith("deal:") and row.state == "done" and row.key not in own_digests:
             _rewrite(conn, row.key, _bare(alert))
+    return cut
 
 
 def _alert(payload: str) -> RaiseAlert:
@@ -144,11 +151,11 @@ def _bare(alert: RaiseAlert) -> RaiseAlert:
     return replace(alert, identity="", reasons=(), title="", body="", person=None)
 
 
-def _cut(conn: Connection, digest: str, parts: Sequence[str]) -> None:
-    """Take a person's alerts out of a digest: one that was sent loses its text."""
+def _cut(conn: Connection, digest: str, parts: Sequence[str]) -> int:
+    """Take a person's alerts out of a digest: one that was sent loses its text; how many deliveries lost theirs."""
     row = conn.execute(select(t.outbox.c.payload, t.outbox.c.state).where(t.outbox.c.key == digest)).one_or_none()
     if row is None:
-        return
+        return 0
     alert = _alert(row.payload)
     rest = alert.body
     for part in parts:
@@ -157,11 +164,12 @@ def _cut(conn: Connection, digest: str, parts: Sequence[str]) -> None:
     waits = row.state in ("pending", "parked") and rest
     left = replace(_bare(alert), title=alert.title, body=rest) if waits else _bare(alert)
     _rewrite(conn, digest, left)
-    conn.execute(
-        update(t.delivery).where(t.delivery.c.key == digest).values(payload=dump_change(_bare(alert)), identity="")
-    )
+    told = t.delivery.c.key == digest
+    conn.execute(update(t.delivery).where(told).values(payload=dump_change(_bare(alert)), identity=""))
+    cut = conn.scalar(select(func.count()).select_from(t.delivery).where(told)) or 0
     if not waits and row.state != "done":
         conn.execute(update(t.outbox).where(t.outbox.c.key == digest).values(state="dropped", code="forgotten"))
+    return cut
 
 
 def _rewrite(conn: Connection, key: str, alert: RaiseAlert) -> None:

@@ -31,6 +31,7 @@ from connector.ports import Receipt
 from connector.store import tables as t
 from connector.store.codec import dump_change, fingerprint, load_change, micros, moment
 from connector.store.marks import chunks
+from connector.store.trail import Trail
 
 QUARANTINE = timedelta(minutes=10)
 """The longest a server may still commit a request whose answer we lost."""
@@ -291,6 +292,7 @@ def claim(conn: Connection, keys: Sequence[str], token: int, now: datetime, job:
 
 def settle(
     conn: Connection,
+    trail: Trail,
     wishes: Mapping[str, Wish],
     receipts: Sequence[Receipt],
     run: str,
@@ -300,7 +302,7 @@ def settle(
 ) -> dict[str, str]:
     """Record receipts; the state of each change now: `done`, `parked`, or `pending` until `retry_at`.
 
-    A row that may succeed later is parked after `most_attempts` tries.
+    The audit `trail` tells of each. A row that may succeed later is parked after `most_attempts` tries.
     """
     states: dict[str, str] = {}
     rows, history = [], []
@@ -339,6 +341,7 @@ def settle(
             "job": None,
         }
         conn.execute(update(t.outbox).where(c.key == bindparam("key_")).values(**values), rows)
+        trail.add_deliveries(conn, run, now, history)
         conn.execute(insert(t.delivery), history)
     return states
 

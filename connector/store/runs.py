@@ -97,13 +97,11 @@ def start_run(conn: Connection, run: str, started: datetime, as_of: datetime, to
     )
 
 
-def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: Mapping[str, Any]) -> None:
-    """Write down how a run ended."""
-    conn.execute(
-        update(t.run)
-        .where(t.run.c.id == run)
-        .values(ended_at=micros(ended), outcome=outcome, report=orjson.dumps(report).decode())
-    )
+def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: Mapping[str, Any]) -> str:
+    """Write down how a run ended; the report as it stands there."""
+    told = orjson.dumps(report).decode()
+    conn.execute(update(t.run).where(t.run.c.id == run).values(ended_at=micros(ended), outcome=outcome, report=told))
+    return told
 
 
 def last_runs(conn: Connection, limit: int = 10) -> list[RunRow]:

@@ -311,6 +311,20 @@ delivery = Table(
     Column("remote_id", Text),
     Column("code", Text, nullable=False, server_default=""),
     Column("at", Time, nullable=False),
+    Column("trail", BigInteger, comment="the row of the audit trail that speaks of it"),
+    Index("ix_delivery_trail", "trail", unique=True),
+)
+
+trail = Table(
+    "trail",
+    metadata,
+    Column("no", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Time, nullable=False),
+    Column("run", Text, nullable=False, index=True, comment="empty where no run did it"),
+    Column("what", Text, nullable=False),
+    Column("about", Text, nullable=False, comment="nothing personal"),
+    Column("seal", Text, nullable=False, comment="keyed hash of what the row speaks of"),
+    Column("chain", Text, nullable=False, comment="keyed hash of the row and of the chain before it"),
 )
 
 cursor = Table(

@@ -165,6 +165,8 @@ def test_what_was_mended_is_sent_by_the_next_run_and_only_once(sfa: Stubborn) ->
     sfa.refuses.clear()
 
     assert call("retry", "TOO_LONG", "--yes").exit_code == 0
+    told = json.loads(call("audit", "--json").stdout)["counts"]
+    assert (told["retried"], told["refused"]) == (1, 2), "who said so stands in the audit trail"
     assert data("errors")["parked"] == []
     assert data("retry", "--all", "--yes")["back"] == []  # they are due already
 

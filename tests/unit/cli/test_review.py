@@ -144,6 +144,16 @@ def test_same_different_and_split_by_record(world: World) -> None:
     assert people(world) == 2
 
 
+def test_who_decided_stands_in_the_audit_trail(world: World) -> None:
+    a, b = refs(world)
+    review(world, "--same", a, b, "--by", "佐藤")
+
+    said = CliRunner().invoke(cli, ["audit", "-c", str(world.folder / "config.yaml")]).stdout
+
+    assert "pairs decided 1" in said
+    assert "nothing was changed, taken out or put in" in said
+
+
 def test_pairs_as_data(world: World) -> None:
     (pair,) = json.loads(review(world, "--json"))
 

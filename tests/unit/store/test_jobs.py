@@ -13,6 +13,7 @@ from connector.store import database, jobs, outbox
 from connector.store import tables as t
 from connector.store.jobs import Job
 from connector.store.lease import Lease
+from connector.store.trail import Trail
 from tests.unit.store.test_outbox import CREATED, NOW, SCORE, due, enqueue
 
 JOB = Job("sfa", "62.0/750", NOW)
@@ -28,7 +29,7 @@ def handed_over(store: Engine, token: int = 1) -> None:
 def end(store: Engine, receipts: Sequence[Receipt], untried: Sequence[str] = ()) -> None:
     with database.writing(store) as conn:
         wishes = {wish.change.key: wish for wish in jobs.wishes(conn, JOB)}
-        outbox.settle(conn, wishes, receipts, "r", NOW, NOW + timedelta(minutes=5), 5)
+        outbox.settle(conn, Trail(), wishes, receipts, "r", NOW, NOW + timedelta(minutes=5), 5)
         jobs.end(conn, JOB, untried)
 
 

@@ -13,6 +13,7 @@ from connector.store import database, measures, outbox, runs
 from connector.store.lease import Lease, held
 from connector.store.outbox import Wish
 from connector.store.runs import Counts
+from connector.store.trail import Trail
 
 NOW = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
 
@@ -64,7 +65,7 @@ def test_a_lost_answer_is_in_doubt_until_the_receipt_is_there(store: Engine, lea
         assert measures.uncertain(conn) == {"sfa": 1}
     with database.writing(store) as conn:
         done = [Receipt("set:1", "done")]
-        outbox.settle(conn, {"set:1": Wish(change(1), 0)}, done, "r", NOW, NOW + timedelta(minutes=5), 5)
+        outbox.settle(conn, Trail(), {"set:1": Wish(change(1), 0)}, done, "r", NOW, NOW + timedelta(minutes=5), 5)
     with database.reading(store) as conn:
         assert measures.uncertain(conn) == {}
         (told,) = measures.delivered(conn, "r")

@@ -25,6 +25,7 @@ from connector.store import causes, database, outbox, tables, touchpoints
 from connector.store.causes import Choice
 from connector.store.codec import dump_change, load_change
 from connector.store.lease import Lease
+from connector.store.trail import Trail
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 PERSON = Ref("sfa", "Contact", "003")
@@ -69,7 +70,7 @@ def settle(store: Engine, change: AnyChange, receipt: Receipt, attempts: int = 0
     with database.writing(store) as conn:
         outbox.claim(conn, [change.key], 1, NOW)
         wishes = {change.key: outbox.Wish(change, attempts)}
-        return outbox.settle(conn, wishes, [receipt], "r", NOW, NOW + timedelta(minutes=5), 5)
+        return outbox.settle(conn, Trail(), wishes, [receipt], "r", NOW, NOW + timedelta(minutes=5), 5)
 
 
 def test_a_change_is_written_once(store: Engine) -> None:
