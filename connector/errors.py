@@ -28,6 +28,9 @@ from typing import Any, Literal
 
 Language = Literal["en", "ja"]
 
+MOST_SAID = 1000
+"""Characters of a vendor's own words that are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -121,6 +124,10 @@ class AdapterError(ConnectorError):
     """
 
     evidence: str = ""
+
+    said: str = ""
+    """The vendor's own words, for the receipt that an error becomes. They may quote a record, and are no part of the
+    message."""
 
     def __init__(self, what: Text, *, where: str = "", fix: Text | None = None, code: str = "") -> None:
         super().__init__(what, where=where, fix=fix)

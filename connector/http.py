@@ -3,7 +3,8 @@
 Whatever goes through `Http.session` - by our own hand or by a vendor's client library that was given the session -
 keeps a total deadline and a cap on the answer, follows no redirect, takes nothing from the environment (proxies,
 `.netrc`, CA bundles), reaches only the hosts that the configuration named, is counted against the budget and logged
-without query, headers or body. What goes wrong is raised as one of our errors, which name no URL and no content.
+without query, headers or body. What goes wrong is raised as one of our errors, whose messages name no URL and no
+content; the system's own words go with them apart from that (`AdapterError.said`).
 
 What may be sent again:
 
@@ -54,6 +55,7 @@ from connector.errors import (
     text,
 )
 from connector.spec import Duration, Secret, Share, Spec, SpecError
+from connector.verbatim import words_of
 
 log = structlog.get_logger("connector.http")
 
@@ -526,6 +528,7 @@ class Http:
 
     `system` is the name in messages and logs. `judge` may read an answer before the table of statuses does and
     give an error of its own (vendors answer 403 for a spent quota, or 200 with an error inside); None: no opinion.
+    What the system says of an error is found in the usual places of JSON, where `judge` did not find it (`said`).
     `clock` and `sleep` count seconds; `utcnow` is what dates of the wire are compared with.
 
     :raises SpecError: when `base_url` is none (see `BaseUrl`)
@@ -643,6 +646,7 @@ class Http:
             asks = method.upper() in _ASKING if repeatable is None else repeatable
             error = error_of(response.status_code, where=self.system, repeatable=asks)
         if error is not None:
+            error.said = error.said or words_of(response)
             raise error
         return response
 

@@ -26,7 +26,7 @@ from connector.changes import (
     SetFields,
     WriteClass,
 )
-from connector.errors import Language
+from connector.errors import MOST_SAID, Language
 from connector.ports import Receipt
 from connector.store import tables as t
 from connector.store.codec import dump_change, fingerprint, load_change, micros, moment
@@ -352,12 +352,15 @@ def _cause(receipt: Receipt) -> dict[str, Any]:
         f"{name}{'_ja' if language == 'ja' else ''}_": text.in_(language) if text else ""
         for name, text in (("error", receipt.what), ("fix", receipt.fix))
         for language in _LANGUAGES
-    } | {"said_": receipt.said[:_MOST_SAID], "doubtful_": receipt.doubtful}
+    } | {"said_": _storable(receipt.said), "doubtful_": receipt.doubtful}
+
+
+def _storable(said: str) -> str:
+    """A vendor's words, as many as are kept, and as any database takes them: they may hold a NUL or half a letter."""
+    return said[:MOST_SAID].encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
 _LANGUAGES: tuple[Language, ...] = ("en", "ja")
-_MOST_SAID = 1000
-"""Characters of a vendor's words that are kept."""
 _STATE_OF = {"done": "done", "refused": "parked", "retry": "pending"}
 
 

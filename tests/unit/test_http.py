@@ -730,6 +730,18 @@ def test_a_system_whose_clock_is_ahead_is_believed_no_further_than_ours(server: 
 # --- what is told -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("status", "kind"), [(422, Refused), (403, Unauthorized), (500, Uncertain)])
+def test_what_the_system_says_of_an_error_goes_with_it_and_stands_in_no_message(
+    server: Server, status: int, kind: type[AdapterError]
+) -> None:
+    body = json.dumps({"message": SECRET})
+    server.chaos.plan("status", status=status, body=body, mimetype="application/json")
+    with structlog.testing.capture_logs() as entries, client(server.url) as http, pytest.raises(kind) as caught:
+        http.request("POST", "/people")
+    assert caught.value.said == SECRET
+    assert SECRET not in "".join([str(caught.value), caught.value.in_("ja"), repr(caught.value), json.dumps(entries)])
+
+
 def test_log_and_errors_hold_no_query_header_or_body(server: Server) -> None:
     told: list[ConnectorError] = []
 

@@ -123,6 +123,17 @@ def test_what_a_vendor_says_steers_no_terminal(sfa: Stubborn) -> None:
     assert '  sfa says: "�[31mred�[0m �2J�back"\n' in shown
 
 
+def test_what_a_vendor_says_stands_in_no_log_report_or_metric(sfa: Stubborn, tmp_path: Path) -> None:
+    sfa.said = "金糸雀"
+    with (tmp_path / "config.yaml").open("a", encoding="utf-8") as config:
+        config.write("run: {metrics_file: m.prom}\n")
+    shown = [call(*words) for words in (["run", "--json"], ["report", "--json"], ["report"], ["status", "--json"])]
+
+    assert shown[0].exit_code == 3
+    assert "金糸雀" not in "".join(each.output for each in shown) + (tmp_path / "m.prom").read_text(encoding="utf-8")
+    assert "金糸雀" in call("errors").stdout
+
+
 @pytest.mark.parametrize("words", ["営業 Ω 𠮷 ⏎", "tab\there", "two\nlines"])
 def test_harmless_words_stay(words: str) -> None:
     assert harmless(words) == words

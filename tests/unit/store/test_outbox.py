@@ -280,6 +280,19 @@ def test_why_something_is_parked_is_kept_in_both_languages_with_the_vendors_word
     assert (cause.system, cause.code, cause.count, cause.since, cause.example) == ("sfa", "NO", 1, NOW, CREATED)
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"), [("長" * 5000, "長" * 1000), ("a\x00b", "a\ufffdb"), ("a\ud800b", "a?b"), ("", "")]
+)
+def test_a_vendors_words_are_kept_as_far_as_a_store_takes_them(store: Engine, said: str, kept: str) -> None:
+    enqueue(store, CREATED)
+    settle(store, CREATED, replace(REFUSAL, said=said))
+
+    with database.reading(store) as conn:
+        (cause,) = causes.causes(conn)
+
+    assert cause.said == kept
+
+
 def put_back(store: Engine, **meant: str) -> int:
     with database.writing(store) as conn:
         return causes.put_back(conn, causes.chosen(conn, Choice(**meant)), NOW)
