@@ -18,7 +18,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -300,7 +300,7 @@ def _failure(key: str, object_: str, said: str) -> Receipt:
     names = [name.strip() for name in fields.split(",") if name.strip()]
     receipt = verdict(key, object_, [{"statusCode": _code(said), "message": said, "fields": names}])
     if receipt.code in _BETTER_BY_COLLECTIONS:
-        return Receipt(key, "retry", code=receipt.code, what=receipt.what)
+        return replace(receipt, status="retry", fix=None)
     return receipt
 
 

@@ -23,6 +23,7 @@ from connector.errors import AdapterError, Exhausted, Throttled, Unauthorized, U
 from connector.http import Http, check_base_url, error_of, is_loopback
 from connector.ports import Quota
 from connector.spec import SpecError
+from connector.verbatim import verbatim
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce import Config
@@ -206,6 +207,11 @@ class Org:
 
     def error(self, status: int, content: Any, *, asks: bool) -> AdapterError:
         """What an answer of 300 or more means; `asks`: the request changes nothing."""
+        error = self._meant(status, content, asks=asks)
+        error.said = verbatim(content)
+        return error
+
+    def _meant(self, status: int, content: Any, *, asks: bool) -> AdapterError:
         code = next(iter(codes_of(content)), "")
         if code == "REQUEST_LIMIT_EXCEEDED":
             return self._limited(content, code)

@@ -6,7 +6,6 @@ Codes: StatusCode of the enterprise WSDL. Messages come in the language of the i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from connector.adapters.salesforce.fields import is_identifier
@@ -162,8 +161,8 @@ _SAY: Mapping[str, tuple[str, str, str, str]] = {
 }
 
 
-def refused(key: str, code: str, object_: str, names: Sequence[str] = ()) -> Receipt:
-    """A receipt for what will not be taken; `names` are the fields concerned."""
+def refused(key: str, code: str, object_: str, names: Sequence[str] = (), said: str = "") -> Receipt:
+    """A receipt for what will not be taken; `names` are the fields concerned, `said` is Salesforce's own message."""
     what, what_ja, fix, fix_ja = _SAY.get(
         code,
         (
@@ -180,6 +179,7 @@ def refused(key: str, code: str, object_: str, names: Sequence[str] = ()) -> Rec
         code=code,
         what=_at(place, code, what, what_ja),
         fix=text(fix, fix_ja),
+        said=said,
     )
 
 
@@ -190,13 +190,14 @@ def _at(place: str, code: str, en: str, ja: str) -> Text:
 def verdict(key: str, object_: str, errors: Sequence[Mapping[str, Any]]) -> Receipt:
     """What the errors of one row come to: one that will not heal outweighs those that may."""
     codes = [_code(error) for error in errors] or ["UNKNOWN_EXCEPTION"]
-    lasting = [n for n, code in enumerate(codes) if code not in LATER]
-    if not lasting:
+    which = next((n for n, code in enumerate(codes) if code not in LATER), None)
+    error = errors[which or 0] if errors else {}
+    said = str(error.get("message") or "")
+    if which is None:
         what = _at(object_, codes[0], "cannot be written just now", "今は書き込めません")
-        return Receipt(key, "retry", code=codes[0], what=what)
-    names = [str(name) for name in errors[lasting[0]].get("fields") or ()]
-    receipt = refused(key, codes[lasting[0]], object_, [name for name in names if is_identifier(name)])
-    return replace(receipt, said=str(errors[lasting[0]].get("message") or "") if errors else "")
+        return Receipt(key, "retry", code=codes[0], what=what, said=said)
+    names = [str(name) for name in error.get("fields") or ()]
+    return refused(key, codes[which], object_, [name for name in names if is_identifier(name)], said)
 
 
 def _code(error: Mapping[str, Any]) -> str:

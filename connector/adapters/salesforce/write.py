@@ -127,7 +127,7 @@ class Writer:
         if isinstance(error, Refused):
             return self._refused_whole(rows, error)
         # This answer did arrive, and says of its rows alone that they were not written now.
-        later = [{"statusCode": "UNABLE_TO_LOCK_ROW"}]
+        later = [{"statusCode": "UNABLE_TO_LOCK_ROW", "message": error.said}]
         return {row.place: verdict(row.key, row.route.object, later) for row in rows}
 
     def _headers(self, route: Route) -> dict[str, str]:
@@ -152,7 +152,7 @@ class Writer:
             middle = len(rows) // 2
             return self._send(rows[:middle]) | self._send(rows[middle:])
         code = error.code or "REFUSED"
-        return {row.place: refused(row.key, code, row.route.object) for row in rows}
+        return {row.place: refused(row.key, code, row.route.object, said=error.said) for row in rows}
 
     def _done_before(self, rows: Sequence[Row]) -> dict[int, Receipt]:
         """Rows whose unique value is taken: by our own key, then it was done before - or by something else."""

@@ -210,6 +210,7 @@ def test_a_call_that_is_refused_for_another_reason_is_not_taken_apart(ready: Sta
     ready.server.chaos.plan("status", path="composite", status=400, body=body, mimetype="application/json")
     receipts = push(ready.adapter(), *(set_fields(ref, MA_Score__c=1) for ref in refs))
     assert told(receipts) == [("refused", "INVALID_INPUT")] * 4
+    assert {receipt.said for receipt in receipts} == {"secret words"}
     assert "secret" not in str(receipts)
     assert len(ready.requests("composite")) == 1
 
@@ -224,6 +225,8 @@ def test_a_locked_row_is_tried_again_and_its_neighbours_are_done(ready: Stage) -
     ready.org.chaos.plan("row_lock", rows=[1])
     receipts = push(adapter, *changes)
     assert told(receipts) == [("done", ""), ("retry", "UNABLE_TO_LOCK_ROW"), ("done", ""), ("done", "")]
+    assert [bool(receipt.said) for receipt in receipts] == [False, True, False, False]
+    assert "exclusive access" in receipts[1].said
     assert told(push(adapter, changes[1])) == [("done", "")]
 
 
