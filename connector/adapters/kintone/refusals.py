@@ -1,13 +1,15 @@
 """What kintone's error codes mean to the engine, and the words for what it refuses.
 
-Only codes count: messages come in the language of whoever asks, and may quote a record. The codes are those that
-kintone's own clients and their tests name; the HTTP status of some is unknown, and older ones came with 520.
+Only codes count: messages come in the language of whoever asks, and may quote a record, so that they go to receipts
+alone. The codes are those that kintone's own clients and their tests name; the HTTP status of some is unknown, and
+older ones came with 520.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -15,9 +17,10 @@ import requests
 from connector.adapters.kintone.form import Form
 from connector.errors import AdapterError, Mismatch, Refused, Text, Unauthorized, Unavailable, text
 from connector.ports import Receipt
+from connector.verbatim import verbatim
 
 _ASKING = ("GET", "HEAD")
-_INDEX = re.compile(r"\brecords\[(\d+)\]")
+_INDEX = re.compile(r"\brecords\[(\d+)\]\.?")
 
 
 class Conflict(Unavailable):
@@ -28,27 +31,36 @@ class Conflict(Unavailable):
 
 
 class Rejected(Refused):
-    """Not accepted. `paths` name the parameters that are to blame, where kintone tells; never their values."""
+    """Not accepted. `errors`, where kintone tells: what is wrong in its words, by the parameters that are to blame."""
 
     part: int | None = None
     """Of a bulk request: the place of the request in it that failed, and so undid the others."""
 
-    def __init__(self, what: Text, *, code: str, paths: Sequence[str] = ()) -> None:
+    def __init__(
+        self, what: Text, *, code: str, message: Any = "", errors: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         super().__init__(what, code=code)
-        self.paths = tuple(paths)
+        self._message, self._errors = message, errors
+        # Which record of the request it was is told by whose receipt it is.
+        places = {_INDEX.sub("", path): each for path, each in errors.items()}
+        self.said = verbatim({"message": message, "errors": places})
 
     def places(self) -> set[int]:
         """The records of the request that are to blame."""
-        return {int(found[1]) for path in self.paths if (found := _INDEX.search(path))}
+        return {int(found[1]) for path in self._errors if (found := _INDEX.search(path))}
 
     def of(self, place: int) -> Rejected:
         """The part of this that is about one record."""
-        paths = [path for path in self.paths if (found := _INDEX.search(path)) and int(found[1]) == place]
-        return Rejected(self.what, code=self.code, paths=paths)
+        errors = {
+            path: each
+            for path, each in self._errors.items()
+            if (found := _INDEX.search(path)) and int(found[1]) == place
+        }
+        return Rejected(self.what, code=self.code, message=self._message, errors=errors)
 
     def names(self, form: Form) -> list[str]:
         """The fields that are to blame."""
-        return [each.code for each in form.every() if any(_mentions(path, each.code) for path in self.paths)]
+        return [each.code for each in form.every() if any(_mentions(path, each.code) for path in self._errors)]
 
 
 def _mentions(path: str, code: str) -> bool:
@@ -121,6 +133,8 @@ def judge(response: requests.Response) -> AdapterError | None:
     error = _meant(response.status_code, body)
     if isinstance(error, Conflict | Rejected):
         error.part = part
+    if error is not None:
+        error.said = error.said or verbatim(body)
     return error
 
 
@@ -150,8 +164,12 @@ def _meant(status: int, body: Any) -> AdapterError | None:
     if status in (401, 403):
         return Unauthorized(_said("does not let us in", "アクセスが許可されません", code), fix=_RIGHTS, code=code)
     errors = body.get("errors")
-    paths = [str(path) for path in errors] if isinstance(errors, dict) else []
-    return Rejected(_said("is refused", "拒否されました", code), code=code, paths=paths)
+    return Rejected(
+        _said("is refused", "拒否されました", code),
+        code=code,
+        message=body.get("message"),
+        errors=errors if isinstance(errors, dict) else {},
+    )
 
 
 def _cut_off(response: requests.Response) -> AdapterError | None:
@@ -279,8 +297,8 @@ WHOLE = frozenset({"CB_IL02", "GAIA_IQ11", "GAIA_IQ27"})
 """Codes that are about a request as such, so that no single record of it can be to blame."""
 
 
-def refused(key: str, code: str, app: str, names: Iterable[str] = ()) -> Receipt:
-    """A receipt for what will not be taken; `names` are the fields concerned."""
+def refused(key: str, code: str, app: str, names: Iterable[str] = (), said: str = "") -> Receipt:
+    """A receipt for what will not be taken; `names` are the fields concerned, `said` is kintone's own message."""
     en, ja, fix, fix_ja = _SAY.get(
         code,
         (
@@ -290,10 +308,10 @@ def refused(key: str, code: str, app: str, names: Iterable[str] = ()) -> Receipt
     )  # fmt: skip
     place = ", ".join(f"{app}.{name}" for name in names) or app
     what = text(f"{{place}}: {en} ({{code}})", f"{{place}}: {ja} ({{code}})", place=place, code=code)
-    return Receipt(key, "refused", code=code, what=what, fix=text(fix, fix_ja), doubtful=code == "HELD")
+    return Receipt(key, "refused", code=code, what=what, fix=text(fix, fix_ja), said=said, doubtful=code == "HELD")
 
 
-def later(key: str, code: str, app: str) -> Receipt:
+def later(key: str, code: str, app: str, said: str = "") -> Receipt:
     """A receipt for what may succeed another time."""
     what = text("{app}: cannot be written just now ({code})", "{app}: 今は書き込めません ({code})", app=app, code=code)
-    return Receipt(key, "retry", code=code, what=what)
+    return Receipt(key, "retry", code=code, what=what, said=said)

@@ -114,7 +114,7 @@ class Sender:
             for left in self._open([rows], error, receipts):
                 self._alone(left, receipts)
         except Conflict as conflict:
-            receipts |= {row.place: later(row.key, conflict.code, row.app) for row in rows}
+            receipts |= {row.place: later(row.key, conflict.code, row.app, conflict.said) for row in rows}
         except Rejected as error:
             self._apart(rows, error, receipts)
 
@@ -143,7 +143,7 @@ class Sender:
                 open_.append(left)
         if not closed or not open_:
             raise error
-        receipts |= {row.place: refused(row.key, "NOT_EDITABLE", row.app) for row in closed}
+        receipts |= {row.place: refused(row.key, "NOT_EDITABLE", row.app, said=error.said) for row in closed}
         return open_
 
     def _written(self, parts: Sequence[Sequence[Row]]) -> dict[int, Receipt]:
@@ -162,7 +162,7 @@ class Sender:
         names = {place: error.names(form) for place, error in bad.items()}
         before = self._done_before([rows[place] for place in bad if rows[place].key_field in names[place]])
         return before | {
-            rows[place].place: refused(rows[place].key, error.code, app, names[place])
+            rows[place].place: refused(rows[place].key, error.code, app, names[place], error.said)
             for place, error in bad.items()
             if rows[place].place not in before
         }
@@ -180,7 +180,7 @@ class Sender:
             }
         except AdapterError as error:
             # Other records of the push are written: what is not known of these is asked again later.
-            return {row.place: later(row.key, error.code or "UNKNOWN", app) for row in rows}
+            return {row.place: later(row.key, error.code or "UNKNOWN", app, error.said) for row in rows}
         return {row.place: Receipt(row.key, "done", found[row.target]) for row in rows if row.target in found}
 
 

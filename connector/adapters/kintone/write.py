@@ -62,7 +62,7 @@ class Writer:
             except _Misfit as misfit:
                 receipts[place] = refused(change.key, misfit.code, misfit.app, misfit.names)
             except Rejected as error:  # what the app's form is, was asked in vain
-                receipts[place] = refused(change.key, error.code, error.where)
+                receipts[place] = refused(change.key, error.code, error.where, said=error.said)
             else:
                 if isinstance(made, Receipt):
                     receipts[place] = made
@@ -140,13 +140,13 @@ class Writer:
         try:
             return self._sender.retrying(lambda: self._commenter.comment(change, about, number))
         except Conflict as conflict:
-            return later(change.key, conflict.code, word)
-        except Mismatch:
+            return later(change.key, conflict.code, word, conflict.said)
+        except Mismatch as error:
             if number not in self._client.closed(word, [number]):
                 raise
-            return refused(change.key, "NOT_EDITABLE", word)
+            return refused(change.key, "NOT_EDITABLE", word, said=error.said)
         except Rejected as error:
-            return refused(change.key, error.code, word)
+            return refused(change.key, error.code, word, said=error.said)
 
     def _insert(self, place: int, key: str, word: str, key_field: str, values: Mapping[str, Value]) -> Row:
         self._check_key(word, key_field, key)

@@ -163,6 +163,20 @@ def test_where_every_part_is_bad_bulk_is_given_up(ready: Stage) -> None:
     assert scored(ready, refs) == 990
 
 
+def test_in_bulk_each_record_gets_what_kintone_says_of_it(ready: Stage) -> None:
+    refs = people(ready, 250)
+    ready.kintone.refuse(*place_of(refs[30]), "姓")
+    ready.kintone.refuse(*place_of(refs[130]), "ma_why")
+    ready.kintone.delete(*place_of(refs[240]))
+    receipts = score(ready, refs)
+    told = {place: receipt.said for place, receipt in enumerate(receipts) if receipt.said}
+    assert told == {
+        30: "入力内容が正しくありません。\n姓.value: 必須です。",
+        130: "入力内容が正しくありません。\nma_why.value: 必須です。",
+        240: f"指定したレコード（id: {place_of(refs[240])[1]}）が見つかりません。",
+    }
+
+
 def test_a_part_that_is_bad_as_a_whole_leaves_the_others(ready: Stage) -> None:
     refs = people(ready, 201)
     for place in range(100):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -231,6 +232,74 @@ def test_json_that_is_refused_for_one_record_leaves_its_neighbours(ready: Stage)
     refs = people(ready, 5)
     changes = [set_fields(ref, ma_memo="\ud800" if place == 2 else "x") for place, ref in enumerate(refs)]
     assert status(push(ready.adapter(), *changes)) == ["done", "done", "refused CB_IJ01", "done", "done"]
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ({"records[0].ma_why.value": {"messages": ["だめ"]}}, ["入力\nma_why.value: だめ", ""]),
+        ({"records[1].姓.value": {"messages": ["一", "二"]}}, ["", "入力\n姓.value: 一\n姓.value: 二"]),
+        (
+            {f"records[{place}].ma_why.value": {"messages": [f"{place}の値"]} for place in range(2)},
+            ["入力\nma_why.value: 0の値", "入力\nma_why.value: 1の値"],
+        ),
+        ({"records[0][ma_score].value": {"messages": ["数字で"]}}, ["入力\n[ma_score].value: 数字で", ""]),
+        ({"records[0].姓.value": "?"}, ["入力\n姓.value: ?", ""]),
+        ({"records[0].姓.value": None}, ["入力", ""]),
+    ],
+)
+def test_each_record_gets_what_kintone_says_of_it_and_no_more(
+    ready: Stage, errors: dict[str, Any], words: list[str]
+) -> None:
+    body = json.dumps({"code": "CB_VA01", "id": "x", "message": "入力", "errors": errors})
+    ready.kintone.chaos.plan("status", method="PUT", status=400, body=body, mimetype="application/json")
+    refs = people(ready, 2)
+    receipts = push(ready.adapter(), *(set_fields(ref, ma_why="秘密") for ref in refs))
+    assert [receipt.said for receipt in receipts] == words
+    assert "の値" not in "".join(f"{receipt!r} {receipt.what} {receipt.fix}" for receipt in receipts)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status_", "words"),
+    [
+        ({"kind": "db_lock", "times": 3, "code": "GAIA_DA02"}, "retry GAIA_DA02", "データベースがロック"),
+        (
+            {"kind": "status", "status": 400, "body": '{"code": "CB_IL02", "id": "x", "message": "不正"}'},
+            "refused CB_IL02",
+            "不正",
+        ),
+        (
+            {"kind": "status", "path": "fields.json", "status": 400, "body": '{"code": "CB_IL02", "message": "無"}'},
+            "refused CB_IL02",
+            "無",
+        ),
+    ],
+)
+def test_what_is_said_of_the_whole_request_is_told_to_each(
+    ready: Stage, fault: dict[str, Any], status_: str, words: str
+) -> None:
+    refs = people(ready, 2)
+    ready.kintone.chaos.plan(fault.pop("kind"), **fault)
+    receipts = push(ready.adapter(), *(set_fields(ref, ma_score=1) for ref in refs))
+    told = [receipt for receipt in receipts if receipt.status != "done"]
+    assert set(status(told)) == {status_}
+    assert all(words in receipt.said for receipt in told)
+
+
+def test_a_record_that_is_gone_is_told_in_kintones_words(ready: Stage) -> None:
+    one, two = people(ready, 2)
+    ready.kintone.delete(*place_of(two))
+    receipts = push(ready.adapter(), set_fields(one, ma_score=1), set_fields(two, ma_score=1))
+    assert [receipt.said for receipt in receipts] == [
+        "",
+        f"指定したレコード（id: {place_of(two)[1]}）が見つかりません。",
+    ]
+
+
+def test_what_is_refused_before_it_is_sent_brings_no_words(ready: Stage) -> None:
+    (ref,) = people(ready, 1)
+    (receipt,) = push(ready.adapter(), set_fields(ref, ma_nothing=1))
+    assert (receipt.status, receipt.said) == ("refused", "")
 
 
 def test_two_changes_of_one_record_go_one_after_the_other(ready: Stage) -> None:
