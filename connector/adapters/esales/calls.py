@@ -8,6 +8,7 @@ from connector.errors import ConfigError, Mismatch, Refused, Unauthorized, Uncer
 from connector.evidence import masked
 from connector.http import Http
 from connector.spec import Secret
+from connector.verbatim import verbatim
 
 _SLOW_SECONDS = 10.0
 _SLOW_ANSWERS = 3
@@ -18,10 +19,18 @@ class Unclear(Uncertain):
 
 
 def unclear(where: str, answer: object) -> Unclear:
-    """An answer to a write that is none; kept, masked."""
+    """An answer to a write that is none; kept, masked. It may say why nothing was done, in words for the receipt."""
     error = Unclear(text("the answer does not tell what was done", "応答から結果が分かりません"), where=where)
     error.evidence = masked(answer)
+    error.said = "" if isinstance(answer, str) else verbatim(answer)
     return error
+
+
+def unanswered(error: Unclear) -> Refused:
+    """What such an answer comes to where the record does not show what was written."""
+    found = Refused(error.what, where=error.where, code="NO_ANSWER")
+    found.said = error.said
+    return found
 
 
 def unreadable(error: Refused) -> Mismatch:

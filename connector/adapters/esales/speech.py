@@ -12,11 +12,14 @@ from connector.ports import Finding, Receipt
 
 
 class Unfit(Exception):
-    """A change that cannot be sent as it is; the receipt says why. `place`: object and field, never a value."""
+    """A change that cannot be sent as it is; the receipt says why. `place`: object and field, never a value.
 
-    def __init__(self, code: str, place: str) -> None:
+    `said`: the system's own words, where it was asked.
+    """
+
+    def __init__(self, code: str, place: str, said: str = "") -> None:
         super().__init__(code)
-        self.code, self.place = code, place
+        self.code, self.place, self.said = code, place, said
 
 
 def senseless(where: str, what: Text, answer: object) -> Unavailable:
@@ -135,8 +138,8 @@ _SAY = {
 }  # fmt: skip
 
 
-def refused(key: str, code: str, place: str) -> Receipt:
-    """A receipt for what will not be taken."""
+def refused(key: str, code: str, place: str, said: str = "") -> Receipt:
+    """A receipt for what will not be taken; `said` are the system's own words."""
     what, what_ja, fix, fix_ja = _SAY.get(
         code,
         (
@@ -151,6 +154,7 @@ def refused(key: str, code: str, place: str) -> Receipt:
         code=code,
         what=text("{place}: " + what + " ({code})", "{place}: " + what_ja + " ({code})", place=place, code=code),
         fix=text(fix, fix_ja),
+        said=said,
         doubtful=code == "OUTCOME_UNKNOWN",
     )
 

@@ -181,7 +181,7 @@ class Records(ABC):
         if record_id not in self._tables[sheet.name]:
             raise Refusal(404, "データが存在しません。")
         if (sheet.name, record_id) in self._refused:
-            raise bad("他のユーザーが編集中のため更新できません。")
+            raise bad(f"他のユーザーが編集中のため更新できません。（ID: {record_id}）")
 
     def _visible(self, sheet: Sheet) -> dict[int, Row]:
         return self._tables[sheet.name].visible(self.clock())

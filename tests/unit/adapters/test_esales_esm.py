@@ -440,6 +440,36 @@ def test_busy_while_reading_works_is_the_fault_of_the_body(test_record: bool) ->
         first, second = push(adapter, set_fields(id_, {WHY: "45点"}), set_fields(other, {WHY: "45点"}))
         assert len(ready.requests(f"businesscard/{id_}", "PUT")) == 2
     assert (first.status, first.code, second.status) == ("refused", "BUSY", "done")
+    assert (first.said, second.said) == ("ただいまシステムが込み合っております", "")
+
+
+@pytest.mark.parametrize("error_body", ["json", "text"])
+def test_a_refusal_brings_the_words_of_the_gateway(error_body: Any) -> None:
+    with stage(EsmSettings(error_body=error_body)) as ready:
+        one, two, free = ready.card(), ready.card(), ready.card()
+        for id_ in (one, two):
+            ready.esm.refuse("businesscard", int(id_))
+        receipts = push(ready.adapter(), *(set_fields(id_, {WHY: "45点"}) for id_ in (one, two, free)))
+    words = [f"他のユーザーが編集中のため更新できません。（ID: {id_}）" for id_ in (one, two)]
+    assert [receipt.said for receipt in receipts] == [*words, ""]
+    assert [receipt.code for receipt in receipts] == ["400", "400", ""]
+
+
+@pytest.mark.parametrize(
+    ("body", "mimetype", "words"),
+    [
+        ('{"message": "登録できませんでした"}', "application/json", "登録できませんでした"),
+        ("登録できませんでした", "text/plain", "登録できませんでした"),
+        ("{}", "application/json", ""),
+    ],
+)
+def test_an_answer_that_tells_nothing_certain_is_told_in_its_words(
+    ready: Stage, body: str, mimetype: str, words: str
+) -> None:
+    ready.esm.chaos.plan("status", method="POST", path="/sheet/", status=200, body=body, mimetype=mimetype)
+    ready.company("第二製作所")
+    (receipt,) = push(ready.adapter(), create("U1"))
+    assert (receipt.code, receipt.said) == ("OUTCOME_UNKNOWN", words)
 
 
 def test_busy_once_is_load(ready: Stage) -> None:

@@ -102,6 +102,8 @@ def test_a_locked_record_is_refused_however_that_is_told(error_body: Any, error_
             return
         receipts = push(ready.adapter(), set_fields(locked, {WHY: "45点"}), set_fields(free, {WHY: "45点"}))
     assert [receipt.status for receipt in receipts] == ["refused", "done"]
+    words = f"他のユーザーが編集中のため更新できません。（ID: {locked}）"
+    assert [receipt.said for receipt in receipts] == ["" if error_body == "html" else words, ""]
 
 
 def test_an_answer_without_a_key_is_settled_by_reading_the_record(ready: Stage) -> None:
@@ -110,7 +112,7 @@ def test_an_answer_without_a_key_is_settled_by_reading_the_record(ready: Stage) 
     body = json.dumps({"messages": ["登録しました"]})
     ready.esm.chaos.plan("status", method="PUT", status=200, body=body, mimetype="application/json")
     (receipt,) = push(adapter, set_fields(id_, {WHY: "45点"}))
-    assert (receipt.status, receipt.code) == ("refused", "NO_ANSWER")
+    assert (receipt.status, receipt.code, receipt.said) == ("refused", "NO_ANSWER", "登録しました")
     ready.esm.update("person", int(id_), {ready.codes[WHY]: "45点"})
     ready.esm.chaos.plan("status", method="PUT", status=200, body=body, mimetype="application/json")
     (receipt,) = push(adapter, set_fields(id_, {WHY: "45点"}))

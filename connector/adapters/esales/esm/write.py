@@ -27,6 +27,7 @@ from connector.changes import AnyChange, CreatePerson, RaiseAlert, SetFields
 from connector.errors import AdapterError, Refused, Uncertain
 from connector.model import Ref, Value
 from connector.ports import Needs, Receipt
+from connector.verbatim import verbatim
 
 Json = Any
 
@@ -58,10 +59,10 @@ class Writer:
             try:
                 yield Receipt(change.key, "done", self._carry_out(change))
             except Unfit as unfit:
-                receipt = refused(change.key, unfit.code, unfit.place)
+                receipt = refused(change.key, unfit.code, unfit.place, unfit.said)
                 yield replace(receipt, status="retry") if unfit.code == "NO_ID" else receipt
             except Refused as error:
-                yield refused(change.key, error.code, _place(change))
+                yield refused(change.key, error.code, _place(change), error.said)
 
     def _carry_out(self, change: AnyChange) -> str | None:
         if isinstance(change, SetFields):
@@ -88,10 +89,10 @@ class Writer:
         told = {**self._whole(before), **body} if whole else body
         try:
             self._send(sheet, id_, told)
-        except Unclear:
+        except Unclear as unclear:
             after = self._reader.record(sheet, id_)
             if after is None or not self._holds(after, body):
-                raise Unfit("NO_ANSWER", sheet) from None
+                raise Unfit("NO_ANSWER", sheet, unclear.said) from None
             return
         watched = [] if whole or self._leaves_alone else self._optional(before, body)
         if whole or watched or not body.keys() <= self._taken:
@@ -116,7 +117,7 @@ class Writer:
         except Uncertain as error:
             if error.code != BUSY:
                 raise
-            raise Unfit(BUSY, sheet) from None
+            raise Unfit(BUSY, sheet, error.said) from None
 
     def _see_whether_it_lives(self, sheet: str, id_: str) -> None:
         other = self._config.test_record
@@ -188,15 +189,15 @@ class Writer:
         return self._register(sheet, key, value, body)
 
     def _register(self, sheet: str, key: str, value: str, body: Mapping[str, Json]) -> str:
-        answer, location, busy = None, "", False
+        answer, location, busy, said = None, "", False, ""
         try:
             answer, location = self._client.post(f"sheet/{sheet}", body)
-        except Unclear:
-            pass
+        except Unclear as unclear:
+            said = unclear.said
         except Uncertain as error:
             if error.code != BUSY:
                 raise
-            busy = True
+            busy, said = True, error.said
         told = new_id_in(answer, location, self._finder.prefix(sheet))
         if told is not None and self._bears(sheet, told, key, value):
             return told
@@ -205,9 +206,9 @@ class Writer:
         if len(own) == 1:
             return own[0]
         if busy:
-            raise Unfit(BUSY, sheet)
+            raise Unfit(BUSY, sheet, said)
         self._nameless.add(sheet)
-        raise Unfit("OUTCOME_UNKNOWN", sheet)
+        raise Unfit("OUTCOME_UNKNOWN", sheet, said or verbatim(answer))
 
     def _bears(self, sheet: str, id_: str, key: str, value: str) -> bool:
         """Whether what looks like the id of a new record is that of the record with our key."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector.adapters.esales.calls import Unclear
+from connector.adapters.esales.calls import Unclear, unanswered
 from connector.adapters.esales.options import AlertFields, AlertRows, Config
 from connector.adapters.esales.remix.client import Client
 from connector.adapters.esales.remix.records import COMPANY_LINK
@@ -62,10 +62,10 @@ class Writer:
             try:
                 yield Receipt(change.key, "done", self._carry_out(change))
             except Unfit as unfit:
-                yield refused(change.key, unfit.code, unfit.place)
+                yield refused(change.key, unfit.code, unfit.place, unfit.said)
             except Refused as error:
                 self._look_anew()
-                yield refused(change.key, error.code, _place(change))
+                yield refused(change.key, error.code, _place(change), error.said)
 
     def _look_anew(self) -> None:
         """A column or choice may have changed since it was looked up; a row of refusals is told by the first."""
@@ -118,7 +118,7 @@ class Writer:
             if not held:
                 raise
             if not all(self._is_there(sheet, held, *each) for each in zip(body.columns, body.values, strict=True)):
-                raise Refused(unclear.what, where=self._client.name, code="NO_ANSWER") from None
+                raise unanswered(unclear) from None
             return id_
         if told != id_:
             raise Unclear(_OTHER_RECORD, where=self._client.name)
@@ -140,7 +140,7 @@ class Writer:
             own = self._ids_with(sheet, key, change.key_value)
             if len(own) == 1:
                 return own[0]
-            raise Refused(unclear.what, where=self._client.name, code="NO_ANSWER") from None
+            raise unanswered(unclear) from None
 
     def _with_company(self, sheet: Sheet, values: Mapping[str, Value]) -> dict[str, Value]:
         """The name of a company becomes the key of the one 顧客 that bears it."""
@@ -196,7 +196,7 @@ class Writer:
         except Unclear as unclear:
             if self._is_keyed(sheet, key, change.key):
                 return None
-            raise Refused(unclear.what, where=self._client.name, code="NO_ANSWER") from None
+            raise unanswered(unclear) from None
 
     def _own(self, ref: Any) -> str | None:
         return ref.id if ref is not None and ref.system == self._client.name else None
