@@ -166,7 +166,7 @@ class Shanon(Adapter):
             try:
                 self._carry_out(change)
             except Refused as error:
-                yield Receipt(change.key, "refused", code=error.code, what=error.what, fix=error.fix)
+                yield Receipt(change.key, "refused", code=error.code, what=error.what, fix=error.fix, said=error.said)
             else:
                 yield Receipt(change.key, "done", _ref(change).id)
 

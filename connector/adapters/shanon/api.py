@@ -194,7 +194,10 @@ class Api:
     # --- what an answer means -----------------------------------------------------------------------------------------
 
     def _judge(self, response: requests.Response) -> AdapterError | None:
-        """An error told in the body, whatever the status; the vendor's message may quote values and stays out."""
+        """An error told in the body, whatever the status.
+
+        The vendor's message may quote values and stays out of ours: it goes apart from that, to the receipt.
+        """
         if response.status_code >= 500 or len(response.content) > _ERROR_BYTES:
             return None
         try:
@@ -203,11 +206,16 @@ class Api:
             return None
         if document.error is None:
             return None
-        if "token" in document.error.lower():
-            return Unauthorized(_DEAD_TOKEN, where=self._system, code=document.error)
-        if response.status_code < 300:
-            return Refused(_REFUSED, where=self._system, code=document.error)
-        return error_of(response.status_code, where=self._system, repeatable=False, code=document.error)
+        error = self._meant(response.status_code, document.error)
+        error.said = document.message
+        return error
+
+    def _meant(self, status: int, code: str) -> AdapterError:
+        if "token" in code.lower():
+            return Unauthorized(_DEAD_TOKEN, where=self._system, code=code)
+        if status < 300:
+            return Refused(_REFUSED, where=self._system, code=code)
+        return error_of(status, where=self._system, repeatable=False, code=code)
 
     def _where(self, resource: str) -> str:
         return f"{self._system}/{resource}"

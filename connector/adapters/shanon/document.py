@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from html import escape
 from typing import Any
@@ -64,7 +64,8 @@ class UnwritableError(Exception):
 class Document:
     """An answer: the local name of its root, its rows, and what they say of themselves.
 
-    `total` is `countAll`: how many rows match the search. `error` is the code of a refusal ("" where it has none).
+    `total` is `countAll`: how many rows match the search. `error` is the code of a refusal ("" where it has none), and
+    `message` what SMP says of it, which may quote values.
     """
 
     root: str
@@ -72,6 +73,7 @@ class Document:
     total: int | None = None
     token: str = ""
     error: str | None = None
+    message: str = field(default="", repr=False)
 
 
 def parse(body: bytes) -> Document:
@@ -91,8 +93,9 @@ def parse(body: bytes) -> Document:
     parts = {_name(child): child for child in root}
     if "Error" not in parts:
         return Document(name, token=(parts["Token"].text or "").strip() if "Token" in parts else "")
-    code = next((child.text or "" for child in parts["Error"] if _name(child) == "Code"), "")
-    return Document(name, error=re.sub(r"[^\w.-]", "", code)[:60])
+    told = {_name(child): child.text or "" for child in parts["Error"]}
+    code = re.sub(r"[^\w.-]", "", told.get("Code", ""))[:60]
+    return Document(name, error=code, message=told.get("Message", "").strip())
 
 
 def whole(said: str | None) -> int | None:

@@ -94,6 +94,29 @@ def test_what_cannot_be_written_is_a_receipt(smp: Stage, values: dict[str, Value
     assert smp.smp.visitor(one) == before
 
 
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (400, "<Code>InvalidItem</Code><Message>金糸雀 は &lt;不正&gt;です</Message>", "金糸雀 は <不正>です"),
+        (200, "<Message> 金糸雀 </Message>", "金糸雀"),
+        (422, "<Code>X</Code><Message/>", ""),
+        (422, "", ""),
+    ],
+)
+def test_a_refusal_brings_the_words_of_smp(smp: Stage, status: int, error: str, words: str) -> None:
+    id_, other = smp.person(1), smp.person(2)
+    body = f"<Response><Error>{error}</Error></Response>"
+    smp.smp.chaos.plan("status", method="PUT", status=status, body=body, mimetype="application/xml")
+    first, second = smp.adapter().push([set_fields(id_, Memo="金糸雀"), set_fields(other, Memo="金糸雀")])
+    assert (first.status, first.said, second.status, second.said) == ("refused", words, "done", "")
+    assert "金糸雀" not in f"{first!r} {first.what} {first.fix} {first.code}"
+
+
+def test_what_smp_never_saw_brings_no_words(smp: Stage) -> None:
+    (receipt,) = smp.adapter().push([set_fields(smp.person(1), Memo="a\x0bb")])
+    assert (receipt.code, receipt.said) == ("unwritable", "")
+
+
 def test_partial_failure(smp: Stage) -> None:
     ids = [smp.person(n) for n in range(5)]
     smp.smp.chaos.plan("row_fail", skip=1)
