@@ -96,7 +96,7 @@ class Rest(Adapter):
             try:
                 id_ = self._writer.carry_out(change)
             except Refused as error:
-                yield Receipt(change.key, "refused", code=error.code, what=error.what, fix=error.fix)
+                yield Receipt(change.key, "refused", code=error.code, what=error.what, fix=error.fix, said=error.said)
             else:
                 yield Receipt(change.key, "done", id_)
 

@@ -64,7 +64,7 @@ class Tables:
         if id_ not in self.rows[table]:
             raise RefusalError(404, "not found")
         if id_ in self.locked:
-            raise RefusalError(423, "locked by a colleague")
+            raise RefusalError(423, f"{id_} is locked by a colleague and cannot become {fields}")
         self._check(table, fields, id_)
         self.rows[table][id_] |= {**fields, "updated_at": self.stamp()}
 

@@ -78,6 +78,19 @@ def test_an_id_that_is_none_is_refused_and_leads_nowhere_else(ready: Stage, id_:
     assert people(ready)[0]["memo"] is None
 
 
+def test_a_refusal_brings_the_systems_own_words(ready: Stage) -> None:
+    one_, two = ready.add_person(), ready.add_person()
+    ready.house.tables.locked |= {one_, two}
+    receipts = list(ready.adapter().push([setting(id_, memo="金糸雀") for id_ in (one_, two, 9999)]))
+    assert [receipt.said for receipt in receipts] == [
+        f"{one_} is locked by a colleague and cannot become {{'memo': '金糸雀'}}",
+        f"{two} is locked by a colleague and cannot become {{'memo': '金糸雀'}}",
+        "not found",
+    ]
+    assert "金糸雀" not in "".join(f"{receipt!r} {receipt.what} {receipt.fix}" for receipt in receipts)
+    assert one(ready.adapter(), setting(one_, **{"name.family": "鈴木"})).said == ""
+
+
 def test_what_is_not_configured_is_refused(ready: Stage) -> None:
     id_ = ready.add_person()
     adapter = ready.adapter(people={"person": {"update": None, "create": None}}, alerts=None)
