@@ -237,10 +237,9 @@ class Desk:
             return None
         if not any(rows[-1].cells.get(column) == cell for column, cell in cells.items()):
             return None
-        code = rows[-1].refused
-        self._state.refuse(rows[-1], "")
-        why = refusal(code)
-        return Receipt(change.key, "refused", code=code, what=why.what, fix=why.fix)
+        self._state.told(rows[-1])
+        why = refusal(rows[-1].refused)
+        return Receipt(change.key, "refused", code=rows[-1].refused, what=why.what, fix=why.fix, said=rows[-1].said)
 
     def _hand_out(self, row: Row) -> None:
         """Put a row, unless those that wait to be imported say the same; one with those that stand in no file yet."""

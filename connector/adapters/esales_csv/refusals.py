@@ -1,7 +1,7 @@
 """Why an import refused a row: the errors whose titles the vendor publishes, in our words.
 
 Only these titles are known, neither the whole messages nor where they stand. Messages may hold names of people, so
-they are never repeated: an unknown one is told by where it stands.
+they go to receipts alone: everywhere else, an unknown one is told by where it stands.
 """
 
 from __future__ import annotations

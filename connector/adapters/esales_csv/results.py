@@ -87,7 +87,7 @@ class _Hearing:
         elif handed is None:
             self.ignored["not_ours"] += 1
         else:
-            self._refused(handed, code_of(message), line.row.line)
+            self._refused(handed, message, line.row.line)
 
     def _row(self, line: Cells) -> Handed | None:
         """The row a line is about: by its key, and by file and number where those are told."""
@@ -109,12 +109,13 @@ class _Hearing:
             self._rows_in[name] = self._state.in_file(files[0]) if files else None
         return self._rows_in[name]
 
-    def _refused(self, row: Handed, code: str, line: int) -> None:
+    def _refused(self, row: Handed, message: str, line: int) -> None:
+        code = code_of(message)
         why = refusal(code)
         self.rejects.append(Reject(f"{self._name}:{line}", why.whole, code))
         known = self._state.known(PERSON, row.id) if row.kind in (UPDATES, NEW) else None
         if not row.refused:
-            self._state.refuse(row, code)
+            self._state.refuse(row, code, message)
             self._undo(row, known)
         if known is not None:
             self.records.append(self._teller.person(known))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.adapters.csvfile.book import transaction
+from connector.errors import MOST_SAID
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS record (
@@ -78,6 +79,8 @@ class Row:
     line: int = 0
     refused: str = ""
     """Why the import refused it; empty again once the change that wanted it was told."""
+    said: str = field(default="", repr=False)
+    """The import's own words of that; gone with it."""
     taken: bool = False
     """Whether somebody has taken its file."""
 
@@ -185,9 +188,13 @@ class State:
         """Hand a row out no longer."""
         self._db.execute("DELETE FROM row WHERE no = ?", (row.no,))
 
-    def refuse(self, row: Row, code: str) -> None:
-        """Note why the import refused a row; an empty code: that was told."""
-        self._db.execute("UPDATE row SET refused = ? WHERE no = ?", (code or None, row.no))
+    def refuse(self, row: Row, code: str, said: str) -> None:
+        """Note why the import refused a row, and what it said."""
+        self._db.execute("UPDATE row SET refused = ? WHERE no = ?", (f"{code}\n{said[:MOST_SAID]}", row.no))
+
+    def told(self, row: Row) -> None:
+        """The refusal of a row was told."""
+        self._db.execute("UPDATE row SET refused = NULL WHERE no = ?", (row.no,))
 
     def empty(self, row: Row) -> None:
         """Keep that a row was handed out, not what stood in it."""
@@ -249,7 +256,8 @@ def _row(no: int, kind: str, key: str, id_: str, *rest: Any) -> Row:
     cells, before, lost, file, line, refused, taken = rest
     pairs = [(column, letters) for column, letters in json.loads(lost)]
     held, were = json.loads(cells), json.loads(before)
-    return Row(no, kind, key, id_, held, were, pairs, file, line or 0, refused or "", bool(taken))
+    code, _, said = (refused or "").partition("\n")
+    return Row(no, kind, key, id_, held, were, pairs, file, line or 0, code, said, bool(taken))
 
 
 def same_cells(rows: Sequence[Row], cells: Mapping[str, str]) -> bool:

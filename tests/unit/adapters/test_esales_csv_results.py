@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from connector.engine.app import App, open_app
 from connector.engine.preview import plan_preview
 from connector.engine.report import Exit, Report
 from connector.engine.run import run
+from connector.errors import MOST_SAID
 from connector.model import Kind, Person
 from connector.ports import Reject
 from connector.sandbox import esales_csv as vendor
@@ -177,7 +180,33 @@ def test_rows_are_found_by_number_where_results_repeat_no_key(tmp_path: Path) ->
     assert ignored == {"imported": 1, "not_ours": 1}
 
 
-def test_a_message_is_never_repeated(office: Office) -> None:
+def test_each_refused_row_gets_the_imports_words_about_it_once(office: Office) -> None:
+    changes = [office.set_fields(code, MAスコア=1) for code in ("1001", "1002")]
+    office.push(*changes)
+    office.client.run()
+    for path in office.results.iterdir():
+        path.unlink()
+    lines = f'{HEAD}\n,,1001,"金糸雀 鳴子 様\n担当者不一致"\n,,1002,{"長" * 5000}\n'
+    office.drop("r.csv", lines, folder=office.results)
+    heard(office)
+    one, two = office.push(*changes)
+    assert (one.code, one.said) == ("import_owner", "金糸雀 鳴子 様\r\n担当者不一致")
+    assert (two.code, two.said) == (OTHER, "長" * MOST_SAID)
+    assert "金糸雀" not in f"{one!r} {one.what} {one.fix}"
+    assert "金糸雀".encode() not in (office.root / "state.db").read_bytes()
+
+
+def test_a_refusal_that_was_noted_without_words_has_none(office: Office) -> None:
+    change = office.set_fields("1001", MAスコア=1)
+    office.push(change)
+    office.client.run()
+    with closing(sqlite3.connect(office.root / "state.db")) as db, db:
+        db.execute("UPDATE row SET refused = 'import_owner'")
+    (told,) = office.push(change)
+    assert (told.code, told.said) == ("import_owner", "")
+
+
+def test_a_message_stands_in_no_reject(office: Office) -> None:
     office.push(office.set_fields("1001", MAスコア=1))
     office.client.run()
     for path in office.results.iterdir():
