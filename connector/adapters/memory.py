@@ -300,7 +300,7 @@ class System:
         if ref.id not in self.people:
             return _refused(change, GONE, "not_found")
         if ref.id in self.refuses:
-            return _refused(change, LOCKED, "locked")
+            return _refused(change, LOCKED, "locked", f"{locked(ref.id)}: {dict(values)}")
         self.edit_person(ref, **values)
         return Receipt(change.key, "done", ref.id)
 
@@ -333,8 +333,13 @@ class System:
         return f"{self._ids:06}"
 
 
-def _refused(change: AnyChange, what: Text, code: str) -> Receipt:
-    return Receipt(change.key, "refused", code=code, what=what)
+def locked(id_: str) -> str:
+    """What the system says first of a change to a record that takes none; the values that it would not take follow."""
+    return f"record {id_} takes no change"
+
+
+def _refused(change: AnyChange, what: Text, code: str, said: str = "") -> Receipt:
+    return Receipt(change.key, "refused", code=code, what=what, said=said)
 
 
 SYSTEMS: dict[str, System] = {}

@@ -180,6 +180,10 @@ class World:
         """From now on the system refuses writes to this record (a validation rule, a lock), and to no other."""
         missing("refusal of one row")
 
+    def words_to(self, ref: Ref) -> str:
+        """What the system says, in its own words, when it refuses a write to a record that `refuse` told it to."""
+        missing("words of its own for a refusal")
+
     def heal(self) -> None:
         """End all faults."""
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import replace
+
+import pytest
+import structlog
 
 from connector.changes import AddToList, AddTouchpoint, CloseAlert, CreatePerson, RaiseAlert, RemoveFromList, SetFields
 from connector.errors import AdapterError, Refused, Unavailable, Uncertain
@@ -206,6 +210,23 @@ class Writing(Gates):
         assert receipts[1].what is not None
         assert world.person_fields(refs[1]) == before
         assert [(world.person_fields(ref) or {})[world.text_field] for ref in (refs[0], refs[2])] == ["値", "値"]
+
+    def test_refused_rows_bring_the_systems_own_words(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
+        self._writes(world, SetFields)
+        refs = [world.add_person(**some_person(world, n)) for n in range(3)]
+        for ref in refs[:2]:
+            world.refuse(ref)
+        one, two = (world.words_to(ref) for ref in refs[:2])
+        caplog.set_level(logging.DEBUG)
+        with structlog.testing.capture_logs() as events:
+            receipts = push_all(world.adapter(), [set_text(world, ref, "値") for ref in refs])
+        assert [r.status for r in receipts] == ["refused", "refused", "done"]
+        assert receipts[2].said == ""
+        for receipt, own, other in zip(receipts[:2], (one, two), (two, one), strict=True):
+            assert own in receipt.said
+            assert own == other or other not in receipt.said
+            texts = [text.in_(language) for text in (receipt.what, receipt.fix) if text for language in ("en", "ja")]
+            assert own not in "\n".join([*texts, repr(receipt), repr(events), caplog.text])
 
     def test_a_dead_connection_is_never_a_receipt(self, world: World) -> None:
         changes = one_of_each(world)

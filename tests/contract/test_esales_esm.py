@@ -11,6 +11,7 @@ import pytest
 from connector.model import Company, Deal, DealState, Inventory, Owner, Person, Ref, Value
 from connector.ports import Adapter, Needs
 from connector.sandbox.esales import EsmSettings
+from connector.sandbox.esales.esm.refusals import BUSY
 from connector.testing import AdapterContract, Fault, World
 from tests.unit.adapters.esales_esm_kit import CARD, KEY, MEMO, NEEDS, PREFIXES, SYSTEM, WHY, Stage, stage, template
 
@@ -102,6 +103,10 @@ class EsmWorld(World):
 
     def refuse(self, ref: Ref) -> None:
         self.esm.refuse("businesscard", int(ref.id))
+
+    def words_to(self, ref: Ref) -> str:
+        busy = self.esm.settings.invalid == "busy"
+        return BUSY if busy else f"編集中のため更新できません。（ID: {ref.id}）"
 
     def heal(self) -> None:
         self.esm.chaos.calm()

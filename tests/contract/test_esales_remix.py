@@ -102,6 +102,9 @@ class RemixWorld(World):
     def refuse(self, ref: Ref) -> None:
         self.esm.refuse("person", int(ref.id))
 
+    def words_to(self, ref: Ref) -> str:
+        return f"編集中のため更新できません。（ID: {ref.id}）"
+
     def heal(self) -> None:
         self.esm.chaos.calm()
 

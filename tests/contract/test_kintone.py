@@ -130,7 +130,11 @@ class KintoneWorld(World):
                 self.kintone.chaos.plan("reset_after", method=method)
 
     def refuse(self, ref: Ref) -> None:
-        self.kintone.refuse(*place_of(ref), "ma_why")
+        self.kintone.refuse(*place_of(ref), "姓" if self.kintone.refused else "ma_why")
+
+    def words_to(self, ref: Ref) -> str:
+        app, number = map(int, place_of(ref))
+        return f"{self.kintone.refused[app, number]}.value: 必須です。"
 
     def heal(self) -> None:
         self.kintone.chaos.calm()

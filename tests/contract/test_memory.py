@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from connector.adapters.memory import PERSON, SYSTEMS, Config, Memory, System
+from connector.adapters.memory import PERSON, SYSTEMS, Config, Memory, System, locked
 from connector.model import (
     Company,
     Deal,
@@ -115,6 +115,9 @@ class MemoryWorld(World):
 
     def refuse(self, ref: Ref) -> None:
         self.system.refuses.add(ref.id)
+
+    def words_to(self, ref: Ref) -> str:
+        return locked(ref.id)
 
     def heal(self) -> None:
         self.system.down = False

@@ -148,6 +148,9 @@ class RestWorld(World):
     def refuse(self, ref: Ref) -> None:
         self.tables.locked.add(int(ref.id))
 
+    def words_to(self, ref: Ref) -> str:
+        return f"{ref.id} is locked by a colleague"
+
     def heal(self) -> None:
         self.chaos.calm()
 

@@ -136,6 +136,9 @@ class SalesforceWorld(World):
     def refuse(self, ref: Ref) -> None:
         self.stage.refused.add(ref.id)
 
+    def words_to(self, ref: Ref) -> str:
+        return "だめ"
+
     def heal(self) -> None:
         self.org.chaos.calm()
 

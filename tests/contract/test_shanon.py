@@ -121,6 +121,9 @@ class ShanonWorld(World):
     def refuse(self, ref: Ref) -> None:
         self.refused.add(ref.id)
 
+    def words_to(self, ref: Ref) -> str:
+        return "登録できませんでした。"
+
     def heal(self) -> None:
         self.smp.chaos.calm()
 

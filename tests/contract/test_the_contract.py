@@ -216,6 +216,30 @@ def a_bad_row_is_an_exception(patch: pytest.MonkeyPatch) -> None:
     change_work(patch, work)
 
 
+@caught_by("test_refused_rows_bring_the_systems_own_words")
+def keeps_the_systems_words_to_itself(patch: pytest.MonkeyPatch) -> None:
+    change_push(patch, lambda self, changes, sound: (replace(each, said="") for each in sound(self, changes)))
+
+
+@caught_by("test_refused_rows_bring_the_systems_own_words")
+def tells_each_row_what_all_were_told(patch: pytest.MonkeyPatch) -> None:
+    def push(self: Memory, changes: Sequence[AnyChange], sound: Any) -> Iterator[Receipt]:
+        receipts = list(sound(self, changes))
+        said = " ".join(each.said for each in receipts)
+        yield from (replace(each, said=each.said and said) for each in receipts)
+
+    change_push(patch, push)
+
+
+@caught_by("test_refused_rows_bring_the_systems_own_words")
+def repeats_the_systems_words_as_ours(patch: pytest.MonkeyPatch) -> None:
+    def push(self: Memory, changes: Sequence[AnyChange], sound: Any) -> Iterator[Receipt]:
+        for each in sound(self, changes):
+            yield replace(each, what=text("{said}", "{said}", said=each.said)) if each.said else each
+
+    change_push(patch, push)
+
+
 def change_push(
     patch: pytest.MonkeyPatch, push: Callable[[Memory, Sequence[AnyChange], Any], Iterator[Receipt]]
 ) -> None:
