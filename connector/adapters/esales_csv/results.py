@@ -113,9 +113,11 @@ class _Hearing:
         code = code_of(message)
         why = refusal(code)
         self.rejects.append(Reject(f"{self._name}:{line}", why.whole, code))
-        known = self._state.known(PERSON, row.id) if row.kind in (UPDATES, NEW) else None
+        of_card = row.kind in (UPDATES, NEW)
+        known = self._state.known(PERSON, row.id) if of_card else None
         if not row.refused:
-            self._state.refuse(row, code, message)
+            # The row of a sheet is not planned anew, so that nobody would ever be told the message.
+            self._state.refuse(row, code, message if of_card else "")
             self._undo(row, known)
         if known is not None:
             self.records.append(self._teller.person(known))

@@ -196,6 +196,17 @@ def test_each_refused_row_gets_the_imports_words_about_it_once(office: Office) -
     assert "金糸雀".encode() not in (office.root / "state.db").read_bytes()
 
 
+def test_a_message_that_nobody_will_be_told_is_not_kept(office: Office) -> None:
+    office.push(office.alert("k1", due_on=date(2026, 4, 2), body="x"))
+    office.client.run()
+    for path in office.results.iterdir():
+        path.unlink()
+    office.drop("r.csv", f"{HEAD}\n,,k1,金糸雀 鳴子 様\n", folder=office.results)
+    rejects, _, _ = heard(office)
+    assert [reject.code for reject in rejects] == [OTHER]
+    assert "金糸雀".encode() not in (office.root / "state.db").read_bytes()
+
+
 def test_a_refusal_that_was_noted_without_words_has_none(office: Office) -> None:
     change = office.set_fields("1001", MAスコア=1)
     office.push(change)
