@@ -72,8 +72,8 @@ class Receipt:
     what: Text | None = None
     fix: Text | None = None
     said: str = field(default="", repr=False)
-    """The vendor's own words, where it gave any. They may quote the record: they are kept beside the change for the
-    administrator, and never logged or reported."""
+    """The vendor's own words about this change, where it gave any. They may quote the record: they are kept beside the
+    change for the administrator, and never logged or reported."""
     doubtful: bool = False
     """Of a refusal: an earlier attempt may have taken effect, so that whoever sends it again may double it."""
 
