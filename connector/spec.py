@@ -515,7 +515,10 @@ class Secret(Spec):
     @classmethod
     def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
         """One of the two references."""
-        return schema | {"minProperties": 1, "maxProperties": 1}
+        # Not by `maxProperties`: the key that is being typed counts, so that editors would offer none.
+        one = {"env": {"properties": {"file": False}}, "file": {"properties": {"env": False}}}
+        said = "write {env: NAME} or {file: PATH} / {env: 名前} か {file: パス} で参照してください"
+        return schema | {"minProperties": 1, "dependentSchemas": one, "errorMessage": said}
 
     @model_validator(mode="before")
     @classmethod

@@ -81,6 +81,13 @@ class PersonGiven(Spec):
     owner: str | None = None
     """Who looks after the person there."""
 
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """Fields under our words only."""
+        fields = schema["properties"]["fields"]
+        fields["propertyNames"] = {"enum": [*PERSON_FIELDS]}
+        return schema
+
 
 class TouchGiven(Spec):
     """Something the person did."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import Field
@@ -86,8 +87,16 @@ class PeopleMapping(Spec):
         """Fields under our words only."""
         rule = schema["properties"]["fields"].pop("additionalProperties")
         schema["properties"]["fields"] |= {
-            "properties": dict.fromkeys((*PERSON_FIELDS, *COMPUTED), rule),
-            "patternProperties": {r"^score\..+$": rule},
+            "properties": {
+                **dict.fromkeys(PERSON_FIELDS, rule),
+                **{word: {**rule, "description": means} for word, means in {**COMPUTED, **OF_SALES}.items()},
+            },
+            "patternProperties": {
+                r"^score\..+$": {
+                    **rule,
+                    "description": "The points of a score; with `.why` its reasons, with `.band` its band.",
+                }
+            },
             "additionalProperties": False,
         }
         return schema
@@ -105,15 +114,30 @@ class FlipFlop(Spec):
 RECENT = 10
 """Lines of `touchpoints.recent` at most."""
 
-COMPUTED = ("person_id", "touchpoints.last", "touchpoints.last_at", "touchpoints.count", "touchpoints.recent")
-"""Words that are ours, beside `score.NAME`, `score.NAME.why` and `score.NAME.band`."""
+COMPUTED: Mapping[str, str] = MappingProxyType(
+    {
+        "person_id": "Our id of the person.",
+        "touchpoints.last": "What the person did last.",
+        "touchpoints.last_at": "When the person last did something.",
+        "touchpoints.count": "How many touchpoints the person has.",
+        "touchpoints.recent": f"The last {RECENT} touchpoints as lines, newest first.",
+    }
+)
+"""Words that are ours, beside `score.NAME`, `score.NAME.why` and `score.NAME.band`, and what they hold."""
 
 
 SPARED = ("title", "lead_source")
 """Words that a run can do without: nobody is told from others, or kept off mails, by them."""
 
-OF_SALES = ("deal.state", "deal.owner", "person.owner", "is.customer")
-"""Words that an SFA tells an MA, to divide people by."""
+OF_SALES: Mapping[str, str] = MappingProxyType(
+    {
+        "deal.state": "`open`, `won` or `lost`: of an open deal the person takes part in, else of the one closed last.",
+        "deal.owner": "The name of the owner of the deal that `deal.state` tells of.",
+        "person.owner": "The name of who looks after the person in the SFA.",
+        "is.customer": "Whether the person, or somebody at the company, has a won deal.",
+    }
+)
+"""Words that an SFA tells an MA, to divide people by, and what they hold."""
 
 
 def known_words(scores: Iterable[str]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from connector.config import TOPICS, load
 from connector.engine.golden import run_tests
 from connector.engine.schema import NAMES, headed, schema_for, schema_of
 from connector.errors import ConfigError, ConnectorError
+from connector.rules.fields import known_words
 from connector.spec import SpecError, duration, hours, read_yaml, read_yaml_text, share
 from connector.templates import TEMPLATES
 
@@ -219,6 +220,33 @@ def test_both_refuse_what_is_wrong(name: str, old: str, new: str, tmp_path: Path
 
     assert refused(tmp_path, name, mistaken)
     assert wrong(name, read_yaml_text(mistaken, name)[0])
+
+
+def test_every_word_that_lint_knows_may_have_a_field() -> None:
+    fields = {word: {"to": "X", "wins": "sfa"} for word in known_words(["interest"])}
+    assert wrong("people", [{"in": "ma", "object": "person", "fields": fields}]) == []
+
+
+def test_each_key_says_what_it_means() -> None:
+    for name in NAMES:
+        schema = schema_of(name)
+        told = [*keys(schema, schema["$defs"])]
+        assert len(told) > 5
+        assert [key for key, about in told if not about] == [], name
+
+
+def keys(schema: Any, blocks: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every key of a schema, and what is said about it, or about the block that it takes."""
+    for part, value in schema.items() if isinstance(schema, dict) else ():
+        if part == "properties":
+            for key, each in value.items():
+                # A key that is forbidden here, or tells one branch from others, is explained elsewhere.
+                if each is not False and "const" not in each:
+                    block = blocks.get(each.get("$ref", "").removeprefix("#/$defs/"), {})
+                    yield key, each.get("description") or block.get("description", "")
+        within = value.values() if part in ("properties", "$defs") else value if isinstance(value, list) else [value]
+        for each in within:
+            yield from keys(each, blocks)
 
 
 def test_a_system_has_the_options_of_its_type_only() -> None:
