@@ -32,6 +32,7 @@ from typing import Any
 from connector.demo.console import Console
 from connector.demo.systems import Systems, systems
 from connector.demo.world import configure, pointed_at
+from connector.engine.schema import for_editors
 from connector.errors import ConnectorError, Text, text
 from connector.sandbox.clock import Clock
 from connector.spec import unknown_key
@@ -71,7 +72,7 @@ def keep_sandbox(seed: int, port_base: int, chaos: str, into: Path | None, conso
                 each.rate(kind, rate)
         if into is not None:
             into.mkdir(parents=True)
-            configure(into.resolve(), running)
+            for_editors(configure(into.resolve(), running).parent)
         _announce(console, running, into)
         ended.wait()
     return 0
