@@ -40,7 +40,8 @@ def need(package: str) -> None:
         pytest.skip(reason)
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
+    """What a client sees of the machine's settings: where programs are."""
     # The clients take any proxy from the environment, and know no exception for loopback.
     return {"PATH": os.environ["PATH"], **more}
 
@@ -48,7 +49,7 @@ def _environment(**more: str) -> dict[str, str]:
 def drive(script: str, scenario: str, sandbox: Mapping[str, Any]) -> dict[str, Any]:
     """Run a scenario of a script and give what it printed; it finds `sandbox` in the variable SANDBOX."""
     command = ["node", script, scenario]
-    env = _environment(SANDBOX=json.dumps(sandbox))
+    env = environment(SANDBOX=json.dumps(sandbox))
     done = subprocess.run(command, cwd=FOLDER, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -56,7 +57,13 @@ def drive(script: str, scenario: str, sandbox: Mapping[str, Any]) -> dict[str, A
     return found
 
 
+def command(name: str, *args: str) -> list[str]:
+    """How a program is started that a package brings along."""
+    return [str(_MODULES / ".bin" / name), *args]
+
+
 def program(name: str, *args: str) -> subprocess.CompletedProcess[str]:
     """Run a program that a package brings along."""
-    command = [str(_MODULES / ".bin" / name), *args]
-    return subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command(name, *args), env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
