@@ -11,6 +11,7 @@ from typing import Any
 from connector.adapters.csvfile.cells import guard as harmless
 from connector.adapters.csvfile.cells import unguard
 from connector.adapters.csvfile.printing import encoded, save
+from connector.changes import AnyChange, CreatePerson
 from connector.cli.say import Console
 from connector.cli.views import describe
 from connector.engine.app import App
@@ -68,7 +69,7 @@ def show_question(console: Console, question: Question, effect: Effect | None, p
     console.table("", ["", str(question.a.ref), str(question.b.ref)], _side_by_side(console, question.a, question.b))
     if effect is not None:
         console.out(console.say("a yes would change:", "「同一」にした場合:"))
-        for line in effect_lines(effect):
+        for line in effect_lines(console, effect):
             console.out(f"  {line}")
 
 
@@ -82,20 +83,33 @@ def _side_by_side(console: Console, a: Side, b: Side) -> Iterator[tuple[str, ...
         yield console.say("with", "同一人物"), *records
 
 
-def effect_lines(effect: Effect) -> list[str]:
-    """Who becomes whom, and what would be written then."""
-    lines = [f"{_scores(one)} → " + " / ".join(_scores(each) for each in effect.after) for one in effect.before]
-    known = {change.key for one in effect.before for change in one.changes}
+def effect_lines(console: Console, effect: Effect) -> list[str]:
+    """Who becomes whom, what would be written then, and what would not any more."""
+    after = " / ".join(_scores(console, each) for each in effect.after)
+    lines = [f"{_scores(console, one)} → {after}" for one in effect.before]
+    before = {change.key: change for one in effect.before for change in one.changes}
+    kept = {change.key for one in effect.after for change in one.changes}
     for one in effect.after:
         for change in one.changes:
-            if change.key not in known:
-                lines += [f"{sign} {where}  {what}" for sign, where, what, _ in describe(change)]
+            known = _told(before[change.key]) if change.key in before else []
+            lines += [line for line in _told(change) if line not in known]
+    for key, change in before.items():
+        if key not in kept:
+            sign, where, what, _ = describe(change)[0]
+            said = f"{sign} {where}" + ("" if isinstance(change, CreatePerson) else f"  {what}")
+            lines.append(console.say("no more: {change}", "取りやめ: {change}", change=said))
     return lines
 
 
-def _scores(one: Became) -> str:
-    scores = " ".join(f"{score.name} {score.points:g}" for score in one.scores)
-    return f"{one.identity} ({len(one.records)}{', ' + scores if scores else ''})"
+def _told(change: AnyChange) -> list[str]:
+    return [f"{sign} {where}  {what}" for sign, where, what, _ in describe(change)]
+
+
+def _scores(console: Console, one: Became) -> str:
+    n = len(one.records)
+    told = [console.say("{n} record" if n == 1 else "{n} records", "レコード{n}件", n=n)]
+    told += [f"{score.name} {score.points:g}" for score in one.scores]
+    return f"{one.identity} ({', '.join(told)})"
 
 
 def verdict_of(words: str) -> Verdict | None:
@@ -174,11 +188,11 @@ class Reviewing:
         if self.console.json:
             self.console.data({"decided": len(taken)})
             return
-        for line in effect_lines(effect) if effect else ():
+        for line in effect_lines(self.console, effect) if effect else ():
             self.console.out(line)
         self.console.out(
             self.console.say(
-                "{n} decisions taken; the next run corrects the systems",
+                "decisions taken: {n}; the next run corrects the systems",
                 "{n}件の判断を記録しました。次の実行で連携先に反映します",
                 n=len(taken),
             )
@@ -225,7 +239,7 @@ class Reviewing:
         elif not interactive:
             self.console.out(
                 self.console.say(
-                    "{n} pairs wait. Decide: --same A B, --different A B, or --csv PAIRS.csv and --from PAIRS.csv",
+                    "pairs that wait: {n}. Decide: --same A B, --different A B, or --csv FILE and --from FILE",
                     "{n}組が確認待ち。判断するには --same A B、--different A B、または --csv と --from",
                     n=len(found),
                 )

@@ -119,6 +119,11 @@ class App:
             calendar=self.setup.config.calendar,
         )
 
+    def world_as_read(self, conn: Connection, as_of: datetime) -> World:
+        """As `world`, but as if each system that was ever read had just been: for what a run, which reads, would do."""
+        world = self.world(conn, as_of)
+        return replace(world, read_at={name: at and as_of for name, at in world.read_at.items()})
+
     def go_on(self) -> None:
         """Asked between two steps.
 

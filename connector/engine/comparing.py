@@ -60,7 +60,7 @@ def compare(app: App, other: Setup) -> Compared:
     need_store(app)
     as_of = app.clock()
     with app.reading() as conn:
-        world = app.world(conn, as_of)
+        world = app.world_as_read(conn, as_of)
     second = _world(world, other)
     found: list[Difference] = []
     alike = last = 0

@@ -284,7 +284,7 @@ def _identities_of(conn: Connection, refs: Collection[Ref]) -> list[int]:
 
 
 def _became(conn: Connection, app: App, nos: Sequence[int]) -> tuple[Became, ...]:
-    world = app.world(conn, app.clock())
+    world = app.world_as_read(conn, app.clock())
     planned = plan_chunk(conn, app.setup.rules, world, nos)
     fresh = outbox.fresh(conn, planned.plan.changes)
     records = _records(conn, nos)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,19 @@ def test_both_wishes_are_told_and_what_was_never_read_is_unknown(sfa: System, tm
     assert f"A ~ {person.ref}  visits: ∅ → 1" in result.stdout
     assert f"B ~ {person.ref}  times: ? → 1" in result.stdout
     assert "sfa: SetFields A 1, B 1" in result.stdout
+
+
+def test_who_would_be_created_is_told_though_no_system_is_asked(sfa: System, tmp_path: Path) -> None:
+    ma = SYSTEMS["ma"]
+    ma.add_touchpoint(ma.add_person(email="hanako@beta.co.jp"), Kind.PAGE_VIEW, datetime.now(UTC) - timedelta(days=1))
+    call("plan", "-c", "a/config.yaml")
+    create = "key: ma_id, create: {object: person, when: {touchpoint: {kind: page_view, within: 30d}}}"
+    people = PEOPLE.replace("fields:", f"{create}, fields:")
+    configure(tmp_path / "b", people)
+
+    found = json.loads(call("diff", "a", "b", "--json").stdout)
+
+    assert {"system": "sfa", "kind": "CreatePerson", "a": 0, "b": 1} in found["numbers"]
 
 
 def test_an_empty_store_is_told(sfa: System, tmp_path: Path) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from connector.changes import CreatePerson, Lane, Reason, SetFields
 from connector.cli import cli
+from connector.cli.review import effect_lines
 from connector.cli.say import Console
 from connector.engine import suggest
-from connector.engine.review import questions
+from connector.engine.review import Became, Effect, questions
+from connector.model import Kind, Ref
 from connector.store.people import all_filed
 from tests.machine.world import World
 
@@ -53,9 +57,40 @@ def test_a_pair_is_shown_side_by_side_with_what_a_yes_would_change(world: World)
     said = review(world)
 
     assert "the same name at the same company; but two personal addresses at one organisation" in said
-    for shown in (*refs(world), "suzuki@uminari", "suzuki.d@uminari", "a yes would change", "1 pairs wait"):
+    for shown in (*refs(world), "suzuki@uminari", "suzuki.d@uminari", "a yes would change", "pairs that wait: 1"):
         assert shown in said
     assert people(world) == 2, "showing decides nothing"
+
+
+def test_of_what_a_yes_would_change_only_that_is_told_which_would_not_be_written_anyway(world: World) -> None:
+    number: Any = {"system": "sfa", "identity": "p2", "lane": Lane.SCORES}
+    why = (Reason("create", "not yet in sfa"),)
+    contact = SetFields(key="contact", ref=Ref("sfa", "person", "1"), values={"id": "p2", "score": 0}, **number)
+    lead = CreatePerson(
+        key="lead", object="lead", key_field="id", key_value="p1", values={"name": "鈴木"}, reasons=why, **number
+    )
+    better = replace(contact, values={"id": "p2", "score": 25.0})
+    before = (Became("p1", (Ref("ma", "person", "1"),), (), (lead,)), Became("p2", (contact.ref,), (), (contact,)))
+    after = (Became("p2", (Ref("ma", "person", "1"), contact.ref), (), (better,)),)
+
+    assert effect_lines(Console(), Effect(before, after)) == [
+        "p1 (1 record) → p2 (2 records)",
+        "p2 (1 record) → p2 (2 records)",
+        "~ sfa/person/1  score: ? → 25",
+        "no more: + sfa/lead",
+    ]
+
+
+def test_who_would_be_created_is_among_it_though_nothing_is_read_for_it(world: World) -> None:
+    visitor = world.ma.add_person(
+        email="sato.k@uminari-example.co.jp", name="佐藤 圭", company="海鳴電子", family_name="佐藤"
+    )
+    world.sfa.add_person(email="sato@uminari-example.co.jp", name="佐藤 圭", company="海鳴電子")
+    for _ in range(5):
+        world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, datetime.now(UTC))
+    assert CliRunner().invoke(cli, ["plan", "-c", str(world.folder / "config.yaml")]).exit_code == 0
+
+    assert "no more: + sfa/person" in review(world)
 
 
 def test_it_speaks_japanese(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +138,7 @@ def test_pairs_are_filled_in_in_a_spreadsheet(world: World, tmp_path: Path) -> N
         writer.writerows(rows)
     said = review(world, "--from", str(file), "--by", "山本")
 
-    assert "1 decisions taken" in said
+    assert "decisions taken: 1" in said
     assert people(world) == 1
 
 
