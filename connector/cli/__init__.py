@@ -642,7 +642,8 @@ def restore(
 
     console = Console(json=json)
     _log()
-    show_restored(console, restore_store(load(config), file))
+    setup = load(config)
+    show_restored(console, restore_store(setup, file), setup.config.timezone)
 
 
 @cli.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 from connector.cli.say import Console
 from connector.cli.views import called
@@ -19,7 +20,7 @@ def show_backup(console: Console, made: Backup) -> None:
     console.out(console.say("{file}: {mb} MB, checked", "{file}: {mb} MB（検査済み）", file=made.file, mb=size))
 
 
-def show_restored(console: Console, done: Restored) -> None:
+def show_restored(console: Console, done: Restored, timezone: ZoneInfo) -> None:
     """What the store knows now, and what comes next."""
     if console.json:
         console.data(
@@ -32,7 +33,7 @@ def show_restored(console: Console, done: Restored) -> None:
         )
         return
     say = console.say
-    last = f"{done.last_run:%Y-%m-%d %H:%M} UTC" if done.last_run else say("never", "なし")
+    last = f"{done.last_run.astimezone(timezone):%Y-%m-%d %H:%M %Z}" if done.last_run else say("never", "なし")
     console.out(say("restored; the last run it knows of: {at}", "復元しました。記録にある最後の実行: {at}", at=last))
     if done.kept:
         console.out(say("the file it replaced: {file}", "置き換えたファイル: {file}", file=done.kept))

@@ -56,7 +56,12 @@ def show_check(console: Console, results: Sequence[Checked]) -> None:
         return
     for result in results:
         verdict = console.say("not ready", "問題あり") if result.failed else console.say("ready", "正常")
-        quota = f" ({result.quota.used}/{result.quota.limit})" if result.quota else ""
+        quota = ""
+        if found := result.quota:
+            used, limit = f"{found.used:,}", f"{found.limit:,}"
+            quota = console.say(
+                " ({used} of {limit} API calls used)", "（API {limit}回中 {used}回使用）", used=used, limit=limit
+            )
         console.out(f"{result.system}: {verdict}{quota}")
         if result.error:
             console.error(result.error)
@@ -191,6 +196,8 @@ def _before(change: SetFields, name: str) -> str:
 
 def shown_value(value: Value) -> str:
     """A value on one line, so that a plan stays a list of changes."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a system may give 35.0 back for the 35 it was given
     return "∅" if value is None or value == "" else " ⏎ ".join(str(value).splitlines())
 
 
@@ -224,15 +231,8 @@ def _show_cost(console: Console, shown: Shown) -> None:
         console.out(f"{system}: {kind} {count}")
     for system, calls in sorted(shown.calls.items()):
         left = shown.left.get(system)
-        console.out(
-            say(
-                "{s}: {n} API calls of {left} left today",
-                "{s}: API {n}回（本日の残り {left}回）",
-                s=system,
-                n=calls,
-                left="?" if left is None else f"{left:,}",
-            )
-        )
+        known = "" if left is None else say(" of {left} left today", "（本日の残り {left}回）", left=f"{left:,}")
+        console.out(say("{s}: {n} API calls", "{s}: API {n}回", s=system, n=calls) + known)
     for line in fill_lines(console, shown.fills):
         console.out(line)
     if shown.report.ledger:

@@ -71,8 +71,8 @@ def _address(store: Engine) -> str:
         raise StoreError(
             text("workers need PostgreSQL as the store", "ワーカーを使うには store が PostgreSQL である必要があります"),
             fix=text(
-                "set `store` to a PostgreSQL URL, or take `run.workers` away",
-                "store に PostgreSQL の URL を指定するか、run.workers を外してください",
+                "set `store` to a PostgreSQL URL; without workers (`run.workers`), `connector run` does all by itself",
+                "store に PostgreSQL の URL を指定してください。run.workers を外せば `connector run` だけで動きます",
             ),
         )
     return store.url.set(drivername="postgresql").render_as_string(hide_password=False)

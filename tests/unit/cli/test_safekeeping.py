@@ -58,6 +58,8 @@ def test_backup_and_restore_say_what_comes_next(world: World, say: Any) -> None:
     assert "checked" in made.out
     assert "reads every system before it sends" in done.out
     assert "connector.db.replaced-" in done.out
+    assert "the last run it knows of: " in done.out
+    assert done.out.splitlines()[0].endswith(" JST"), "times are told as everywhere else"
     assert "restored" in say("status").out
 
 
