@@ -109,7 +109,7 @@ def _scores(console: Console, one: Became) -> str:
     n = len(one.records)
     told = [console.say("{n} record" if n == 1 else "{n} records", "レコード{n}件", n=n)]
     told += [f"{score.name} {score.points:g}" for score in one.scores]
-    return f"{one.identity} ({', '.join(told)})"
+    return console.say("{id} ({told})", "{id}（{told}）", id=one.identity, told=console.say(", ", "、").join(told))
 
 
 def verdict_of(words: str) -> Verdict | None:
