@@ -82,6 +82,7 @@ _OF_THE_MACHINE: Sequence[tuple[str, str]] = (
     (r'("(?:pid|seconds)": )[\d.]+', r"\1…"),
     (r'("heartbeat_age_seconds":)[\d.]+', r"\1…"),
     (r'("port": )\d+', r"\g<1>8080"),
+    (r"(\d+):[0-9a-f]{64}", r"\1:…"),
 )
 """What is another each time or elsewhere, and what is shown instead."""
 
@@ -179,6 +180,7 @@ TOUR: Sequence[Step | Service | Event] = (
     Event("audited", "Somebody looks at them: all are right.", "確認の結果、すべて正しい統合でした。"),
     Step("identity audit --score audit.csv", "How good each rule was, and at least.",
          "ルールごとの正しさと、その下限です。"),
+    Step("audit", "Whether anything was changed in our record afterwards.", "記録が後から改変されていないかを検証します。"),
     Step("backup copy.db", "A copy that is proved to be whole.", "整合性を確かめたコピーを作ります。"),
     Step("restore copy.db", "The copy takes the store's place.", "コピーから元に戻します。"),
     Step("forget kari@kari-example.co.jp", "Erase a person: what it would touch.", "1人分の消去。対象を先に示します。"),

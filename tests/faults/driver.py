@@ -1,7 +1,8 @@
 """A server of real processes: all is imported once, each order is a fork in which the command line runs.
 
 It reads one order in JSON per line and answers with one line: `run` starts a process and tells its pid; `wait` tells
-how it ended, or that it was stopped.
+how it ended, or that it was stopped; `warm` runs the command line here, so that later forks know what it learnt
+(compiled statements, tables of holidays and numbers).
 """
 
 from __future__ import annotations
@@ -9,25 +10,42 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import redirect_stdout
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from urllib3.util import connection
 
 from connector import cli
 from connector.engine import app
 from tests.faults import points
+from tests.faults.engines import sharing
 
 ENDS = {"kill": points.kill, "freeze": points.freeze, "crash": points.crash}
 
 
 def main() -> None:
-    for line in sys.stdin:
-        order = json.loads(line)
-        answer = wait(order["wait"]) if "wait" in order else {"pid": start(order)}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+    with sharing():
+        for line in sys.stdin:
+            order = json.loads(line)
+            if "wait" in order:
+                answer = wait(order["wait"])
+            else:
+                answer = {"code": warm(order)} if order["warm"] else {"pid": start(order)}
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+
+
+def warm(order: dict[str, Any]) -> int:
+    """A whole run in this very process."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()):
+        patch.setattr(sys, "argv", sys.argv)
+        patch.setattr(connection, "create_connection", connection.create_connection)
+        patch.setitem(app.open_app.__kwdefaults__, "clock", None)
+        return command(order)
 
 
 def wait(pid: int) -> dict[str, Any]:
@@ -56,16 +74,21 @@ def work(order: dict[str, Any]) -> int:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(said, 1)
     os.dup2(said, 2)
+    with points.instrumented(points.Points(order["at"], ENDS[order["end"]])):
+        return command(order)
+
+
+def command(order: dict[str, Any]) -> int:
+    """The command line, in a world whose time and ports are those of the order."""
     now = datetime.fromisoformat(order["now"])
     defaults: Any = app.open_app.__kwdefaults__
     defaults["clock"] = lambda: now
     reach(order["ports"])
     sys.argv = ["connector", "--lang", "en", "run", "-c", order["config"], *order["more"]]
-    with points.instrumented(points.Points(order["at"], ENDS[order["end"]])):
-        try:
-            cli.main()
-        except SystemExit as end:
-            return int(end.code or 0)
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
     return 0
 
 

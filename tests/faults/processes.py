@@ -66,7 +66,12 @@ class Live:
         """`connector run`; gives its pid."""
         config, out = str(self.folder / "config.yaml"), str(self.folder / name)
         order = {"config": config, "out": out, "now": self.world.made.clock().isoformat(), "ports": self.ports}
-        return int(self.driver.ask(**order, run=True, at=at, end=end, more=more)["pid"])
+        return int(self.driver.ask(**order, warm=False, at=at, end=end, more=more)["pid"])
+
+    def warm(self) -> int:
+        """`connector run` in the server of processes itself; its exit code."""
+        order = {"config": str(self.folder / "config.yaml"), "now": self.world.made.clock().isoformat()}
+        return int(self.driver.ask(**order, ports=self.ports, warm=True, more=())["code"])
 
     def said(self, name: str = "out") -> str:
         return (self.folder / name).read_text(encoding="utf-8")

@@ -21,8 +21,11 @@ STORES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
+def driver(stage: Stage, tmp_path_factory: pytest.TempPathFactory, prove: bool) -> Iterator[Driver]:
     with driving() as made:
+        if prove:  # where few processes are started it would not pay
+            with live(stage, MOMENTS[0], tmp_path_factory.mktemp("warm") / "w", made) as alive:
+                assert alive.warm() == 0
         yield made
 
 
