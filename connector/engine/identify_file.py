@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from connector.adapters.csvfile import cells
 from connector.adapters.csvfile.printing import spell
@@ -23,7 +23,7 @@ from connector.model import Ref
 from connector.rules.companies import companies, spelling_of
 from connector.rules.identify import IdentityRules, Key, Keys, Kind, keys_said
 from connector.rules.ids import new_id
-from connector.rules.resolve import MOST_HOLDERS, Edge, Group, Guard, identify, order, shared, switchboard
+from connector.rules.resolve import Edge, Group, Guard, identify_all, order
 from connector.rules.wording import GUARDS, IN_COMMON
 from connector.spec import Mark, parse, read_yaml
 
@@ -138,13 +138,15 @@ def identify_file(
     with _no_collecting():
         census.read()
         watch(text("linking", "名寄せ中"))
-        groups = identify(census.known(), rules)
+        groups, told = identify_all(census.known(), rules)
+        report.shared_mailboxes, report.shared_mobiles = told.mailboxes, told.mobiles
+        report.crowded.update(told.crowded)
         people = {ref: name for group in groups for name in (new_id(group),) for ref in group.records}
         withheld = _told(groups, report)
         del groups
         watch(text("counting", "集計中"))
         company_of = _companies_of(census, report)
-        _count(census, people, rules, report)
+        _count(census, people, report)
         watch(text("writing", "書き込み中"))
         pairs = _pairs(census, people, withheld, language) if review else []
         if _state(path) != state:
@@ -373,34 +375,13 @@ def _companies_of(census: _Census, report: Report) -> Callable[[Keys], str]:
     return company_of
 
 
-def _count(census: _Census, people: Mapping[Ref, str], rules: IdentityRules, report: Report) -> None:
+def _count(census: _Census, people: Mapping[Ref, str], report: Report) -> None:
     rows = Counter(people[keys.ref] for keys in census.known())
     if rows:
         report.largest = max(rows.values())
         report.largest_id = min(name for name, count in rows.items() if count == report.largest)
-    records = {keys.ref: keys for keys in census.known()}.values()
-    roles = Counter(keys.mailbox for keys in records if keys.role)
-    report.shared_mailboxes = sum(count > 1 for count in roles.values())
-    for kind in get_args(Kind):
-        held = list(_holders(records, kind))
-        if crowded := sum(len(some) > MOST_HOLDERS for some in held):
-            report.crowded[kind] = crowded
-        if kind == "email":
-            report.shared_mailboxes += sum(shared(some, rules) for some in held)
-        elif kind == "mobile":
-            report.shared_mobiles = sum(switchboard(some, rules) for some in held)
-
-
-def _holders(records: Iterable[Keys], kind: Kind) -> Iterator[list[Keys]]:
-    """Those who hold the same key of a kind, where they are several."""
-    first: dict[str, Keys] = {}
-    more: dict[str, list[Keys]] = {}
-    for keys in records:
-        for value in keys.of(kind):
-            other = first.setdefault(value, keys)
-            if other is not keys:
-                more.setdefault(value, [other]).append(keys)
-    yield from more.values()
+    roles = Counter(mailbox for _, mailbox in {(keys.ref, keys.mailbox) for keys in census.known() if keys.role})
+    report.shared_mailboxes += sum(count > 1 for count in roles.values())
 
 
 # --- for a reviewer ---------------------------------------------------------------------------------------------------

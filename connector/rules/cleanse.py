@@ -60,6 +60,8 @@ _ADDRESS = re.compile(
     r"(?:\?[^>]*)?>?"
 )
 _HOST = re.compile(r"(?:[\w-]+\.)+[\w-]+")
+# Nothing in it that the general way would change.
+_USUAL_ADDRESS = re.compile(r"([a-z0-9._+-]{1,64})@((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,63})", re.ASCII)
 
 
 @lru_cache(maxsize=65_536)
@@ -68,11 +70,15 @@ def email_key(raw: str, plus_tags: Literal["strip", "keep"] = "strip") -> str | 
 
     At Gmail, dots in the local part go too: to Google they are not there.
     """
-    match = _ADDRESS.fullmatch(fold(raw[:2000]).lower())
-    host = _host(match["host"]) if match else None
-    if match is None or host is None:
-        return None
-    local = match["local"]
+    usual = _USUAL_ADDRESS.fullmatch(raw.lower())
+    if usual is not None:
+        local, host = usual.groups()
+    else:
+        match = _ADDRESS.fullmatch(fold(raw[:2000]).lower())
+        found = _host(match["host"]) if match else None
+        if match is None or found is None:
+            return None
+        local, host = match["local"], found
     if plus_tags == "strip":
         local = local.partition("+")[0] or local
     if host in ("gmail.com", "googlemail.com"):
@@ -215,6 +221,8 @@ def phone_key(raw: str) -> str | None:
 
     What a spreadsheet took away comes back: the leading 0, and the plus before 81. Two numbers in one field are none.
     """
+    if _NUMBER_ALONE.fullmatch(raw):
+        return _valid_number(raw.replace("-", "").replace(" ", ""))
     text = fold(raw[:200])
     if not _NUMBER_ALONE.fullmatch(text):
         text = _PHONE_LABEL.sub("", _FLOAT.sub(r"\1", text.translate(_LONG_MARK)))
@@ -227,7 +235,7 @@ def phone_key(raw: str) -> str | None:
     return _valid_number(_SEPARATORS.sub("", text))
 
 
-_NUMBER_ALONE = re.compile(r"\+?[0-9][0-9 -]*[0-9]")
+_NUMBER_ALONE = re.compile(r"\+?[0-9][0-9 -]{0,40}[0-9]")
 # A zero in brackets says something: +81 (0)3.
 _SEPARATORS = re.compile(r"[ .\-]|[()](?!0\))(?<!\(0\))")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from itertools import combinations
@@ -76,6 +76,7 @@ class Name:
     words: frozenset[str] = frozenset()
     script: Script = "kanji"
     kana: str = ""
+    _forms: tuple[str, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:
         return hash(self.key)  # names are compared often, and a key says nearly all
@@ -106,6 +107,16 @@ class Name:
         if self.script == "kana":
             return len(self.key) > len("かつらやま")  # a family name; shorter whole names are rare
         return len(self.key) > 2 and self.key not in _LONG_FAMILY_NAMES
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """A whole name in every form in which another record may have it; none where a part is missing."""
+        if self._forms is None:
+            read = tuple(sorted(self.readings))
+            forms = () if not self.whole else (self.key, *read) if self.script == "kanji" else read
+            object.__setattr__(self, "_forms", forms)
+            return forms
+        return self._forms
 
     def split(self, hint: str | None = None) -> Split:
         """Family and given name; where the record does not tell, as `hint` (another's family name) or at two."""

@@ -134,37 +134,53 @@ class Keys:
     def keys(self) -> tuple[Key, ...]:
         """Everything that another record may have in common with it; made when it is first asked for."""
         if self._all is None:
-            compound: tuple[Kind, ...] = ("email", "mailbox_name", "mobile", "name_company", "name_phone")
-            made = (*self.ties, *[Key(kind, value) for kind in compound for value in self.of(kind)])
+            made = (*self.ties, *[Key(kind, value) for kind, of in COMPOUND.items() for value in of(self)])
             object.__setattr__(self, "_all", made)
             return made
         return self._all
 
     def of(self, kind: Kind) -> Sequence[str]:
         """The values of its keys of one kind."""
-        if kind == "email":
-            return (self.mailbox,) if self.mailbox and not self.role else ()
-        if kind == "mailbox_name":
-            told = self.mailbox and (self.name or self.role)
-            return (f"{self.mailbox}\t{self.name.key if self.name else ''}",) if told else ()
-        if kind == "mobile":
-            return (self.mobile,) if self.mobile else ()
-        if kind == "name_company":
-            at = (("n", self.corporate_number), ("c", self.company), ("d", self.domain))
-            places = [f"{sign}:{place}" for sign, place in at if place]
-            return [f"{place}\t{form}" for place in places for form in self._whole_names()] if places else ()
-        if kind == "name_phone":
-            phones = sorted(self.phones)
-            return [f"{phone}\t{form}" for phone in phones for form in self._whole_names()] if phones else ()
-        return [value for own, value in self.ties if own == kind]
+        own = COMPOUND.get(kind)
+        return own(self) if own else [value for tie, value in self.ties if tie == kind] if self.ties else ()
 
-    def _whole_names(self) -> Sequence[str]:
-        """The whole name in every form in which another record may have it."""
-        name = self.name
-        if name is None or not name.whole:
-            return ()
-        forms = sorted(name.readings) if name.readings else []
-        return [name.key, *forms] if name.script == "kanji" else forms
+
+def _emails(keys: Keys) -> Sequence[str]:
+    return (keys.mailbox,) if keys.mailbox and not keys.role else ()
+
+
+def _named_mailboxes(keys: Keys) -> Sequence[str]:
+    if not keys.mailbox or not (keys.name or keys.role):
+        return ()
+    return (f"{keys.mailbox}\t{keys.name.key if keys.name else ''}",)
+
+
+def _mobiles(keys: Keys) -> Sequence[str]:
+    return (keys.mobile,) if keys.mobile else ()
+
+
+def _names_at_companies(keys: Keys) -> Sequence[str]:
+    if not keys.name or not (forms := keys.name.forms):
+        return ()
+    at = (("n", keys.corporate_number), ("c", keys.company), ("d", keys.domain))
+    return [f"{sign}:{place}\t{form}" for sign, place in at if place for form in forms]
+
+
+def _names_with_phones(keys: Keys) -> Sequence[str]:
+    if not keys.phones or not keys.name or not (forms := keys.name.forms):
+        return ()
+    phones = sorted(keys.phones) if len(keys.phones) > 1 else keys.phones
+    return [f"{phone}\t{form}" for phone in phones for form in forms]
+
+
+COMPOUND: Mapping[Kind, Callable[[Keys], Sequence[str]]] = {
+    "email": _emails,
+    "mailbox_name": _named_mailboxes,
+    "mobile": _mobiles,
+    "name_company": _names_at_companies,
+    "name_phone": _names_with_phones,
+}
+"""The values of keys that are not ties, by kind; in the order in which a record has them."""
 
 
 def keys_of(person: Person, rules: IdentityRules) -> Keys:

@@ -9,7 +9,7 @@ What the rules are, what each of them was measured to be worth, and why a guard 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 from connector.model import Ref
 from connector.rules.cluster import Cluster, numbered, other_addresses, told_apart
 from connector.rules.compare import Level, Name, compare, contradict, most_different
-from connector.rules.identify import IdentityRules, Joining, Key, Keys, Kind
+from connector.rules.identify import COMPOUND, IdentityRules, Joining, Key, Keys, Kind
 
 Guard = Literal[
     "", "name", "mail", "company", "department", "phone", "reading", "ambiguous", "size", "decided", "nameless", "off"
@@ -113,6 +113,26 @@ def identify(
     return _Resolution(records, rules, decisions, dead).groups()
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What several people use."""
+
+    mailboxes: int
+    """Addresses that records with different names hold, and no role does."""
+    mobiles: int
+    crowded: Mapping[Kind, int]
+    """Keys that so many records hold that they say nothing."""
+
+
+def identify_all(records: Iterable[Keys], rules: IdentityRules) -> tuple[tuple[Group, ...], Shared]:
+    """As `identify`, and what was found to be shared on the way."""
+    resolution = _Resolution(records, rules, NONE, ())
+    groups = resolution.groups()
+    crowded = +resolution.dull
+    mobiles = resolution.switchboards + crowded["mobile"]
+    return groups, Shared(len(resolution.crowded), mobiles, crowded)
+
+
 def shared(held: Collection[Keys], rules: IdentityRules) -> bool:
     """Whether an address that these records hold (all of them) is a mailbox that several people use."""
     return len(held) > rules.max_records or _more_names(held, rules.shared_when_names)
@@ -172,6 +192,10 @@ class _Resolution:
         self.clusters: dict[int, Cluster] = {}
         self.crowded: set[str] = set()
         """Addresses that were learnt to be shared."""
+        self.switchboards = 0
+        """Mobile numbers that were learnt to be."""
+        self.dull: Counter[Kind] = Counter()
+        """How many keys too many records hold."""
         self.kept: dict[int, list[Edge]] = defaultdict(list)
         self.agreed: list[_Edge] = []
         """Edges between records of one person, those that others made needless too."""
@@ -193,12 +217,13 @@ class _Resolution:
         """Each key of a kind that several records hold, in canonical order, without those that say nothing."""
         first: dict[str, int] = {}
         more: dict[str, list[int]] = {}
-        remember = first.setdefault
+        remember, of = first.setdefault, COMPOUND.get(kind)
         for number, record in enumerate(self.records):
-            for value in record.of(kind):
+            for value in of(record) if of else record.of(kind) if record.ties else ():
                 other = remember(value, number)
                 if other != number:
                     more.setdefault(value, [other]).append(number)
+        self.dull[kind] = sum(len(held) > MOST_HOLDERS for held in more.values())
         for value in sorted(more):
             if len(more[value]) <= MOST_HOLDERS and (not self.dead or Key(kind, value) not in self.dead):
                 yield value, more[value]
@@ -235,7 +260,9 @@ class _Resolution:
 
     def _mobiles(self) -> Iterator[_Edge]:
         for _, held in self._holders("mobile"):
-            if not switchboard([self.records[n] for n in held], self.rules):
+            if switchboard([self.records[n] for n in held], self.rules):
+                self.switchboards += 1
+            else:
                 yield from self._between_names(held, "E3", "mobile", _by_mobile)
 
     def _between_names(

@@ -27,6 +27,13 @@ LATER = timedelta(minutes=11)
 """A lease and a quarantine are over."""
 HOLDS_NOTHING = (" send ", " answered ", " committed ")
 """Points at which a run has no transaction open."""
+NO_RUN = ("keep.open_store", "written_down committed 2", "store.lease.release")
+"""Points at which it has not begun, or is over: whoever stands still there has nothing to be taken over."""
+
+
+def can_be_taken_over(at: str) -> bool:
+    """Whether a run that stands still at a point holds nobody up, and has yet to do something."""
+    return any(word in at for word in HOLDS_NOTHING) and not any(word in at for word in NO_RUN)
 
 
 def after(stage: Stage, when: str, world: World) -> list[Fault]:

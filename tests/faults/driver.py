@@ -41,10 +41,11 @@ def main() -> None:
 
 def warm(order: dict[str, Any]) -> int:
     """A whole run in this very process."""
+    defaults: Any = app.open_app.__kwdefaults__
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()):
         patch.setattr(sys, "argv", sys.argv)
         patch.setattr(connection, "create_connection", connection.create_connection)
-        patch.setitem(app.open_app.__kwdefaults__, "clock", None)
+        patch.setitem(defaults, "clock", None)
         return command(order)
 
 
