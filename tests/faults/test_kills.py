@@ -16,9 +16,9 @@ from connector.store import lease
 from tests.faults import tally
 from tests.faults.checks import (
     after,
-    can_be_taken_over,
     again,
     asleep,
+    can_be_taken_over,
     killed,
     refused,
     some,
