@@ -35,7 +35,7 @@ from connector.store.lease import Fenced
 from tests.faults import tally
 from tests.faults.twins import LEASE, Fate, Hit, Killed, World, deterministic, judged_by
 
-MACHINES, MACHINES_OF_PROVE = 150, 3000
+MACHINES, MACHINES_OF_PROVE = 150, 2000
 PEOPLE = 6
 SOMEBODY = st.integers(0, PEOPLE - 1)
 TROUBLES = ("lose_answer", "dies_after", "down", "throttled")
