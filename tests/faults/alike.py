@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.cuts import NOTHING_HANGS_ON
 
-COUNT_ONLY = NOTHING_HANGS_ON | {"run.report", "delivery.no"}
+COUNT_ONLY = NOTHING_HANGS_ON | {"run.report", "delivery.no", "delivery.trail"}
 """Tables and columns that decide nothing: a report only tells, and deliveries are numbered as threads come by."""
 OF_THE_SESSION = frozenset({"_sessions", "_tokens", "_recent", "logins", "counted", "_router"})
 """What systems note of who signed in and how often they were asked: each run begins anew, and no limit is near."""
