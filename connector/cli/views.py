@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 from typing import Any
 
 from connector.changes import (
@@ -27,7 +28,7 @@ from connector.engine.report import Report
 from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
 from connector.errors import kept, text
-from connector.model import Value
+from connector.model import Ref, Value
 from connector.rules.nearly import Topic
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
 from connector.store.outbox import Parked
@@ -207,13 +208,13 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
         console.data(plan_data(shown))
         return
     say = console.say
-    for line in _change_lines(console, shown.fresh, limit, shown.kept):
+    for line in _change_lines(console, shown.fresh, limit, shown.kept, shown.may_be):
         console.out(line)
     for item in shown.withheld[: limit or None]:
         console.out(f"  ? {item.identity}  {item.rule}: {item.text}")
     if shown.held:
         console.out(say("from earlier plans, still to be sent:", "以前の計画のうち未送信のもの:"))
-        for line in _change_lines(console, shown.held, limit):
+        for line in _change_lines(console, shown.held, limit, may_be=shown.may_be):
             console.out(line)
     _show_cost(console, shown)
     total = len(shown.fresh) + len(shown.held)
@@ -244,13 +245,23 @@ def _show_cost(console: Console, shown: Shown) -> None:
 
 
 def _change_lines(
-    console: Console, changes: Sequence[AnyChange], limit: int, kept: Sequence[Kept] = ()
-) -> Iterator[str]:  # fmt: skip
+    console: Console,
+    changes: Sequence[AnyChange],
+    limit: int,
+    kept: Sequence[Kept] = (),
+    may_be: Mapping[str, Sequence[Ref]] = MappingProxyType({}),
+) -> Iterator[str]:
     for change in changes[: limit or None]:
         for sign, place, what, why in describe(change):
             yield f"  {sign} {place}  {what}" + (f"   [{why}]" if why else "")
         if isinstance(change, SetFields):
             yield from (_kept_line(console, item) for item in kept if item.ref == change.ref)
+        if refs := may_be.get(change.key):
+            yield console.say(
+                "  ? may be {refs}: `connector review` asks; without an answer a run creates a second record",
+                "  ? {refs} と同一人物の可能性があります（connector review）。回答がなければ新しいレコードを作ります",
+                refs=", ".join(map(str, refs)),
+            )
     if limit and len(changes) > limit:
         yield console.say(
             "  … {n} more (--limit 0 shows all)", "  … ほか{n}件（--limit 0 で全件）", n=len(changes) - limit
@@ -279,6 +290,7 @@ def plan_data(shown: Shown) -> dict[str, Any]:
         "left": dict(shown.left),
         "quota": dict(shown.quota),
         "filling": list(shown.fills),
+        "may_be": {key: [str(ref) for ref in refs] for key, refs in shown.may_be.items()},
         "brake": [str(why) for why in shown.brake],
         "problems": [{"system": system, "message": str(error)} for system, error in shown.report.problems],
         "ledger": shown.report.as_data()["ledger"],

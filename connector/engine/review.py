@@ -110,6 +110,21 @@ def questions(app: App) -> list[Question]:
     return [_question(p, filed, records) for p in asked]
 
 
+def may_be(app: App, conn: Connection, persons: Collection[str]) -> Mapping[str, frozenset[Ref]]:
+    """Records of others that may be these people's, as `questions` asks; only of those of whom there are any."""
+    own = set(identities.with_identities(conn, persons))
+    proposed = identities.proposed_for(conn, own)
+    near = {no for p in proposed for no in (p.a, p.b)}
+    said = identities.decisions_about(conn, near)
+    filed = _filed(conn, near | {no for d in said for no in (d.a, d.b)})
+    found: dict[str, set[Ref]] = defaultdict(set)
+    for one in _worth_asking(proposed, said, filed, app):
+        for mine, other in ((one.a, one.b), (one.b, one.a)):
+            if mine in own:
+                found[str(filed[mine].identity)].add(filed[other].person.ref)
+    return {person: frozenset(refs) for person, refs in found.items()}
+
+
 def _filed(conn: Connection, nos: Collection[int]) -> dict[int, Filed]:
     return {one.no: one for one in people.load_filed(conn, t.person.c.no, sorted(nos))}
 

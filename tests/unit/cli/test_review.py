@@ -17,7 +17,9 @@ from connector.changes import CreatePerson, Lane, Reason, SetFields
 from connector.cli import cli
 from connector.cli.review import effect_lines
 from connector.cli.say import Console
+from connector.cli.views import plan_data, show_plan
 from connector.engine import suggest
+from connector.engine.preview import plan_preview
 from connector.engine.review import Became, Effect, questions
 from connector.model import Kind, Ref
 from connector.store.people import all_filed
@@ -177,6 +179,22 @@ def test_same_different_and_split_by_record(world: World) -> None:
     assert json.loads(review(world, "--json")) == [], "what was split is not asked again"
     review(world, "--different", a, b, "--reason", "two desks")
     assert people(world) == 2
+
+
+def test_a_plan_says_of_whom_it_would_make_a_second_record(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (visitor,) = world.ma.people.values()
+    world.ma.edit_person(visitor.ref, family_name="鈴木")
+    for days in range(1, 5):
+        world.ma.add_touchpoint(visitor.ref, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=days))
+    contact = refs(world)[1]
+
+    shown = plan_preview(world.app, pull=True, as_of=None)
+    show_plan(Console(), shown, 0)
+
+    assert f"? may be {contact}: `connector review` asks" in capsys.readouterr().out
+    assert [*plan_data(shown)["may_be"].values()] == [[contact]]
+    review(world, "--different", *refs(world))
+    assert plan_preview(world.app, pull=False, as_of=None).may_be == {}
 
 
 def test_who_decided_stands_in_the_audit_trail(world: World) -> None:
