@@ -230,6 +230,14 @@ def _show_cost(console: Console, shown: Shown) -> None:
     kinds = Counter((c.system, type(c).__name__) for c in (*shown.fresh, *shown.held))
     for (system, kind), count in sorted(kinds.items()):
         console.out(f"{system}: {kind} {count}")
+    if shown.may_be:
+        console.out(
+            say(
+                "of those to be created, {n} may be known already: `connector review` asks",
+                "作成する人のうち{n}人は登録済みの可能性があります: `connector review` で確認してください",
+                n=len(shown.may_be),
+            )
+        )
     for system, calls in sorted(shown.calls.items()):
         left = shown.left.get(system)
         known = "" if left is None else say(" of {left} left today", "（本日の残り {left}回）", left=f"{left:,}")

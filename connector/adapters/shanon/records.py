@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from connector.adapters.shanon.api import Api
-from connector.adapters.shanon.document import Row, UnreadableError, id_of, number_of, text_of, time_of, whole
+from connector.adapters.shanon.document import Document, Row, UnreadableError, id_of, number_of, text_of, time_of, whole
 from connector.errors import Refused, text
 from connector.model import Gone, Kind, Person, Record, Ref, Touchpoint, Value
 from connector.ports import ObjectNeeds, Page, Reject
@@ -128,8 +128,10 @@ class Titles:
         """
         missing = sorted(number for id_ in ids - self._known.keys() if (number := whole(id_)) is not None)
         while missing:
-            first = ("Id", "ge", str(missing[0]))
-            found = self._api.search(self._resource, first, order="Id", limit=self._size, count=self._count)
+            # A row that somebody took part in should be there: an empty answer is believed the second time.
+            found = self._from(missing[0])
+            if not found.rows:
+                found = self._from(missing[0])
             titles = {text_of(row, "Id") or "": row for row in found.rows}
             seen_to = max((number for id_ in titles if (number := whole(id_)) is not None), default=missing[-1])
             for number in missing:
@@ -137,6 +139,10 @@ class Titles:
                     row = titles.get(str(number), {})
                     self._known[str(number)] = (text_of(row, self._name) or "", text_of(row, self._category) or "")
             missing = [number for number in missing if str(number) not in self._known]
+
+    def _from(self, number: int) -> Document:
+        first = ("Id", "ge", str(number))
+        return self._api.search(self._resource, first, order="Id", limit=self._size, count=self._count)
 
     def of(self, id_: str | None) -> tuple[str, str]:
         """Title and category; empty where unknown."""
