@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy import text as sql
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from connector.errors import ConnectorError, StoreError, WrongStore, text
 from connector.store import files
@@ -24,6 +24,9 @@ from connector.store.beside import sqlite_file
 # A data race in SQLite's WAL can lose commits before these versions (sqlite.org/changes.html, 3.51.3).
 _WAL_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 _MIGRATION_LOCK = 0x636F6E6E  # any number that is ours alone
+_LONGEST_SILENCE = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
+_STOOD_STILL = "25P03"
+"""What PostgreSQL then says to who wakes."""
 _FULL = frozenset(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "DiskFull"))
 """What is said where there is no room: by SQLite, under a quota, by PostgreSQL."""
 
@@ -178,9 +181,14 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes; on SQLite it takes the write lock at once, so it never fails half way for it.
 
+    On PostgreSQL the server ends it when its process stands still (a machine that is paused, say): the others wait for
+    what it holds.
+
     :raises StoreError: when the database does not let us
     """
     with telling(engine), engine.connect().execution_options(write=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(_LONGEST_SILENCE)
         yield connection
 
 
@@ -197,6 +205,8 @@ def telling(engine: Engine) -> Iterator[None]:
     except ConnectorError:
         raise
     except Exception as error:
+        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") == _STOOD_STILL:
+            raise _cannot_open(engine, error) from error
         file = sqlite_file(engine.url)
         if file is not None and (harm := files.damage(file)):
             raise files.damaged(file, harm) from error

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from connector.errors import Locked
-from connector.store.lease import Fenced, acquire
+from connector.errors import Locked, StoreError
+from connector.store import database
+from connector.store.lease import Fenced, Lease, acquire
 
 
 def test_only_one_holds_it_and_the_other_is_told_who(store: Engine) -> None:
@@ -30,6 +31,29 @@ def test_a_holder_that_slept_too_long_writes_nothing_more(store: Engine) -> None
 
     with pytest.raises(Fenced), frozen.writing():
         pytest.fail("the fence is open")
+
+
+def test_who_stands_still_in_a_transaction_holds_up_the_others_for_a_while_only(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a worker does whose machine is paused between two statements."""
+    monkeypatch.setattr(database, "_LONGEST_SILENCE", database._LONGEST_SILENCE.replace("60s", "300ms"))
+    one, two = (database.open_engine(postgres_url) for _ in range(2))
+    database.upgrade(one)
+    still = acquire(one, "run", timedelta(minutes=5))
+    other = Lease(two, still.name, still.token, still.ttl)
+
+    def stand_still() -> None:
+        with still.writing() as conn:
+            other.renew()  # waits for what the first holds, until the server takes it
+            conn.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(StoreError):
+        stand_still()
+
+    still.renew()
+    for engine in (one, two):
+        engine.dispose()
 
 
 def test_a_released_lease_is_no_longer_held(store: Engine) -> None:
