@@ -4,7 +4,8 @@ What can go wrong, and what is done about it:
 
 * many rows with one stamp (an import, a mass update): the search goes on *at* the last stamp, and only inside one
   stamp by offset
-* rows change while they are paged, so those behind them move up: half of a page is read again inside one stamp
+* rows change while they are paged, so those behind them move up: half of a page is read again inside one stamp, and
+  where none of its last rows comes again more may have moved than that: the stamp is read from its beginning
 * a row is committed with a stamp older than what was read already: what was read within `overlap` of the server's own
   clock is read again by the next run, and only that
 * the server does not do what it was asked for (its search keys are partly unpublished): seen by the rows, and said
@@ -34,11 +35,15 @@ Batch = tuple[Sequence[Row], str]
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """Where to go on: `skip` rows behind the first one stamped `since`. `again`: where the next run begins."""
+    """Where to go on: `skip` rows behind the first one stamped `since`. `again`: where the next run begins.
+
+    `tail`: Ids of rows of which one must come again, or more rows have moved up than are read twice.
+    """
 
     since: str
     skip: int = 0
     again: str = ""
+    tail: Sequence[str] = ()
 
 
 def by_update(
@@ -51,9 +56,16 @@ def by_update(
     at = _Moment(**json.loads(cursor)) if cursor else _Moment(moment(_BEGINNING))
     ended = False
     given: Mapping[str | None, Row] = {}
+    moved = 0
     while not ended:
         condition = ("DateUpdate", "ge", at.since)
         found = api.search(resource, condition, order="DateUpdate", limit=size, offset=at.skip, count=count)
+        if at.tail and not {text_of(row, "Id") for row in found.rows}.intersection(at.tail):
+            moved += 1
+            if moved > _MOST_MOVES:
+                raise _restless(api, resource)
+            at = _Moment(at.since, again=at.again)
+            continue
         since = datetime.fromisoformat(at.since)
         stamps = [stamp for row in found.rows if (stamp := _stamp(row, "DateUpdate"))]
         if stamps and min(stamps) < since:
@@ -66,7 +78,7 @@ def by_update(
         elif last > since:
             at = _Moment(moment(last), again=again)
         else:
-            at = _Moment(at.since, at.skip + step(found), again)
+            at = _Moment(at.since, at.skip + step(found), again, [text_of(row, "Id") or "" for row in tail(found)])
         # What is read twice on purpose is given once, unless it has changed meanwhile.
         yield [row for row in found.rows if given.get(text_of(row, "Id")) != row], json.dumps(asdict(at))
         given = {text_of(row, "Id"): row for row in found.rows}
@@ -128,13 +140,17 @@ def _first_recent(api: Api, ids: Sequence[tuple[int, Row]], depth: timedelta, da
 
 def everything(search: Callable[[int], Document]) -> Iterator[Row]:
     """All rows of a search by offset, some of them twice; `search` is given the offset."""
-    skip = 0
+    skip = moved = 0
+    last: Sequence[Row] = ()
     while True:
         found = search(skip)
+        if last and moved < _MOST_MOVES and not any(row in found.rows for row in last):
+            skip, last, moved = 0, (), moved + 1
+            continue
         yield from found.rows
         if not found.rows or (found.total is not None and skip + len(found.rows) >= found.total):
             return
-        skip += step(found)
+        skip, last = skip + step(found), tail(found)
 
 
 def step(found: Document) -> int:
@@ -142,11 +158,29 @@ def step(found: Document) -> int:
     return len(found.rows) - len(found.rows) // 2
 
 
+def tail(found: Document) -> Sequence[Row]:
+    """The last of the rows that `step` has read again: while one of them comes again, none was jumped over."""
+    return found.rows[-min(len(found.rows) // 2, _TAIL) :] if len(found.rows) > 1 else ()
+
+
+_TAIL = 3
+"""Some of them may change themselves."""
+_MOST_MOVES = 20
+
+
 def _is_end(found: Document, skip: int, size: int) -> bool:
     """Whether nothing follows. Without a count a short page ends this run's reading; the next run goes on from it."""
     if found.total is None:
         return len(found.rows) < size
     return not found.rows or skip + len(found.rows) >= found.total
+
+
+def _restless(api: Api, resource: str) -> Unavailable:
+    what = text(
+        "its records change faster than they can be read, or come in another order each time",
+        "レコードの更新が読み込みより速いか、並び順が毎回異なります",
+    )
+    return Unavailable(what, where=f"{api.http.system}/{resource}")
 
 
 def _not_obeyed(api: Api, resource: str, key: str) -> Unavailable:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.adapters.shanon import scan
 from connector.errors import ConfigError, Unavailable
 from connector.model import Gone, Inventory, Kind, Membership, Person, Ref, Touchpoint
 from connector.ports import Needs, ObjectNeeds
@@ -141,6 +142,32 @@ def test_rows_that_leave_their_second_while_it_is_paged_hide_nobody(smp: Stage) 
         for id_ in ids[2 * number : 2 * number + 2]:
             smp.smp.update_visitor(id_, {"Memo": "x"})
     assert seen == {visitor(id_) for id_ in ids}
+
+
+@pytest.mark.parametrize("leaving", range(1, 6))
+@pytest.mark.parametrize("resumed", [False, True])
+def test_however_many_leave_their_second_between_two_pages_nobody_is_hidden(
+    smp: Stage, leaving: int, *, resumed: bool
+) -> None:
+    """As when two records are merged, or a list is changed at once; between two runs, too."""
+    ids = old_people(smp, [WINTER] * 12)
+    first = next(smp.adapter(page_size=4).pull("visitor", None)) if resumed else None
+    pages = smp.adapter(page_size=4).pull("visitor", first.cursor if first else None)
+    first = first or next(pages)
+    for id_ in ids[:leaving]:
+        smp.smp.update_visitor(id_, {"Memo": "x"})
+    seen = {person.ref for person in records([first, *pages], Person)}
+    assert seen == {visitor(id_) for id_ in ids}
+
+
+def test_a_server_whose_order_is_another_each_time_is_told_and_not_asked_for_ever(
+    smp: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_people(smp, [WINTER] * 12)
+    adapter = smp.adapter(page_size=4)
+    monkeypatch.setattr(scan, "tail", lambda _: [{"Id": "of nobody"}])
+    with pytest.raises(Unavailable, match="change faster than they can be read"):
+        drain(adapter, "visitor")
 
 
 def test_a_row_that_changed_since_the_page_before_is_given_again(smp: Stage) -> None:
