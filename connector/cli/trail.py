@@ -75,8 +75,8 @@ def _lines(console: Console, found: Audit, zone: tzinfo) -> Iterator[str]:
         "audit trail: {n} rows, {first} to {last}", "監査証跡: {n}行、{first} ～ {last}",
         n=f"{checked.rows:,}", first=at(checked.first_at), last=at(checked.last_at),
     )  # fmt: skip
-    told = sorted(checked.counts.items(), key=lambda each: [*KINDS].index(each[0]) if each[0] in KINDS else len(KINDS))
-    yield "  " + ", ".join(f"{_kind(console, what)} {n:,}" for what, n in told)
+    kinds = [*KINDS, *sorted(checked.counts.keys() - KINDS.keys())]
+    yield "  " + ", ".join(f"{_kind(console, what)} {checked.counts[what]:,}" for what in kinds if checked.counts[what])
     if checked.gone:
         yield say(
             "  {n} rows are of deliveries that were erased", "  うち {n}行の送信記録は消去済み", n=f"{checked.gone:,}"

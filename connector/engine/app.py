@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from sqlalchemy import Connection, Engine
 
@@ -62,9 +63,9 @@ class App:
         with database.reading(self.store) as conn:
             yield conn
 
-    @property
+    @cached_property
     def trail(self) -> Trail:
-        """The audit trail, as rows are added to it."""
+        """The audit trail, as rows are added to it; its key is read once."""
         return trail_of(self.setup)
 
     def lease(self) -> Lease:

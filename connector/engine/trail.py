@@ -27,7 +27,7 @@ class Audit:
     reports: int
     """Heads that reports of runs kept."""
     given: int
-    """Heads that were typed in."""
+    """Heads that were typed in, besides those."""
     keyed: bool
     """Whether the administrator has a key."""
     rows: Sequence[tuple[int, datetime, str, Mapping[str, Any]]]
@@ -38,13 +38,13 @@ def audit(app: App, heads: Sequence[str], run: str | None = None) -> Audit:
 
     :raises ConnectorError: what was given is no head
     """
-    given = [_head(each) for each in heads]
-    reports = list(_of_reports(app))
+    reports = set(_of_reports(app))
+    given = {_head(each) for each in heads} - reports
     key = app.trail.key
     with app.reading() as conn:
-        checked = trail.check(conn, key, {*given, *reports})
+        checked = trail.check(conn, key, given | reports)
         rows = trail.rows_of(conn, run) if run is not None else []
-    return Audit(checked, len(set(reports)), len(set(given)), key is not None, rows)
+    return Audit(checked, len(reports), len(given), key is not None, rows)
 
 
 def _head(typed: str) -> tuple[int, str]:

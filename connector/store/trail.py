@@ -85,9 +85,11 @@ def rows_of(conn: Connection, run: str) -> list[tuple[int, datetime, str, Mappin
 
 def _store_key(conn: Connection, *, make: bool) -> str | None:
     """The key that stands in the store: it keeps seals from being guessed at, and no secret from who can read it."""
-    if make and runs.remembered(conn, _KEY) is None:
-        runs.remember(conn, _KEY, secrets.token_hex(32))
-    return runs.remembered(conn, _KEY)
+    key = runs.remembered(conn, _KEY)
+    if key is None and make:
+        key = secrets.token_hex(32)
+        runs.remember(conn, _KEY, key)
+    return key
 
 
 def _seal(key: bytes, of: Sequence[Any]) -> str:

@@ -211,7 +211,7 @@ class Shanon(Adapter):
             return self._api.search(_MEMBERS, only, order="VisitorId", limit=self._config.page_size, offset=offset)
 
         members: set[str] = set()
-        for row in scan.everything(search):
+        for row in scan.everything(self._api, _MEMBERS, search):
             visitor = text_of(row, "VisitorId")
             if visitor is None or text_of(row, "StaticlistId") not in (None, number):
                 raise Unavailable(_NOT_A_LIST, where=f"{self._name}/{_MEMBERS}")

@@ -138,14 +138,19 @@ def _first_recent(api: Api, ids: Sequence[tuple[int, Row]], depth: timedelta, da
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def everything(search: Callable[[int], Document]) -> Iterator[Row]:
-    """All rows of a search by offset, some of them twice; `search` is given the offset."""
+def everything(api: Api, resource: str, search: Callable[[int], Document]) -> Iterator[Row]:
+    """All rows of a search by offset, some of them twice; `search` is given the offset.
+
+    :raises Unavailable: they change faster than they can be read
+    """
     skip = moved = 0
     last: Sequence[Row] = ()
     while True:
         found = search(skip)
-        if last and moved < _MOST_MOVES and not any(row in found.rows for row in last):
+        if last and not any(row in found.rows for row in last):
             skip, last, moved = 0, (), moved + 1
+            if moved > _MOST_MOVES:
+                raise _restless(api, resource)
             continue
         yield from found.rows
         if not found.rows or (found.total is not None and skip + len(found.rows) >= found.total):
@@ -166,6 +171,7 @@ def tail(found: Document) -> Sequence[Row]:
 _TAIL = 3
 """Some of them may change themselves."""
 _MOST_MOVES = 20
+"""So often reading begins again before it is given up for now."""
 
 
 def _is_end(found: Document, skip: int, size: int) -> bool:
