@@ -123,10 +123,17 @@ class CloseAlert(Change):
     """The key it was raised under."""
     remote_id: str
     """The system's own id of it, as its receipt told."""
+    title: str = ""
+    """As it was raised, for who reads of it."""
 
     @property
     def alters(self) -> bool:  # noqa: D102  as in Change
         return True
+
+    @property
+    def called(self) -> str:
+        """How people are told of it."""
+        return f"{self.title} ({self.remote_id})" if self.title else self.remote_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

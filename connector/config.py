@@ -406,7 +406,7 @@ def role_of(cls: type[Adapter], options: Spec) -> Role:
 
 def _shown(path: Path) -> str:
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
 

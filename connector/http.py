@@ -24,6 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
@@ -462,6 +463,8 @@ class _Session(requests.Session):
         self, retrying: Retrying, *args: Any, asks: bool, spends: Mapping[str, int], **kw: Any
     ) -> requests.Response:
         _here.attempt = retrying.statistics["attempt_number"]
+        if not asks:
+            self._http.check_writing()
         around = getattr(_here, "spends", {})
         _here.spends = spends
         try:
@@ -559,6 +562,7 @@ class Http:
         self._quota: tuple[Allowance, float, int] | None = None
         self._lock = threading.Lock()
         self._next_at = -math.inf
+        self._may_write: Callable[[], None] | None = None
         self._hosts = {_authority(self.base_url)}
         self._loopback = is_loopback(_authority(self.base_url)[0])
         self.meters: dict[str, Meter] = {}
@@ -599,6 +603,23 @@ class Http:
                 taken |= {(part, day): calls for day, calls in meter.fresh.items()}
                 meter.fresh.clear()
         return taken
+
+    @contextmanager
+    def writing_while(self, allowed: Callable[[], None]) -> Iterator[None]:
+        """Inside, `allowed` is asked before each request that does more than ask; what it raises keeps that back.
+
+        A process may have stood still, and somebody else have done its work, since it decided to write.
+        """
+        self._may_write = allowed
+        try:
+            yield
+        finally:
+            self._may_write = None
+
+    def check_writing(self) -> None:
+        """Asked by the session before a request that does more than ask."""
+        if self._may_write is not None:
+            self._may_write()
 
     def left(self) -> float:
         """Calls that the budgets leave, as far as is known now; infinite where nothing limits them."""

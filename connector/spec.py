@@ -510,7 +510,7 @@ class Secret(Spec):
     env: str | None = None
     """Name of an environment variable."""
     file: str | None = None
-    """Path of a file that holds the secret and nothing else."""
+    """Path of a file that holds the secret and nothing else; a relative one begins at the folder of this file."""
 
     @classmethod
     def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
@@ -538,6 +538,11 @@ class Secret(Spec):
             )
         return self
 
+    @property
+    def path(self) -> Path:
+        """Where the file is, if it is one."""
+        return Path(self.mark.file).parent / str(self.file)
+
     def reveal(self) -> str:
         """The secret, read now.
 
@@ -554,7 +559,7 @@ class Secret(Spec):
                 )
             return value
         try:
-            value = Path(str(self.file)).read_text(encoding="utf-8").strip("\r\n")
+            value = self.path.read_text(encoding="utf-8").strip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "not UTF-8"
             what = text(

@@ -169,10 +169,10 @@ TOUR: Sequence[Step | Service | Event] = (
     Step("run", "The second pass.", "2回目の実行です。"),
     Step("reconcile", "Our record against the live systems.", "記録と連携先の現状を照合します。"),
     Step("undo LAST", "What taking the last run back would do.", "直近の実行を取り消すと何が起きるかを示します。", 2),
-    Service("--log info serve", "By itself from now on: a run every 15 minutes. In another terminal it is asked how"
-            " things are; Ctrl-C, or SIGTERM, ends it. Without `--log info` it tells nothing but trouble.",
-            "以後は自動で、15分ごとに実行します。別の端末から状態を確認できます。Ctrl-C または SIGTERM で終了します。"
-            "`--log info` を付けなければ、問題があるときだけ出力します。", "process_ended", "/readyz"),
+    Service("serve", "By itself from now on: a run every 15 minutes. In another terminal it is asked how"
+            " things are; Ctrl-C, or SIGTERM, ends it.",
+            "以後は自動で、15分ごとに実行します。別の端末から状態を確認できます。Ctrl-C または SIGTERM で終了します。",
+            "process_ended", "/readyz"),
     Step("worker", "More machines, where one is not enough: they need PostgreSQL.",
          "1台で足りなければ複数台で分担できます。PostgreSQL が必要です。", 1),
     Step("backfill --since 1y", "Older entries on timelines: the cost first.",
@@ -352,16 +352,14 @@ def page(language: str) -> str:
                 assert code == step.code, (step.words, code, output)
             shown = place.plain(f"$ connector {place.meant(step.words)}\n{output}")
             end = f"\n\n{'終了コード' if ja else 'exit code'} {code}" if code else ""
-            title = re.split(
-                r" (?!--coverage|--select|--same|--score|audit(?: |$))", step.words.removeprefix("--log info ")
-            )[0]
+            title = re.split(r" (?!--coverage|--select|--same|--score|audit(?: |$))", step.words)[0]
             parts.append(f"## {title}\n\n{said}\n\n```console\n{_cut(shown)}{end}\n```\n")
     return "\n".join(parts)
 
 
 def typed() -> set[str]:
     """Commands of which the page shows what they print."""
-    words = [step.words.removeprefix("--log info ").split() for step in TOUR if not isinstance(step, Event)]
+    words = [step.words.split() for step in TOUR if not isinstance(step, Event)]
     return {" ".join(each[: 2 if each[0] == "identity" else 1]) for each in words}
 
 

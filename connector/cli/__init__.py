@@ -66,8 +66,13 @@ def _global(
         typer.Option("--lang", envvar="CONNECTOR_LANG", help="ja | en (default: by locale / 既定はロケール)"),
     ] = None,
     log: Annotated[
-        str, typer.Option("--log", envvar="CONNECTOR_LOG", help="debug | info | warning | error")
-    ] = "warning",
+        str | None,
+        typer.Option(
+            "--log",
+            envvar="CONNECTOR_LOG",
+            help="debug | info | warning | error (warning; serve, worker: info / 既定 warning、常駐は info)",
+        ),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version / 版を表示")
     ] = False,
@@ -75,14 +80,15 @@ def _global(
     """Options of every command."""
     if lang:
         os.environ["CONNECTOR_LANG"] = lang
-    os.environ["CONNECTOR_LOG"] = log
+    if log:
+        os.environ["CONNECTOR_LOG"] = log
 
 
-def _log() -> None:
+def _log(usual: str = "warning") -> None:
     """Begin to log; apart from the start of every command, because lint must start at once."""
     from connector.engine.log import set_up
 
-    set_up(os.environ["CONNECTOR_LOG"])
+    set_up(os.environ.get("CONNECTOR_LOG") or usual)
 
 
 def _open(config: Path, only: str | None = None) -> Any:
@@ -410,7 +416,7 @@ def serve(
     from connector.config import load
     from connector.web.serve import serve as serve_forever
 
-    _log()
+    _log("info")
     raise typer.Exit(serve_forever(load(config), config, bind))
 
 
@@ -419,7 +425,7 @@ def worker(config: ConfigPath = CONFIG) -> None:
     """Do the work of runs, beside other workers, until SIGTERM. 実行の処理を分担（SIGTERM まで）。"""
     from connector.engine.worker import work
 
-    _log()
+    _log("info")
     work(config)
 
 

@@ -63,13 +63,16 @@ def why_asked(console: Console, pair: Question | Joined) -> str:
     return common + (console.say("; but ", "。ただし") + against if against else "")
 
 
-def show_question(console: Console, question: Question, effect: Effect | None, place: str) -> None:
-    """A pair side by side, what a yes would change, and what is asked."""
+def show_question(console: Console, question: Question, yes: Effect, no: Effect, place: str) -> None:
+    """A pair side by side, and what either answer would change."""
     console.out(f"{place}  {why_asked(console, question)}")
     console.table("", ["", str(question.a.ref), str(question.b.ref)], _side_by_side(console, question.a, question.b))
-    if effect is not None:
-        console.out(console.say("a yes would change:", "「同一」にした場合:"))
-        for line in effect_lines(console, effect):
+    console.out(console.say("a yes would change:", "「同一」にした場合:"))
+    for line in effect_lines(console, yes):
+        console.out(f"  {line}")
+    if lines := _written(console, no):
+        console.out(console.say("a no would change:", "「別人」にした場合:"))
+        for line in lines:
             console.out(f"  {line}")
 
 
@@ -86,7 +89,11 @@ def _side_by_side(console: Console, a: Side, b: Side) -> Iterator[tuple[str, ...
 def effect_lines(console: Console, effect: Effect) -> list[str]:
     """Who becomes whom, what would be written then, and what would not any more."""
     after = " / ".join(_scores(console, each) for each in effect.after)
-    lines = [f"{_scores(console, one)} → {after}" for one in effect.before]
+    return [*(f"{_scores(console, one)} → {after}" for one in effect.before), *_written(console, effect)]
+
+
+def _written(console: Console, effect: Effect) -> list[str]:
+    lines: list[str] = []
     before = {change.key: change for one in effect.before for change in one.changes}
     kept = {change.key for one in effect.after for change in one.changes}
     for one in effect.after:
@@ -227,13 +234,14 @@ class Reviewing:
             self.console.data([question_data(self.console, question) for question in shown])
             return
         for number, question in enumerate(shown, 1):
-            answer = [Answer(question.a.ref, question.b.ref, "same", self.reason)]
-            show_question(self.console, question, self._effect(answer), f"{number}/{len(found)}")
+            answer = Answer(question.a.ref, question.b.ref, "same", self.reason)
+            yes, no = self._effect([answer]), self._effect([replace(answer, verdict="different")])
+            show_question(self.console, question, yes, no, f"{number}/{len(found)}")
             if interactive:
                 verdict = self._answer()
                 if verdict is None:
                     return
-                decide(self.app, [replace(answer[0], verdict=verdict)], self.by)
+                decide(self.app, [replace(answer, verdict=verdict)], self.by)
         if not found:
             self.console.out(self.console.say("nothing to review", "確認待ちの組はありません"))
         elif not interactive:
@@ -289,7 +297,9 @@ def show_audit(console: Console, path: Path) -> None:
             {rule: {"checked": p.checked, "right": p.right, "at_least": p.at_least} for rule, p in found.items()}
         )
         return
-    show_precision(console, found, console.say("joined pairs that were checked", "確認した統合済みの組"))
+    common = {row.get("rule", ""): row.get("why", "") for _, row in read_rows(path)}
+    told = {f"{rule}  {common[rule]}".strip(): of for rule, of in found.items()}
+    show_precision(console, told, console.say("joined pairs that were checked", "確認した統合済みの組"))
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------

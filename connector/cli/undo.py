@@ -68,8 +68,8 @@ def _hindered(console: Console, shown: Undone) -> Iterator[str]:
         yield f"{system}: {error.in_(console.language)}"
     for halted in shown.report.halted:
         yield say("stopped: {why}", "停止: {why}", why=halted.in_(console.language))
-    for id_ in shown.at_work:
-        yield say("  = {id}  its owner works on it: left", "  = {id}  担当者が対応中のため残しました", id=id_)
+    for alert in shown.at_work:
+        yield say("  = {a}  its owner works on it: left", "  = {a}  担当者が対応中のため残しました", a=alert)
     for system, count in sorted(shown.waiting.items()):
         yield say(
             "{s}: {n} changes wait; the next runs send them", "{s}: {n}件が未送信です。次回以降の実行で送ります",

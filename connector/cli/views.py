@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from types import MappingProxyType
 from typing import Any
 
 from connector.changes import (
@@ -28,7 +27,7 @@ from connector.engine.report import Report
 from connector.engine.status import Status, StoreShown
 from connector.engine.why import Tie, Why
 from connector.errors import kept, text
-from connector.model import Ref, Value
+from connector.model import Value
 from connector.rules.nearly import Topic
 from connector.rules.wording import GUARDS, IN_COMMON, NAMES
 from connector.store.outbox import Parked
@@ -183,7 +182,7 @@ def describe(change: AnyChange) -> list[tuple[str, str, str, str]]:
     if isinstance(change, RaiseAlert):
         return [("!", str(change.deal or change.person or change.system), f"{change.title} → {change.owner_id}", why)]
     if isinstance(change, CloseAlert):
-        return [("-", change.system, change.remote_id, why)]
+        return [("-", change.system, change.called, why)]
     if isinstance(change, AddTouchpoint):
         return [("+", str(change.person), change.title, why)]
     sign = {AddToList: "+", RemoveFromList: "-"}[type(change)]
@@ -208,13 +207,13 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
         console.data(plan_data(shown))
         return
     say = console.say
-    for line in _change_lines(console, shown.fresh, limit, shown.kept, shown.may_be):
+    for line in _change_lines(console, shown.fresh, limit, shown.kept):
         console.out(line)
     for item in shown.withheld[: limit or None]:
         console.out(f"  ? {item.identity}  {item.rule}: {item.text}")
     if shown.held:
         console.out(say("from earlier plans, still to be sent:", "以前の計画のうち未送信のもの:"))
-        for line in _change_lines(console, shown.held, limit, may_be=shown.may_be):
+        for line in _change_lines(console, shown.held, limit):
             console.out(line)
     _show_cost(console, shown)
     total = len(shown.fresh) + len(shown.held)
@@ -230,12 +229,12 @@ def _show_cost(console: Console, shown: Shown) -> None:
     kinds = Counter((c.system, type(c).__name__) for c in (*shown.fresh, *shown.held))
     for (system, kind), count in sorted(kinds.items()):
         console.out(f"{system}: {kind} {count}")
-    if shown.may_be:
+    if in_doubt := len({item.identity for item in shown.withheld if item.rule == "review"}):
         console.out(
             say(
-                "of those to be created, {n} may be known already: `connector review` asks",
-                "作成する人のうち{n}人は登録済みの可能性があります: `connector review` で確認してください",
-                n=len(shown.may_be),
+                "not created until `connector review` is answered: {n}",
+                "`connector review` への回答待ちで作成しない人: {n}人",
+                n=in_doubt,
             )
         )
     for system, calls in sorted(shown.calls.items()):
@@ -257,19 +256,12 @@ def _change_lines(
     changes: Sequence[AnyChange],
     limit: int,
     kept: Sequence[Kept] = (),
-    may_be: Mapping[str, Sequence[Ref]] = MappingProxyType({}),
 ) -> Iterator[str]:
     for change in changes[: limit or None]:
         for sign, place, what, why in describe(change):
             yield f"  {sign} {place}  {what}" + (f"   [{why}]" if why else "")
         if isinstance(change, SetFields):
             yield from (_kept_line(console, item) for item in kept if item.ref == change.ref)
-        if refs := may_be.get(change.key):
-            yield console.say(
-                "  ? may be {refs}: `connector review` asks; without an answer a run creates a second record",
-                "  ? {refs} と同一人物の可能性があります（connector review）。回答がなければ新しいレコードを作ります",
-                refs=", ".join(map(str, refs)),
-            )
     if limit and len(changes) > limit:
         yield console.say(
             "  … {n} more (--limit 0 shows all)", "  … ほか{n}件（--limit 0 で全件）", n=len(changes) - limit
@@ -298,7 +290,6 @@ def plan_data(shown: Shown) -> dict[str, Any]:
         "left": dict(shown.left),
         "quota": dict(shown.quota),
         "filling": list(shown.fills),
-        "may_be": {key: [str(ref) for ref in refs] for key, refs in shown.may_be.items()},
         "brake": [str(why) for why in shown.brake],
         "problems": [{"system": system, "message": str(error)} for system, error in shown.report.problems],
         "ledger": shown.report.as_data()["ledger"],
@@ -323,7 +314,7 @@ def change_data(change: AnyChange) -> dict[str, Any]:
         alert = {"owner": change.owner_id, "title": change.title, "body": change.body, "due": change.due_on}
         return data | alert | {"deal": str(change.deal) if change.deal else None}
     if isinstance(change, CloseAlert):
-        return data | {"record": change.remote_id}
+        return data | {"record": change.remote_id, "title": change.title}
     if isinstance(change, AddTouchpoint):
         return data | {"record": str(change.person), "title": change.title, "happened_at": change.happened_at}
     return data | {"list": change.list, "record": str(change.person)}

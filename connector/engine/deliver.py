@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -120,13 +121,15 @@ class Delivery:
     def send(self) -> None:
         """Everything that is due for this system, window by window."""
         seen: set[str] = set()
-        while self._room():
-            wishes = [w for w in self._due() if w.change.key not in seen]
-            if not wishes:
-                break
-            seen.update(w.change.key for w in wishes)
-            self._send_all(self._fit_to_send(wishes))
-        self._wait_for_jobs()
+        http = self.adapter.http
+        with http.writing_while(lambda: self.lease.check(SAFETY)) if http is not None else nullcontext():
+            while self._room():
+                wishes = [w for w in self._due() if w.change.key not in seen]
+                if not wishes:
+                    break
+                seen.update(w.change.key for w in wishes)
+                self._send_all(self._fit_to_send(wishes))
+            self._wait_for_jobs()
 
     def sum_up(self) -> None:
         """Count what was left, and tell what stood in the way."""

@@ -18,21 +18,21 @@ def exposed(setup: Setup, config: Path, *, here: bool) -> list[Problem]:
     checkout is read by whoever may read the repository.
     """
     options = [options for _, options in setup.systems.values()]
-    secrets = {each.file: each.mark for each in secrets_in([setup.config, *options]) if each.file is not None}
+    secrets = {each.path: each.mark for each in secrets_in([setup.config, *options]) if each.file is not None}
     return sorted([*_of_secrets(secrets), *_of_configuration(config, here=here)])
 
 
-def _of_secrets(secrets: dict[str, Mark]) -> Iterator[Problem]:
-    for name, mark in secrets.items():
-        mode = _mode(Path(name))
+def _of_secrets(secrets: dict[Path, Mark]) -> Iterator[Problem]:
+    for path, mark in secrets.items():
+        mode = _mode(path)
         if mode & stat.S_IRWXO:
             what = text(
                 "secret file {name} is open to everybody (mode {mode:04o})",
                 "秘密情報ファイル {name} が全員に開かれています（モード {mode:04o}）",
-                name=name,
+                name=path,
                 mode=mode,
             )
-            yield mark.problem(what, _close(name), "warning")
+            yield mark.problem(what, _close(path), "warning")
 
 
 def _of_configuration(config: Path, *, here: bool) -> Iterator[Problem]:

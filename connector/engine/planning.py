@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from connector.changes import AnyChange, Kept, Outcome, Plan, RaiseAlert, Withheld
 from connector.engine.app import App
+from connector.engine.doubt import may_be
 from connector.engine.filling import note_filling
 from connector.engine.report import Report
 from connector.model import Kind
@@ -52,7 +53,13 @@ def facts_of(
 ) -> Facts:  # fmt: skip
     """All that the rules look at of a chunk of identities."""
     loaded = load.load(conn, nos, rules.oldest(world.as_of), timeline_of(rules, world.as_of), known_by)
-    subjects = loaded.subjects if known_by is None else past.as_known_by(conn, loaded.subjects, known_by)
+    if known_by is not None:
+        subjects = past.as_known_by(conn, loaded.subjects, known_by)
+    elif any(mapping.create for mapping in rules.people):
+        doubts = may_be(conn, [subject.identity.id for subject in loaded.subjects])
+        subjects = tuple(replace(each, may_be=doubts.get(each.identity.id, ())) for each in loaded.subjects)
+    else:
+        subjects = loaded.subjects
     return Facts(subjects, Touchpoints.from_rows(loaded.touchpoints), world)
 
 

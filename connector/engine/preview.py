@@ -11,7 +11,7 @@ from math import inf
 
 from sqlalchemy import Connection
 
-from connector.changes import AnyChange, CreatePerson, Kept, Plan, Withheld
+from connector.changes import AnyChange, Kept, Plan, Withheld
 from connector.engine.app import App, run_id
 from connector.engine.braking import doubts
 from connector.engine.drift import looked_for
@@ -19,14 +19,11 @@ from connector.engine.filling import Fill, fills
 from connector.engine.planning import preview, replay
 from connector.engine.pull import pull
 from connector.engine.report import Exit, Report
-from connector.engine.review import may_be
 from connector.engine.run import Watch, counting_calls
 from connector.engine.selecting import EVERYTHING, Selection, kept_of, selection
 from connector.engine.spending import spending
 from connector.errors import Text
-from connector.model import Ref
 from connector.ports import Adapter, Quota
-from connector.rules.resolve import order
 from connector.store import outbox, runs
 
 
@@ -50,8 +47,6 @@ class Shown:
     quota: Mapping[str, Quota | None]
     brake: Sequence[Text]
     fills: Sequence[Fill]
-    may_be: Mapping[str, Sequence[Ref]]
-    """By the key of a creation: records in its system that may be this person's, which `review` asks about."""
     report: Report
     exit: Exit
 
@@ -83,12 +78,11 @@ def plan_preview(
         with app.reading() as conn:
             waiting = {system: n for (system, state), n in outbox.backlog(conn).items() if state == "pending"}
             brake = doubts(conn, app, report.run, fresh)
-            known = _may_be(app, conn, [*fresh, *held])
         return Shown(
             report.as_of, fresh, held, [item for item in whole.withheld if selected.tells(item)],
             kept_of(fresh, whole.kept), waiting, _cost(app.adapters, [*fresh, *held]), _left(app, read=pull),
             {name: adapter.quota() for name, adapter in app.adapters.items()},
-            [*report.halted, *brake], fills(app.adapters, [*fresh, *held]), known, report,
+            [*report.halted, *brake], fills(app.adapters, [*fresh, *held]), report,
             Exit.FAILED if report.problems else Exit.STOPPED if report.halted else Exit.DONE,
         )  # fmt: skip
 
@@ -100,17 +94,8 @@ def _replayed(app: App, report: Report, selected: Selection) -> Shown:
     withheld = [item for item in whole.withheld if selected.tells(item)]
     costs = _cost(app.adapters, fresh)
     return Shown(
-        report.as_of, fresh, (), withheld, kept_of(fresh, whole.kept), {}, costs, {}, {}, (), (), {}, report, Exit.DONE
+        report.as_of, fresh, (), withheld, kept_of(fresh, whole.kept), {}, costs, {}, {}, (), (), report, Exit.DONE
     )  # fmt: skip
-
-
-def _may_be(app: App, conn: Connection, changes: Sequence[AnyChange]) -> dict[str, Sequence[Ref]]:
-    created = [change for change in changes if isinstance(change, CreatePerson)]
-    known = may_be(app, conn, {change.identity for change in created})
-    found = {
-        c.key: [ref for ref in sorted(known.get(c.identity, ()), key=order) if ref.system == c.system] for c in created
-    }
-    return {key: refs for key, refs in found.items() if refs}
 
 
 def wanted_now(

@@ -8,43 +8,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from connector.changes import AnyChange
 from connector.engine.app import App, who
+from connector.engine.doubt import asked_of, filed_as, worth_asking
 from connector.engine.identify import identify_around
 from connector.engine.planning import plan_chunk
-from connector.engine.suggest import RULE as SUGGESTED
 from connector.errors import ConnectorError, text
 from connector.model import Ref, Score, Value
-from connector.rules.compare import Level, compare
-from connector.rules.identify import keys_of
 from connector.rules.resolve import order
 from connector.store import identities, outbox, people
 from connector.store import tables as t
 from connector.store.identities import Decision, Proposal, Verdict
 from connector.store.lease import Lease
+from connector.store.marks import mark_people
 from connector.store.people import Filed
 from connector.store.trail import decided
-
-LATER = timedelta(days=30)
-"""How long a pair that was put off is not asked again, unless something else speaks for it by then."""
 
 SHOWN = (
     "name", "kana", "company", "corporate_number", "department", "title", "email", "phone", "mobile", "postal_code",
     "address",
 )  # fmt: skip
 """What is shown of both records, side by side."""
-
-# How many of such pairs were one person in the made-up data of docs/identity.md: what is likely is asked first.
-_LIKELY: Mapping[tuple[str, str], float] = {
-    ("E4", "name"): 0.87, ("E5", "name"): 0.87, ("E4", "company"): 0.87, ("E3", "ambiguous"): 0.85,
-    ("E3", "nameless"): 0.8, ("E4", "ambiguous"): 0.65, ("E5", "ambiguous"): 0.65, ("E1", "nameless"): 0.6,
-    ("E4", "reading"): 0.5, ("E5", "reading"): 0.5, ("E4", "department"): 0.4, ("E1", "ambiguous"): 0.35,
-    ("E3", "name"): 0.3, ("E4", "mail"): 0.25, ("E5", "mail"): 0.25, ("E4", "phone"): 0.25, ("E1", "name"): 0.15,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +92,10 @@ def questions(app: App) -> list[Question]:
     with app.reading() as conn:
         proposed = identities.proposals(conn)
         decided = identities.all_decisions(conn)
-        filed = _filed(conn, {no for p in proposed for no in (p.a, p.b)} | {no for d in decided for no in (d.a, d.b)})
-        asked = _worth_asking(proposed, decided, filed, app)
+        filed = filed_as(conn, {no for p in proposed for no in (p.a, p.b)} | {no for d in decided for no in (d.a, d.b)})
+        asked = worth_asking(proposed, decided, filed, app.clock())
         records = _records(conn, {filed[no].identity_no for p in asked for no in (p.a, p.b)})
     return [_question(p, filed, records) for p in asked]
-
-
-def may_be(app: App, conn: Connection, persons: Collection[str]) -> Mapping[str, frozenset[Ref]]:
-    """Records of others that may be these people's, as `questions` asks; only of those of whom there are any."""
-    own = set(identities.with_identities(conn, persons))
-    proposed = identities.proposed_for(conn, own)
-    near = {no for p in proposed for no in (p.a, p.b)}
-    said = identities.decisions_about(conn, near)
-    filed = _filed(conn, near | {no for d in said for no in (d.a, d.b)})
-    found: dict[str, set[Ref]] = defaultdict(set)
-    for one in _worth_asking(proposed, said, filed, app):
-        for mine, other in ((one.a, one.b), (one.b, one.a)):
-            if mine in own:
-                found[str(filed[mine].identity)].add(filed[other].person.ref)
-    return {person: frozenset(refs) for person, refs in found.items()}
-
-
-def _filed(conn: Connection, nos: Collection[int]) -> dict[int, Filed]:
-    return {one.no: one for one in people.load_filed(conn, t.person.c.no, sorted(nos))}
 
 
 def _records(conn: Connection, identity_nos: Iterable[int | None]) -> dict[str, tuple[Ref, ...]]:
@@ -136,46 +105,6 @@ def _records(conn: Connection, identity_nos: Iterable[int | None]) -> dict[str, 
         if one.known and not one.gone:
             found[str(one.identity)].append(one.person.ref)
     return {identity: tuple(sorted(refs, key=order)) for identity, refs in found.items()}
-
-
-def _worth_asking(
-    proposed: Sequence[Proposal], decided: Sequence[Decision], filed: Mapping[int, Filed], app: App
-) -> list[Proposal]:
-    """Not what was decided, put off, or hopeless; of several about the same two identities the likeliest."""
-    whose = {no: one.identity for no, one in filed.items()}
-    settled = {frozenset((whose[d.a], whose[d.b])) for d in decided if d.verdict != "later"}
-    put_off = {(d.a, d.b): d for d in decided if d.verdict == "later"}
-    best: dict[frozenset[str | None], Proposal] = {}
-    for one in sorted(proposed, key=lambda p: (-_likelihood(p), -p.strength, p.a, p.b)):
-        a, b = filed[one.a], filed[one.b]
-        two = frozenset((a.identity, b.identity))
-        off = put_off.get((one.a, one.b))
-        waits = off is not None and off.asked == _asked(one) and app.clock() - off.at < LATER
-        living = a.known and b.known and not a.gone and not b.gone
-        if len(two) == 2 and living and two not in settled and not waits and not _hopeless(one, a, b, app):
-            best.setdefault(two, one)
-    return list(best.values())
-
-
-def _asked(proposal: Proposal) -> str:
-    """What is asked about, in short: when something else speaks for a pair, it is asked about again."""
-    return f"{proposal.rule}:{proposal.guard}"
-
-
-def _likelihood(proposal: Proposal) -> float:
-    if proposal.rule == SUGGESTED:
-        return proposal.strength / 1000 * (0.8 if proposal.guard == "" else 0.3)
-    return _LIKELY.get((proposal.rule, proposal.guard), 0.5 if proposal.guard == "off" else 0.1)
-
-
-def _hopeless(proposal: Proposal, a: Filed, b: Filed, app: App) -> bool:
-    """Too many already, or another name with nothing but a number in common: a family, a firm's telephone."""
-    if proposal.guard in ("size", "decided"):
-        return True
-    if proposal.rule == SUGGESTED:
-        return False  # what is hopeless was not suggested
-    names = [keys_of(one.person, app.setup.identity).name for one in (a, b)]
-    return proposal.evidence not in ("email", "key") and compare(*names) is Level.CONFLICT
 
 
 def _question(proposal: Proposal, filed: Mapping[int, Filed], records: Mapping[str, tuple[Ref, ...]]) -> Question:
@@ -219,7 +148,7 @@ def _take(conn: Connection, app: App, answers: Sequence[Answer], by: str) -> dic
     nos = _nos(conn, {ref for answer in answers for ref in (answer.a, answer.b)})
     now = app.clock()
     pairs = [(min(nos[x.a], nos[x.b]), max(nos[x.a], nos[x.b])) for x in answers]
-    asked = {(p.a, p.b): _asked(p) for p in identities.proposed_for(conn, nos.values())}
+    asked = {(p.a, p.b): asked_of(p) for p in identities.proposed_for(conn, nos.values())}
     identities.put_decisions(
         conn,
         [
@@ -229,6 +158,7 @@ def _take(conn: Connection, app: App, answers: Sequence[Answer], by: str) -> dic
     )
     _overrule(conn, answers, nos, by, now)
     identify_around(conn, app.setup, set(nos.values()), now)
+    mark_people(conn, nos.values())  # a creation may have waited for the answer
     return nos
 
 

@@ -40,7 +40,7 @@ class Undone:
     waiting: Mapping[str, int]
     """Changes of the undo that could not be sent now, per system; the next runs send them."""
     at_work: Sequence[str]
-    """Alerts that stay as they are, because their owner works on them: ids in their system."""
+    """Alerts that stay as they are, because their owner works on them, as people are told of them."""
 
     @property
     def returns(self) -> Sequence[AnyChange]:
@@ -89,7 +89,7 @@ def undo_run(app: App, run: str, *, send: bool, watch: Watch = lambda _: None) -
             own = outbox.delivered(conn, report.run)
     return Undone(
         run, found, report, send and not report.halted, waiting,
-        [str(s.remote_id) for s in own if isinstance(s.change, CloseAlert) and s.code == LEFT],
+        [s.change.called for s in own if isinstance(s.change, CloseAlert) and s.code == LEFT],
     )  # fmt: skip
 
 

@@ -26,6 +26,14 @@ class Cluster:
     apart: set[int] = field(default_factory=set)
     """Records that somebody said are different from a member."""
 
+    def take_in(self, other: Cluster) -> None:
+        """Another's records are this one's as well."""
+        self.members += other.members
+        self.names |= other.names
+        self.apart |= other.apart
+        for domain, local in other.locals.items():
+            self.locals.setdefault(domain, set()).update(local)
+
 
 def told_apart(one: Cluster, other: Cluster) -> bool:
     """Whether somebody said that two of their records are different people's."""

@@ -172,11 +172,15 @@ def _name_with_kana(family: str, given: str, full: str, family_kana: str, given_
 # --- two names --------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=65_536)
 def compare(one: Name | None, other: Name | None) -> Level:
     """How well two names go together; symmetric."""
     if one is None or other is None:
         return Level.UNKNOWN
+    return Level.SAME if one is other else _compared(one, other)  # mostly it is the very one
+
+
+@lru_cache(maxsize=65_536)
+def _compared(one: Name, other: Name) -> Level:
     if one.key == other.key:
         # Written alike and read otherwise: 真人 as まさと and まこと.
         return Level.SAME if _read_alike(one, other) else Level.PARTIAL

@@ -76,7 +76,7 @@ class PeopleMapping(Spec):
     key: str | None = None
     """An external id field that is ours alone; it makes creation safe to repeat."""
     create: Create | None = None
-    """When a person who has no record yet gets one."""
+    """When a person who has no record yet gets one; not while `review` asks whether a record there is this person's."""
     fields: dict[str, FieldRule] = Field(default_factory=dict)
     """Our words and the fields they go to."""
     timeline: TimelineRule | None = None
@@ -477,6 +477,10 @@ def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec])
     if missing:
         listed = ", ".join(missing)
         yield Withheld(identity, "create", view.say(f"not created: {listed} blank", f"作成しない: {listed} が空"))
+        return
+    if doubtful := ", ".join(str(ref) for ref in view.subject.may_be if ref.system == mapping.system):
+        said = view.say(f"not created: may be {doubtful}", f"作成しない: {doubtful} と同一人物の可能性")
+        yield Withheld(identity, "review", said)
         return
     nobody = Person(Ref(mapping.system, create.object, ""), {})
     values: dict[str, Value] = {}

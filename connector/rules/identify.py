@@ -188,6 +188,11 @@ def keys_of(person: Person, rules: IdentityRules) -> Keys:
     return keys_said(person.ref, person.fields, rules, _ties(person, rules))
 
 
+def name_of(person: Person) -> Name | None:
+    """A record's name as it is compared; the rules have no say in it."""
+    return keys_said(person.ref, person.fields, _ANY).name
+
+
 def _itself(value: Any) -> Any:
     return value
 
@@ -231,6 +236,7 @@ def keys_said(
 
 
 _NO_NUMBERS: frozenset[str] = frozenset()
+_ANY = IdentityRules()
 
 
 _READ = (

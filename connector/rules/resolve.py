@@ -38,8 +38,7 @@ MOST_HOLDERS = 200
 """A key that more records hold says nothing: it is counted, and joins nobody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """Why two records are one person, or (with a guard) might be. Holds no values: it may be shown and stored."""
 
     a: Ref
@@ -50,8 +49,7 @@ class Edge:
     guard: Guard = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """The records judged to be one person, in canonical order.
 
     `edges` are a spanning tree of them; `withheld` are those to other groups' records that a guard held back; `firm`
@@ -320,7 +318,7 @@ class _Resolution:
 
     def _alone(self, number: int) -> Cluster:
         record = self.records[number]
-        cluster = Cluster([number], {record.name} if record.name else set(), {}, self.apart.get(number, set()))
+        cluster = Cluster([number], {record.name} if record.name else set(), {}, set(self.apart.get(number, ())))
         if record.domain and record.mailbox and not record.role and record.mailbox not in self.crowded:
             cluster.locals[record.domain] = {record.mailbox.rpartition("@")[0]}
         return cluster
@@ -339,12 +337,8 @@ class _Resolution:
         if len(one.members) < len(other.members):
             a, b, one, other = b, a, other, one
         self.parent[b] = a
-        merged = Cluster(
-            one.members + other.members, one.names | other.names, dict(one.locals), one.apart | other.apart
-        )
-        for domain, local in other.locals.items():
-            merged.locals[domain] = merged.locals.get(domain, set()) | local
-        self.clusters[a] = merged
+        one.take_in(other)
+        self.clusters[a] = one
         self.clusters.pop(b, None)
         self.kept[a] += [*self.kept.pop(b, ()), self._told(edge)]
 

@@ -201,7 +201,7 @@ def _alert(change: RaiseAlert, remote_id: str | None, run: str, now: Now) -> Any
         return Left("no_way", place, why)
     return CloseAlert(
         key=f"close:{change.key}", system=change.system, identity=change.identity, lane=change.lane,
-        reasons=(Reason(UNDO, run),), alert=change.key, remote_id=remote_id,
+        reasons=(Reason(UNDO, run),), alert=change.key, remote_id=remote_id, title=change.title,
     )  # fmt: skip
 
 
@@ -238,7 +238,7 @@ def _shown(change: AddTouchpoint, remote_id: str | None) -> Left:
 
 def _closed(change: CloseAlert) -> Left:
     why = text("an alert that was closed is not opened again", "閉じたアラートは再び開きません")
-    return Left("closed", f"{change.system} {change.remote_id}", why)
+    return Left("closed", f"{change.system} {change.called}", why)
 
 
 def undone_values(changes: Sequence[AnyChange]) -> dict[Ref, Mapping[str, Value]]:

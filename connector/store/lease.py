@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.errors import Locked, StoreError, text
 from connector.store import tables as t
 from connector.store.codec import micros, moment
-from connector.store.database import writing
+from connector.store.database import reading, writing
 
 # Made once: every write transaction begins with it.
 _RENEWING = update(t.lease).where(
@@ -84,6 +84,19 @@ class Lease:
             if self.noting is not None:
                 self.noting(conn)
         self._deadline = time.monotonic() + self.ttl.total_seconds()
+
+    def check(self, at_least: timedelta) -> None:
+        """Look whether it is still held, and renew it where it lasts less than that.
+
+        :raises Fenced: it is lost
+        """
+        with reading(self.engine) as conn:
+            lasts = min(_left_of(conn, name, token) for name, token in self._tokens())
+        if lasts < at_least:
+            self.renew()
+
+    def _tokens(self) -> list[tuple[str, int]]:
+        return [(self.name, self.token)]
 
     def left(self) -> timedelta:
         """Time until the lease runs out, on the monotonic clock; check it before sending."""
@@ -173,6 +186,9 @@ class Share(Lease):
                 raise Fenced
             yield conn
 
+    def _tokens(self) -> list[tuple[str, int]]:
+        return [(self.name, self.token), (self.part, self.part_token)]
+
     def release(self) -> None:
         """Give this part back, not the run; harmless when it is lost already."""
         with writing(self.engine) as conn:
@@ -181,6 +197,15 @@ class Share(Lease):
                 .where(t.lease.c.name == self.part, t.lease.c.token == self.part_token)
                 .values(expires=0, holder="")
             )
+
+
+def _left_of(conn: Connection, name: str, token: int) -> timedelta:
+    c = t.lease.c
+    held = (c.name == name, c.token == token, c.holder != "")
+    expires = conn.scalar(select(c.expires).where(*held))
+    if expires is None:
+        raise Fenced
+    return moment(expires) - _now(conn)
 
 
 def take_part(run: Lease, part: str, holder: str) -> Share:

@@ -31,6 +31,11 @@ NO_RUN = ("keep.open_store", "written_down committed 2", "store.lease.release")
 """Points at which it has not begun, or is over: whoever stands still there has nothing to be taken over."""
 
 
+WITHOUT_KEY = "remix.write._row>adapters.esales.remix.client.write send "
+"""A request is on its way that nothing makes harmless: its system knows no key of ours. Whose process stands still just
+there, and wakes after another did the work, does it twice (W8)."""
+
+
 def can_be_taken_over(at: str) -> bool:
     """Whether a run that stands still at a point holds nobody up, and has yet to do something."""
     return any(word in at for word in HOLDS_NOTHING) and not any(word in at for word in NO_RUN)

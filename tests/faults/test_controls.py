@@ -115,6 +115,10 @@ def a_lease_for_everybody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("connector.engine.app.acquire", anyway)
 
 
+def no_look_before_a_write(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Lease, "check", lambda *_: None)
+
+
 def no_claim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(outbox, "claim", lambda *_: None)
 
@@ -188,6 +192,11 @@ def by_sleep(stage: Stage, folder: Path) -> Iterator[list[Fault]]:
         yield thawed(stage, "next", folder / f"{number}", at)
 
 
+def by_sleep_before_a_write(stage: Stage, folder: Path) -> Iterator[list[Fault]]:
+    for at in some(stage.points["next"], "esales", "remix.write._is_keyed", "answered"):
+        yield thawed(stage, "next", folder, at)
+
+
 def by_two_starts(stage: Stage, folder: Path) -> Iterator[list[Fault]]:
     yield two_starts(stage, "next", folder)
 
@@ -208,6 +217,7 @@ CONTROLS: Sequence[tuple[Break, Check]] = (
     (no_fence, by_sleep),
     (a_token_that_does_not_grow, by_sleep),
     (a_lease_for_everybody, by_two_starts),
+    (no_look_before_a_write, by_sleep_before_a_write),
     (no_claim, by_a_look_at_the_store),
     (recover_forgets_what_was_under_way, by_a_kill("next", "salesforce", "deliver._send", "committed")),
     (recover_counts_it_as_done, by_a_kill("next", "salesforce", "deliver._send", "committed")),

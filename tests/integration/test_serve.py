@@ -183,7 +183,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         if stand_in:
             command = [sys.executable, "-c", STAND_IN, "config.yaml", str(grace), json.dumps(stand_in)]
         else:
-            command = [sys.executable, "-m", "connector", "--log", "info", "serve", "--config", "config.yaml"]
+            command = [sys.executable, "-m", "connector", "serve", "--config", "config.yaml"]
             command += ["--bind", bind]
         started.append(Served(command, tmp_path))
         return started[-1]

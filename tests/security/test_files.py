@@ -9,6 +9,7 @@ import pytest
 from connector import cli
 from connector.config import load
 from connector.engine.exposed import exposed
+from connector.spec import secrets_in
 
 CONFIG = """\
 systems:
@@ -31,6 +32,18 @@ def config(tmp_path: Path) -> Path:
 
 def told(config: Path, *, here: bool = True) -> list[str]:
     return [f"{Path(p.file).name}:{p.line}: {p.what}" for p in exposed(load(config), config, here=here)]
+
+
+def test_a_relative_path_begins_at_the_folder_of_the_configuration(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config.parent / "secret").write_text("s3cret\n")
+    config.write_text(CONFIG.format(secret="secret", url="url"))
+    monkeypatch.chdir("/")
+    options = load(config).systems["sfa"][1]
+    assert [secret.reveal() for secret in secrets_in([options]) if secret.file] == ["s3cret"]
+    (config.parent / "secret").chmod(0o644)
+    assert len(told(config)) == 1
 
 
 def test_what_is_closed_is_not_told(config: Path) -> None:

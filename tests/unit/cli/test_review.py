@@ -17,10 +17,10 @@ from connector.changes import CreatePerson, Lane, Reason, SetFields
 from connector.cli import cli
 from connector.cli.review import effect_lines
 from connector.cli.say import Console
-from connector.cli.views import plan_data, show_plan
+from connector.cli.views import show_plan
 from connector.engine import suggest
-from connector.engine.preview import plan_preview
-from connector.engine.review import Became, Effect, questions
+from connector.engine.preview import Shown, plan_preview
+from connector.engine.review import Answer, Became, Effect, decide, parse_ref, questions
 from connector.model import Kind, Ref
 from connector.store.people import all_filed
 from tests.machine.world import World
@@ -92,7 +92,9 @@ def test_who_would_be_created_is_among_it_though_nothing_is_read_for_it(world: W
         world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, datetime.now(UTC))
     assert CliRunner().invoke(cli, ["plan", "-c", str(world.folder / "config.yaml")]).exit_code == 0
 
-    assert "no more: + sfa/person" in review(world)
+    _, no = review(world).split("a no would change:")
+
+    assert "+ sfa/person" in no
 
 
 def test_it_speaks_japanese(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,20 +183,45 @@ def test_same_different_and_split_by_record(world: World) -> None:
     assert people(world) == 2
 
 
-def test_a_plan_says_of_whom_it_would_make_a_second_record(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def doubtful(world: World) -> World:
+    """A visitor who is worth a record, and may be the contact: another family name at the same address."""
     (visitor,) = world.ma.people.values()
     world.ma.edit_person(visitor.ref, family_name="鈴木")
     for days in range(1, 5):
         world.ma.add_touchpoint(visitor.ref, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=days))
-    contact = refs(world)[1]
+    return world
 
-    shown = plan_preview(world.app, pull=True, as_of=None)
+
+def test_nobody_is_created_while_it_is_asked_who_that_is(doubtful: World, capsys: pytest.CaptureFixture[str]) -> None:
+    visitor, contact = parse_ref(refs(doubtful)[0]), refs(doubtful)[1]
+
+    shown = plan_preview(doubtful.app, pull=True, as_of=None)
     show_plan(Console(), shown, 0)
 
-    assert f"? may be {contact}: `connector review` asks" in capsys.readouterr().out
-    assert [*plan_data(shown)["may_be"].values()] == [[contact]]
-    review(world, "--different", *refs(world))
-    assert plan_preview(world.app, pull=False, as_of=None).may_be == {}
+    out = capsys.readouterr().out
+    assert f"review: 作成しない: {contact} と同一人物の可能性" in out
+    assert "not created until `connector review` is answered: 1" in out
+    assert creations(shown) == []
+    doubtful.run()
+    assert len(doubtful.sfa.people) == 1
+    decide(doubtful.app, [Answer(visitor, parse_ref(contact), "later")], "佐藤")
+    assert creations(plan_preview(doubtful.app, pull=False, as_of=None)) == [], "nobody has answered yet"
+
+
+@pytest.mark.parametrize(("answer", "created"), [("--different", 1), ("--same", 0)])
+def test_an_answer_decides_at_once_whether_somebody_is_created(doubtful: World, answer: str, created: int) -> None:
+    doubtful.run()
+
+    review(doubtful, answer, *refs(doubtful))
+
+    assert len(creations(plan_preview(doubtful.app, pull=False, as_of=None))) == created
+    doubtful.run()
+    assert len(doubtful.sfa.people) == 1 + created
+
+
+def creations(shown: Shown) -> list[CreatePerson]:
+    return [change for change in shown.fresh if isinstance(change, CreatePerson)]
 
 
 def test_who_decided_stands_in_the_audit_trail(world: World) -> None:
