@@ -128,10 +128,6 @@ def _ready() -> tuple[Setup, Path]:
     return load(folder / "config.yaml"), folder / "empty.db"
 
 
-_COMPILED: dict[Any, Any] = {}
-"""The store's statements, compiled: each world has an engine of its own, and would begin anew."""
-
-
 class World:
     """Two systems, a program between them, and its store."""
 
@@ -147,7 +143,7 @@ class World:
 
     @staticmethod
     def _open(file: object) -> Engine:
-        return database.open_engine(f"sqlite:///{file}").execution_options(compiled_cache=_COMPILED)
+        return database.open_engine(f"sqlite:///{file}")
 
     def app(self, store: Engine | None = None) -> App:
         """A new program: nothing is left of the one before but the systems and the store."""

@@ -38,6 +38,7 @@ from connector.http import Budget, Http, HttpOptions, Meter, error_of, retry_aft
 from connector.ports import Quota
 from connector.sandbox.server import Server
 from connector.spec import SpecError
+from connector.store.lease import Fenced
 
 NOW = datetime(2026, 4, 1, 1, 30, tzinfo=UTC)
 SECRET = "kanaria-canary"
@@ -132,6 +133,19 @@ def test_a_dripping_answer_ends_at_the_deadline(where: str, method: str) -> None
         with pytest.raises(Unavailable if method == "GET" else Uncertain, match="within"):
             http.request(method, "/")
         assert 0.4 < time.monotonic() - started < 1.5
+
+
+def test_before_whatever_does_more_than_ask_it_is_looked_whether_it_may(server: Server, system: System) -> None:
+    def no_more() -> None:
+        raise Fenced
+
+    with client(server.url) as http, http.writing_while(no_more):
+        http.json("GET", "people")
+        http.json("POST", "search", repeatable=True)
+        for session in (http.request, http.session.request):
+            with pytest.raises(Fenced):
+                session("POST", f"{server.url}/people")
+    assert [path for _, path, _, _ in system.seen] == ["/people", "/search"]
 
 
 def test_a_dripping_answer_over_tls_ends_at_the_deadline(tmp_path: Path) -> None:

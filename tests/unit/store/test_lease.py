@@ -4,11 +4,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from connector.errors import Locked, StoreError
 from connector.store import database
-from connector.store.lease import Fenced, Lease, acquire
+from connector.store import tables as t
+from connector.store.lease import Fenced, Lease, acquire, take_part
 
 
 def test_only_one_holds_it_and_the_other_is_told_who(store: Engine) -> None:
@@ -31,6 +32,28 @@ def test_a_holder_that_slept_too_long_writes_nothing_more(store: Engine) -> None
 
     with pytest.raises(Fenced), frozen.writing():
         pytest.fail("the fence is open")
+
+
+def test_who_looks_whether_it_is_still_held_renews_what_lasts_too_short(store: Engine) -> None:
+    lease = acquire(store, "run", timedelta(minutes=5))
+    share = take_part(lease, "part 1", "here")
+
+    for one in (lease, share):
+        one.check(timedelta(minutes=1))
+        renewed = one.left()
+        one.check(timedelta(minutes=9))
+        assert one.left() > renewed
+
+
+@pytest.mark.parametrize("taken", ["run", "part 1"])
+def test_who_looks_whether_it_is_still_held_is_told_when_it_is_not(store: Engine, taken: str) -> None:
+    lease = acquire(store, "run", timedelta(minutes=5))
+    share = take_part(lease, "part 1", "here")
+    with lease.writing() as conn:
+        conn.execute(update(t.lease).where(t.lease.c.name == taken).values(token=99))
+
+    with pytest.raises(Fenced):
+        share.check(timedelta(0))
 
 
 def test_who_stands_still_in_a_transaction_holds_up_the_others_for_a_while_only(
