@@ -93,9 +93,9 @@ def tokens_noted() -> Iterator[set[str]]:
 def populate(ready: World) -> None:
     """One canary in every system, with a deal, and another whom Salesforce refuses."""
     smp, org = ready.systems.smp, ready.systems.org
-    for email, given in ((EMAIL, "囀子"), (BROKEN, "破損")):
+    for email, given, kana in ((EMAIL, "囀子", "サエズコ"), (BROKEN, "破損", "ハソン")):
         typed = {
-            "Name1": "金糸雀", "Name2": given, "Name1Ka": "カナリヤ", "Name2Ka": "サエズコ", "Email": email,
+            "Name1": "金糸雀", "Name2": given, "Name1Ka": "カナリヤ", "Name2Ka": kana, "Email": email,
             "CompanyName": "株式会社金糸雀商会" if email == EMAIL else "株式会社小鳥", "Tel": "03-5555-0173",
         }  # fmt: skip
         visitor = smp.add_visitor(typed)
