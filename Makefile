@@ -36,7 +36,7 @@ test: $(DEV) ## run the tests
 
 # One more than otherwise: there, somebody always waits for a process or a socket.
 prove: $(DEV) ## the proof by faults: killed everywhere, every fault, broken variants; an hour
-	@$(PY) -m pytest -n $$(($(WORKERS) + 1)) --maxschedchunk 1 tests/faults --prove $(ARGS)
+	@$(PYTEST) -n $$(($(WORKERS) + 1)) tests/faults --prove $(ARGS)
 
 check: format-check lint types imports docs-check test ## everything that CI checks
 

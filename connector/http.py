@@ -464,7 +464,7 @@ class _Session(requests.Session):
     ) -> requests.Response:
         _here.attempt = retrying.statistics["attempt_number"]
         if not asks:
-            self._http.check_writing()
+            self._http.may_write()
         around = getattr(_here, "spends", {})
         _here.spends = spends
         try:
@@ -562,7 +562,8 @@ class Http:
         self._quota: tuple[Allowance, float, int] | None = None
         self._lock = threading.Lock()
         self._next_at = -math.inf
-        self._may_write: Callable[[], None] | None = None
+        self.may_write: Callable[[], None] = _always
+        """Asked by the session before a request that does more than ask; see `writing_while`."""
         self._hosts = {_authority(self.base_url)}
         self._loopback = is_loopback(_authority(self.base_url)[0])
         self.meters: dict[str, Meter] = {}
@@ -610,16 +611,11 @@ class Http:
 
         A process may have stood still, and somebody else have done its work, since it decided to write.
         """
-        self._may_write = allowed
+        self.may_write = allowed
         try:
             yield
         finally:
-            self._may_write = None
-
-    def check_writing(self) -> None:
-        """Asked by the session before a request that does more than ask."""
-        if self._may_write is not None:
-            self._may_write()
+            self.may_write = _always
 
     def left(self) -> float:
         """Calls that the budgets leave, as far as is known now; infinite where nothing limits them."""
@@ -804,6 +800,10 @@ class Http:
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def _always() -> None:
+    """Nobody else could be at work."""
 
 
 def _authority(url: str) -> tuple[str, int]:

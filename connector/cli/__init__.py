@@ -70,7 +70,7 @@ def _global(
         typer.Option(
             "--log",
             envvar="CONNECTOR_LOG",
-            help="debug | info | warning | error (warning; serve, worker: info / 既定 warning、常駐は info)",
+            help="debug | info | warning | error (default: warning; serve, worker: info / 常駐は既定 info)",
         ),
     ] = None,
     _version: Annotated[

@@ -190,7 +190,7 @@ class Reviewing:
         self._decide(taken)
 
     def _decide(self, taken: Sequence[Answer]) -> None:
-        effect = self._effect(taken) if taken and len(taken) <= _FEW else None
+        (effect,) = self._effects(taken) if taken and len(taken) <= _FEW else (None,)
         decide(self.app, taken, self.by)
         if self.console.json:
             self.console.data({"decided": len(taken)})
@@ -205,9 +205,9 @@ class Reviewing:
             )
         )
 
-    def _effect(self, answers: Sequence[Answer]) -> Effect:
+    def _effects(self, *said: Sequence[Answer]) -> list[Effect]:
         with self.app.lease() as lease:
-            return effect_of(self.app, answers, lease)
+            return [effect_of(self.app, answers, lease) for answers in said]
 
     def write(self, path: Path) -> None:
         """All pairs into a file."""
@@ -235,7 +235,7 @@ class Reviewing:
             return
         for number, question in enumerate(shown, 1):
             answer = Answer(question.a.ref, question.b.ref, "same", self.reason)
-            yes, no = self._effect([answer]), self._effect([replace(answer, verdict="different")])
+            yes, no = self._effects([answer], [replace(answer, verdict="different")])
             show_question(self.console, question, yes, no, f"{number}/{len(found)}")
             if interactive:
                 verdict = self._answer()
@@ -291,13 +291,14 @@ def audit(app: App, console: Console, size: int, seed: int, out: Path) -> None:
 
 def show_audit(console: Console, path: Path) -> None:
     """What a checked sample says of each rule."""
-    found = precision(read_audit(path))
+    checked = read_audit(path)
+    found = precision([(rule, right) for rule, _, right in checked])
     if console.json:
         console.data(
             {rule: {"checked": p.checked, "right": p.right, "at_least": p.at_least} for rule, p in found.items()}
         )
         return
-    common = {row.get("rule", ""): row.get("why", "") for _, row in read_rows(path)}
+    common = {rule: why for rule, why, _ in checked}
     told = {f"{rule}  {common[rule]}".strip(): of for rule, of in found.items()}
     show_precision(console, told, console.say("joined pairs that were checked", "確認した統合済みの組"))
 
@@ -366,14 +367,18 @@ def read_answers(path: Path) -> list[Answer]:
     return answers
 
 
-def read_audit(path: Path) -> list[tuple[str, bool]]:
-    """The checked pairs of an audit: the rule of each, and whether it was right.
+def read_audit(path: Path) -> list[tuple[str, str, bool]]:
+    """The checked pairs of an audit: the rule of each, what they have in common, and whether it was right.
 
     :raises ConnectorError: as `read_answers`
     """
     verdicts = {(str(answer.a), str(answer.b)): answer.verdict for answer in read_answers(path)}
     rows = [(row, verdicts.get((row["record_a"], row["record_b"]))) for _, row in read_rows(path)]
-    return [(row.get("rule", ""), verdict == "same") for row, verdict in rows if verdict in ("same", "different")]
+    return [
+        (row.get("rule", ""), row.get("why", ""), verdict == "same")
+        for row, verdict in rows
+        if verdict in ("same", "different")
+    ]
 
 
 def show_precision(console: Console, found: Mapping[str, Precision], title: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -40,16 +40,22 @@ def may_be(conn: Connection, persons: Collection[str]) -> Mapping[str, tuple[Ref
     theirs = people.load_filed(conn, t.person.c.identity, sorted({n for f in near.values() if (n := f.identity_no)}))
     said = identities.decisions_about(conn, {one.no for one in theirs})
     filed = near | filed_as(conn, {no for d in said for no in (d.a, d.b)})
-    records: dict[str | None, set[Ref]] = defaultdict(set)
-    for one in theirs:
-        if one.known and not one.gone:
-            records[one.identity].add(one.person.ref)
+    records = living(theirs)
     found: dict[str, set[Ref]] = defaultdict(set)
     for pair in worth_asking(proposed, said, filed):
         for mine, other in ((pair.a, pair.b), (pair.b, pair.a)):
             if mine in own:
-                found[str(filed[mine].identity)] |= records[filed[other].identity]
+                found[str(filed[mine].identity)].update(records.get(str(filed[other].identity), ()))
     return {person: tuple(sorted(refs, key=order)) for person, refs in found.items()}
+
+
+def living(filed: Iterable[Filed]) -> dict[str, tuple[Ref, ...]]:
+    """The records that are there, by identity."""
+    found: dict[str, list[Ref]] = defaultdict(list)
+    for one in filed:
+        if one.known and not one.gone:
+            found[str(one.identity)].append(one.person.ref)
+    return {identity: tuple(sorted(refs, key=order)) for identity, refs in found.items()}
 
 
 def filed_as(conn: Connection, nos: Collection[int]) -> dict[int, Filed]:

@@ -5,7 +5,6 @@ A decision is about two records and stays with them, whatever identities they be
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from sqlalchemy import Connection
 
 from connector.changes import AnyChange
 from connector.engine.app import App, who
-from connector.engine.doubt import asked_of, filed_as, worth_asking
+from connector.engine.doubt import asked_of, filed_as, living, worth_asking
 from connector.engine.identify import identify_around
 from connector.engine.planning import plan_chunk
 from connector.errors import ConnectorError, text
@@ -100,11 +99,7 @@ def questions(app: App) -> list[Question]:
 
 def _records(conn: Connection, identity_nos: Iterable[int | None]) -> dict[str, tuple[Ref, ...]]:
     wanted = sorted({no for no in identity_nos if no is not None})
-    found: dict[str, list[Ref]] = defaultdict(list)
-    for one in people.load_filed(conn, t.person.c.identity, wanted):
-        if one.known and not one.gone:
-            found[str(one.identity)].append(one.person.ref)
-    return {identity: tuple(sorted(refs, key=order)) for identity, refs in found.items()}
+    return living(people.load_filed(conn, t.person.c.identity, wanted))
 
 
 def _question(proposal: Proposal, filed: Mapping[int, Filed], records: Mapping[str, tuple[Ref, ...]]) -> Question:

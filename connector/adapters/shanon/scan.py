@@ -61,9 +61,7 @@ def by_update(
         condition = ("DateUpdate", "ge", at.since)
         found = api.search(resource, condition, order="DateUpdate", limit=size, offset=at.skip, count=count)
         if at.tail and not {text_of(row, "Id") for row in found.rows}.intersection(at.tail):
-            moved += 1
-            if moved > _MOST_MOVES:
-                raise _restless(api, resource)
+            moved = _once_more(moved, api, resource)
             at = _Moment(at.since, again=at.again)
             continue
         since = datetime.fromisoformat(at.since)
@@ -148,9 +146,7 @@ def everything(api: Api, resource: str, search: Callable[[int], Document]) -> It
     while True:
         found = search(skip)
         if last and not any(row in found.rows for row in last):
-            skip, last, moved = 0, (), moved + 1
-            if moved > _MOST_MOVES:
-                raise _restless(api, resource)
+            skip, last, moved = 0, (), _once_more(moved, api, resource)
             continue
         yield from found.rows
         if not found.rows or (found.total is not None and skip + len(found.rows) >= found.total):
@@ -181,12 +177,18 @@ def _is_end(found: Document, skip: int, size: int) -> bool:
     return not found.rows or skip + len(found.rows) >= found.total
 
 
-def _restless(api: Api, resource: str) -> Unavailable:
+def _once_more(moved: int, api: Api, resource: str) -> int:
+    """Count that reading begins again.
+
+    :raises Unavailable: it has too often
+    """
+    if moved < _MOST_MOVES:
+        return moved + 1
     what = text(
         "its records change faster than they can be read, or come in another order each time",
         "レコードの更新が読み込みより速いか、並び順が毎回異なります",
     )
-    return Unavailable(what, where=f"{api.http.system}/{resource}")
+    raise Unavailable(what, where=f"{api.http.system}/{resource}")
 
 
 def _not_obeyed(api: Api, resource: str, key: str) -> Unavailable:

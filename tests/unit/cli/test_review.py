@@ -185,7 +185,7 @@ def test_same_different_and_split_by_record(world: World) -> None:
 
 @pytest.fixture
 def doubtful(world: World) -> World:
-    """A visitor who is worth a record, and may be the contact: another family name at the same address."""
+    """A visitor who is worth a record, and may be the contact: the same name at the same company, another address."""
     (visitor,) = world.ma.people.values()
     world.ma.edit_person(visitor.ref, family_name="鈴木")
     for days in range(1, 5):
