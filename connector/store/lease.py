@@ -20,8 +20,13 @@ from connector.store import tables as t
 from connector.store.codec import micros, moment
 from connector.store.database import reading, writing
 
-# Made once: every write transaction begins with it.
-_RENEWING = update(t.lease).where(
+# Made once, as every transaction and every part need them: making one takes longer than running it.
+_THIS = select(t.lease).where(t.lease.c.name == bindparam("of"))
+_BEFORE_TAKING = _THIS.with_for_update()
+_TAKING = update(t.lease).where(t.lease.c.name == bindparam("of"))
+_OURS = update(t.lease).where(t.lease.c.name == bindparam("of"), t.lease.c.token == bindparam("held"))
+_RENEWING = _OURS.where(t.lease.c.holder != "")
+_EXPIRES = select(t.lease.c.expires).where(
     t.lease.c.name == bindparam("of"), t.lease.c.token == bindparam("held"), t.lease.c.holder != ""
 )
 
@@ -68,18 +73,7 @@ class Lease:
         :raises Fenced: another run holds the lease now
         """
         with self._one_at_a_time, writing(self.engine) as conn:
-            now = _now(conn)
-            held = conn.execute(
-                _RENEWING,
-                {
-                    "of": self.name,
-                    "held": self.token,
-                    "expires": micros(now + self.ttl),
-                    "heartbeat": micros(now),
-                },
-            ).rowcount
-            if not held:
-                raise Fenced
+            _renew(conn, self.name, self.token, self.ttl)
             yield conn
             if self.noting is not None:
                 self.noting(conn)
@@ -112,12 +106,23 @@ class Lease:
 
     def release(self) -> None:
         """Give the lease back; harmless when it is lost already."""
-        with writing(self.engine) as conn:
-            conn.execute(
-                update(t.lease)
-                .where(t.lease.c.name == self.name, t.lease.c.token == self.token)
-                .values(expires=0, holder="")
-            )
+        _give_back(self.engine, self.name, self.token)
+
+
+def _give_back(engine: Engine, name: str, token: int) -> None:
+    with writing(engine) as conn:
+        conn.execute(_OURS, {"of": name, "held": token, "expires": 0, "holder": ""})
+
+
+def _renew(conn: Connection, name: str, token: int, ttl: timedelta) -> None:
+    """Extend a lease that is held.
+
+    :raises Fenced: it is lost
+    """
+    now = _now(conn)
+    held = {"of": name, "held": token, "expires": micros(now + ttl), "heartbeat": micros(now)}
+    if not conn.execute(_RENEWING, held).rowcount:
+        raise Fenced
 
 
 def _now(conn: Connection) -> datetime:
@@ -149,16 +154,16 @@ def here() -> str:
 def _take(conn: Connection, name: str, ttl: timedelta, holder: str, *, again: bool = False) -> int:
     """Take a lease that is free or over (`again`: or held by this very holder); its new token."""
     now = _now(conn)
-    row = conn.execute(select(t.lease).where(t.lease.c.name == name).with_for_update()).one_or_none()
+    row = conn.execute(_BEFORE_TAKING, {"of": name}).one_or_none()
     mine = again and row is not None and row.holder == holder
     if row is not None and row.holder and not mine and row.expires > micros(now):
         raise _held(row.holder, moment(row.heartbeat))
     token = (row.token if row else 0) + 1
     values = {"holder": holder, "token": token, "expires": micros(now + ttl), "heartbeat": micros(now)}
     if row is None:
-        conn.execute(insert(t.lease).values(name=name, **values))
+        conn.execute(insert(t.lease), {"name": name, **values})
     else:
-        conn.execute(update(t.lease).where(t.lease.c.name == name).values(**values))
+        conn.execute(_TAKING, {"of": name, **values})
     return token
 
 
@@ -176,14 +181,7 @@ class Share(Lease):
     def writing(self) -> Iterator[Connection]:
         """As of the run, and refused when another worker has taken over this part."""
         with Lease.writing(self) as conn:
-            now = _now(conn)
-            held = conn.execute(
-                update(t.lease)
-                .where(t.lease.c.name == self.part, t.lease.c.token == self.part_token)
-                .values(expires=micros(now + self.ttl), heartbeat=micros(now))
-            ).rowcount
-            if not held:
-                raise Fenced
+            _renew(conn, self.part, self.part_token, self.ttl)
             yield conn
 
     def _tokens(self) -> list[tuple[str, int]]:
@@ -191,18 +189,11 @@ class Share(Lease):
 
     def release(self) -> None:
         """Give this part back, not the run; harmless when it is lost already."""
-        with writing(self.engine) as conn:
-            conn.execute(
-                update(t.lease)
-                .where(t.lease.c.name == self.part, t.lease.c.token == self.part_token)
-                .values(expires=0, holder="")
-            )
+        _give_back(self.engine, self.part, self.part_token)
 
 
 def _left_of(conn: Connection, name: str, token: int) -> timedelta:
-    c = t.lease.c
-    held = (c.name == name, c.token == token, c.holder != "")
-    expires = conn.scalar(select(c.expires).where(*held))
+    expires = conn.scalar(_EXPIRES, {"of": name, "held": token})
     if expires is None:
         raise Fenced
     return moment(expires) - _now(conn)
@@ -229,7 +220,7 @@ def held_parts(conn: Connection, parts: Collection[str]) -> set[str]:
 
 def held(conn: Connection, name: str) -> int | None:
     """The token of whoever holds the lease now; None when nobody does."""
-    row = conn.execute(select(t.lease).where(t.lease.c.name == name)).one_or_none()
+    row = conn.execute(_THIS, {"of": name}).one_or_none()
     alive = row is not None and row.holder and row.expires > micros(_now(conn))
     return row.token if row is not None and alive else None
 

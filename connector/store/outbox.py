@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, insert, select, true, update
 
 from connector.changes import (
     UNDO,
@@ -35,6 +36,18 @@ from connector.store.trail import Trail
 
 QUARANTINE = timedelta(minutes=10)
 """The longest a server may still commit a request whose answer we lost."""
+
+# Made once, as each run and each batch need them: making one takes longer than running it.
+_LOST = (t.outbox.c.state == "inflight") & t.outbox.c.job.is_(None)
+_MINE = t.outbox.c.key.in_(bindparam("keys", expanding=True))
+_REPEATING = update(t.outbox).values(
+    state="pending",
+    uncertain_until=func.coalesce(t.outbox.c.sent_at, 0) + QUARANTINE // timedelta(microseconds=1),
+    job=None,
+)
+_RECOVERING = _REPEATING.where(_LOST, (t.outbox.c.token != bindparam("holder")) | t.outbox.c.token.is_(None))
+_CLAIMING = update(t.outbox).where(_MINE).values(state="inflight", attempts=t.outbox.c.attempts + 1)
+_SETTLING = update(t.outbox).where(t.outbox.c.key == bindparam("of")).values(uncertain_until=None, job=None)
 _LONGEST_PUT_OFF = timedelta(days=2)
 """Quiet hours, tomorrow's share of alerts and a Retry-After end before."""
 
@@ -162,15 +175,12 @@ def recover(conn: Connection, token: int) -> int:
 
     Not so those that travel in a job: it tells their result when it has ended, whoever opened it.
     """
-    c = t.outbox.c
-    mine = (c.state == "inflight") & c.job.is_(None) & ((c.token != token) | c.token.is_(None))
-    return may_repeat(conn, mine)
+    return conn.execute(_RECOVERING, {"holder": token}).rowcount
 
 
 def abandoned(conn: Connection, system: str) -> int:
     """As `recover`, for one system that nobody else delivers to now: whoever claimed its changes has left them."""
-    c = t.outbox.c
-    return may_repeat(conn, (c.state == "inflight") & (c.system == system) & c.job.is_(None))
+    return may_repeat(conn, _LOST & (t.outbox.c.system == system))
 
 
 def found_on_lists(conn: Connection) -> int:
@@ -201,9 +211,7 @@ def in_doubt(conn: Connection, keys: Sequence[str]) -> None:
 
 def may_repeat(conn: Connection, which: ColumnElement[bool]) -> int:
     """As `in_doubt`, for all rows of which something holds; how many."""
-    c = t.outbox.c
-    until = func.coalesce(c.sent_at, 0) + QUARANTINE // timedelta(microseconds=1)
-    return conn.execute(update(t.outbox).where(which).values(state="pending", uncertain_until=until, job=None)).rowcount
+    return conn.execute(_REPEATING.where(which)).rowcount
 
 
 def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
@@ -262,16 +270,23 @@ def pending(
     run: str | None = None,
 ) -> list[Wish]:
     """The next changes that may be sent to a system, by lane, then oldest first; `run`: only those it wrote down."""
+    where = {"of": system, "by": micros(now), "kinds": sorted(kinds), "most": limit, "mine": run}
+    rows = conn.execute(_pending(tuple(lanes), one_run=run is not None), where)
+    return [Wish(_stored(row), row.attempts) for row in rows]
+
+
+@cache
+def _pending(lanes: tuple[str, ...], *, one_run: bool) -> Select[Any]:
     c = t.outbox.c
     rank = case({lane: i for i, lane in enumerate(lanes)}, value=c.lane, else_=len(lanes))
-    query = (
+    kinds = c.kind.in_(bindparam("kinds", expanding=True))
+    return (
         select(c.kind, c.payload, c.identity, c.attempts)
-        .where(c.state == "pending", c.system == system, c.next_at <= micros(now), c.kind.in_(sorted(kinds)))
-        .where(c.run == run if run is not None else true())
+        .where(c.state == "pending", c.system == bindparam("of"), c.next_at <= bindparam("by"), kinds)
+        .where(c.run == bindparam("mine") if one_run else true())
         .order_by(rank, c.created_at, c.key)
-        .limit(limit)
+        .limit(bindparam("most"))
     )
-    return [Wish(_stored(row), row.attempts) for row in conn.execute(query)]
 
 
 def _stored(row: Any) -> AnyChange:
@@ -281,13 +296,8 @@ def _stored(row: Any) -> AnyChange:
 
 def claim(conn: Connection, keys: Sequence[str], token: int, now: datetime, job: str | None = None) -> None:
     """These changes are about to be sent (by a job); to be committed before the first byte goes out."""
-    c = t.outbox.c
     for some in chunks(keys):
-        conn.execute(
-            update(t.outbox)
-            .where(c.key.in_(some))
-            .values(state="inflight", attempts=c.attempts + 1, token=token, sent_at=micros(now), job=job)
-        )
+        conn.execute(_CLAIMING, {"keys": some, "token": token, "sent_at": micros(now), "job": job})
 
 
 def settle(
@@ -313,34 +323,18 @@ def settle(
         states[receipt.key] = state
         rows.append(
             {
-                "key_": receipt.key,
-                "state_": state,
-                "next_": micros(retry_at if state == "pending" else now),
-                "done_": micros(now) if state == "done" else None,
-                "remote_": receipt.remote_id,
-                "code_": receipt.code,
+                "of": receipt.key,
+                "state": state,
+                "next_at": micros(retry_at if state == "pending" else now),
+                "done_at": micros(now) if state == "done" else None,
+                "remote_id": receipt.remote_id,
+                "code": receipt.code,
                 **_cause(receipt),
             }
         )
         history.append(_history(wish.change, receipt, run, now))
     if rows:
-        c = t.outbox.c
-        values: dict[str, Any] = {
-            "state": bindparam("state_"),
-            "next_at": bindparam("next_"),
-            "done_at": bindparam("done_"),
-            "remote_id": bindparam("remote_"),
-            "code": bindparam("code_"),
-            "error": bindparam("error_"),
-            "error_ja": bindparam("error_ja_"),
-            "fix": bindparam("fix_"),
-            "fix_ja": bindparam("fix_ja_"),
-            "said": bindparam("said_"),
-            "doubtful": bindparam("doubtful_"),
-            "uncertain_until": None,
-            "job": None,
-        }
-        conn.execute(update(t.outbox).where(c.key == bindparam("key_")).values(**values), rows)
+        conn.execute(_SETTLING, rows)
         trail.add_deliveries(conn, run, now, history)
         conn.execute(insert(t.delivery), history)
     return states
@@ -349,10 +343,10 @@ def settle(
 def _cause(receipt: Receipt) -> dict[str, Any]:
     """Why something was not done, in every language somebody may want it in later."""
     return {
-        f"{name}{'_ja' if language == 'ja' else ''}_": text.in_(language) if text else ""
+        f"{name}{'_ja' if language == 'ja' else ''}": text.in_(language) if text else ""
         for name, text in (("error", receipt.what), ("fix", receipt.fix))
         for language in _LANGUAGES
-    } | {"said_": _storable(receipt.said), "doubtful_": receipt.doubtful}
+    } | {"said": _storable(receipt.said), "doubtful": receipt.doubtful}
 
 
 def _storable(said: str) -> str:

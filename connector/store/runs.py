@@ -91,10 +91,12 @@ class RunRow:
 def start_run(conn: Connection, run: str, started: datetime, as_of: datetime, token: int, reason: str) -> None:
     """Write down that a run begins."""
     conn.execute(
-        insert(t.run).values(
-            id=run, started_at=micros(started), as_of=micros(as_of), token=token, reason=reason, report="{}"
-        )
-    )
+        insert(t.run),
+        {
+            "id": run, "started_at": micros(started), "as_of": micros(as_of), "token": token, "reason": reason,
+            "report": "{}",
+        },
+    )  # fmt: skip
 
 
 def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from tests.faults.matrix import OWN, Case, Outcome, cases, play
 
 SYSTEMS = ("shanon", "salesforce", "kintone", "esales")
 OWN_WORDS = {"partial batch": "partial", "row locked": "locked", "403 quota": "quota"}
-TRIES = 5
+TRIES = 3
 SOUGHT = 40
 """Cases that are tried until one strikes: not every request has what a kind needs."""
 
