@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from connector.sandbox.esales import EsmEmulator
 from connector.store import tables as t
 from connector.store.database import open_engine, reading
 from tests.faults.story import Emulated
@@ -75,6 +76,8 @@ def end(made: Emulated, store: str) -> End:
     """How things stand."""
     found = End()
     _sales(made, found)
+    if made.esm is not None:
+        _newer(made.esm, found)
     for visitor in made.smp.visitors():
         found.add("visitor", visitor["Email"], {name: v for name, v in visitor.items() if "Date" not in name})
     for number, name in made.smp.lists().items():
@@ -101,6 +104,14 @@ def _sales(made: Emulated, found: End) -> None:
     for kind in ("person", made.remix.settings.extension):
         for card in made.remix.records(kind):
             found.add(f"esales {kind}", _esales_key(kind, card), _esales(card))
+
+
+def _newer(esm: EsmEmulator, found: End) -> None:
+    for kind in ("businesscard", "businessplan", "sheet_134"):
+        for row in esm.records(kind):
+            named = {str(key): value for key, value in row.items()}
+            said = {key: value for key, value in named.items() if not key.endswith(".id") and ".system_" not in key}
+            found.add(f"esm {kind}", next(value for key, value in said.items() if "name" in key), said)
 
 
 def _names(made: Emulated) -> Mapping[Any, str]:

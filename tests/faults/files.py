@@ -14,13 +14,15 @@ import io
 import os
 import shutil
 import sqlite3
+import sys
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from sqlalchemy import update
@@ -30,11 +32,13 @@ from connector.engine.app import App, open_app
 from connector.engine.preview import plan_preview
 from connector.engine.report import Report
 from connector.engine.run import run
+from connector.errors import StoreError
 from connector.sandbox.clock import Clock
 from connector.sandbox.esales_csv import BatchClient, Import, Sheet
 from connector.sandbox.inhouse import InHouse
 from connector.store import tables as t
 from connector.store.database import open_engine, writing
+from tests.faults.checks import Sleeper
 from tests.faults.cuts import content
 from tests.faults.ends import End, _stored
 from tests.faults.points import Dead, Points, instrumented
@@ -185,12 +189,11 @@ class Town:
     @contextmanager
     def app(self) -> Iterator[App]:
         """The connector as a fresh process would open it."""
-        with reaching({PORT: self.house.handle}):
-            app = open_app(load(self.root / "config.yaml"), clock=self.house.clock)
-            try:
-                yield app
-            finally:
-                app.close()
+        app = open_app(load(self.root / "config.yaml"), clock=self.house.clock)
+        try:
+            yield app
+        finally:
+            app.close()
 
     def run(self) -> Report:
         """One pass."""
@@ -221,6 +224,11 @@ class Town:
         BatchClient(conditions, self.root / "results", {"営業 太郎"}).run()
 
 
+def direct(town: Town) -> AbstractContextManager[None]:
+    """Requests to the register of this town reach it without a socket, until the end of the block."""
+    return reaching({PORT: town.house.handle})
+
+
 def begin(root: Path) -> Town:
     """Exports that nobody has read yet, and a register of people: each kind of change is due."""
     for folder in ("marketing/in", "marketing/out", "sales/in", "sales/out", "data"):
@@ -244,7 +252,7 @@ def begin(root: Path) -> Town:
         (root / "mappings" / name).write_text(text, encoding="utf-8")
     sheets = {sheet.name: sheet for sheet in (office.cards, office.entries, office.notices)}
     town = Town(root, house, sheets)
-    with town.app():  # how a store is made is another story
+    with direct(town), town.app():  # how a store is made is another story
         return town
 
 
@@ -406,10 +414,10 @@ def handled(points: Points) -> Iterator[None]:
         def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
             if sql != "COMMIT":
                 return super().execute(sql, *args)
-            points.reach("remember", self)
+            points.reach("remember", _adapter())
             with points.still:
                 done = super().execute(sql, *args)
-            points.reach("remembered", self)
+            points.reach("remembered", _adapter())
             return done
 
         def executescript(self, sql: str) -> sqlite3.Cursor:
@@ -421,16 +429,16 @@ def handled(points: Points) -> Iterator[None]:
                 super().close()
 
     def putting(*args: Any, **more: Any) -> None:
-        points.reach("put", os)
+        points.reach("put", _adapter())
         with points.still:
             replace(*args, **more)
-        points.reach("was put", os)
+        points.reach("was put", _adapter())
 
     def taking(*args: Any, **more: Any) -> None:
-        points.reach("take", os)
+        points.reach("take", _adapter())
         with points.still:
             unlink(*args, **more)
-        points.reach("taken", os)
+        points.reach("taken", _adapter())
 
     os.replace, os.unlink = putting, taking
     sqlite3.connect = lambda *args, **more: connect(*args, factory=Memory, **more)  # type: ignore[assignment]
@@ -440,10 +448,43 @@ def handled(points: Points) -> Iterator[None]:
         os.replace, os.unlink, sqlite3.connect = replace, unlink, connect
 
 
+def _adapter() -> object:
+    """Which adapter is at work: each run has its own. Nobody's is nobody else's."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        found = frame.f_locals.get("self")
+        if hasattr(found, "streams"):
+            return found
+        frame = frame.f_back
+    return object()
+
+
+@contextmanager
+def asleep(town: Town, at: str) -> Iterator[Sleeper]:
+    """A run that stands still at a point, for as long as it is not woken."""
+    stands = threading.Event()
+
+    def work() -> None:
+        try:
+            town.run()
+        except StoreError as error:
+            one.ended.append(error)
+
+    one = Sleeper(threading.Thread(target=work), threading.Event())
+    points = Points(at, stands.set, awake=one.awake)
+    with direct(town), instrumented(points), handled(points):
+        one.thread.start()
+        try:
+            assert stands.wait(60), at
+            yield one
+        finally:
+            one.wake()
+
+
 def crash(town: Town, at: str) -> bool:
     """A run that crashes at a point; whether it got there."""
     town.expire_lease()
-    with instrumented(Points(at)) as points, handled(points), suppress(Dead):
+    with direct(town), instrumented(Points(at)) as points, handled(points), suppress(Dead):
         town.run()
     return points.reached
 
@@ -451,6 +492,6 @@ def crash(town: Town, at: str) -> bool:
 def killed_everywhere(town: Town, folder: Path) -> tuple[Sequence[Left], Sequence[str]]:
     """One undisturbed run, what kills would leave, and the points in the order in which they came."""
     copier = Copier(town=town, folder=folder)
-    with instrumented(copier), handled(copier):
+    with direct(town), instrumented(copier), handled(copier):
         town.run()
     return list(copier.left.values()), copier.seen

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from connector.sandbox.clock import Clock
 from connector.sandbox.company import kintone_apps, remix_tenant, setting
 from connector.sandbox.company.calendar import back_then
-from connector.sandbox.esales import RemixEmulator
+from connector.sandbox.esales import EsmEmulator, RemixEmulator
 from connector.sandbox.kintone import KintoneEmulator
 from connector.sandbox.salesforce import SalesforceEmulator
 from connector.sandbox.shanon import ShanonEmulator
@@ -33,6 +33,8 @@ class Emulated:
     columns: remix_tenant.Columns
     ids: dict[str, Any]
     """Records that the story comes back to, by a word."""
+    esm: EsmEmulator | None = None
+    """Of another story."""
 
     # --- hands --------------------------------------------------------------------------------------------------------
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from connector.engine.report import Exit
+from connector.rules.plan import RETRY_STALE
 from tests.faults import tally
-from tests.faults.checks import LATER
+from tests.faults.checks import LATER, can_be_taken_over, kept, take_over
 from tests.faults.conftest import MEMORY, silent
 from tests.faults.ends import End, Fault, differences
-from tests.faults.files import Left, Town, begin, crash, end, killed_everywhere
+from tests.faults.files import Left, Town, asleep, begin, crash, direct, end, killed_everywhere
 from tests.faults.test_kills import judged
 
 SEED = 20261127
@@ -35,10 +36,11 @@ def begun() -> Iterator[Begun]:
     with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder, silent():
         town = begin(Path(folder) / "begun")
         undisturbed = town.copy(Path(folder) / "ought")
-        # An entry about somebody whom e-Sales Manager has yet to import waits for that.
-        assert undisturbed.run().exit is Exit.DEFERRED
-        # The run after it puts away what was read, and has nothing to write.
-        assert undisturbed.run().sent() == 0
+        with direct(undisturbed):
+            # An entry about somebody whom e-Sales Manager has yet to import waits for that.
+            assert undisturbed.run().exit is Exit.DEFERRED
+            # The run after it puts away what was read, and has nothing to write.
+            assert undisturbed.run().sent() == 0
         yield Begun(town, end(undisturbed))
 
 
@@ -46,8 +48,9 @@ def after(begun: Begun, town: Town) -> list[Fault]:
     """Two healthy runs after whatever happened: all is as it ought to be, and nothing is left to write."""
     town.expire_lease()
     town.house.clock.advance(LATER)
-    town.run()
-    sent = town.run().sent()
+    with direct(town):
+        town.run()
+        sent = town.run().sent()
     found = [Fault("doubled", f"{sent} changes were sent again")] if sent else []
     return found + differences(begun.ought, end(town))
 
@@ -77,7 +80,9 @@ def test_killed_at_any_point_it_is_made_up_for_by_the_next(begun: Begun, tmp_pat
         tally.note("seeds", str(SEED))
         every = dice.sample([left for left in every if of_files(left)], 4) + dice.sample(every, 2)
     faults: dict[str, list[Fault]] = {}
-    for left in every:
+    for number, left in enumerate(every):
+        if number % 2:
+            left.town.batch()  # the batch client did not wait for the next run
         faults[left.points[0]] = after(begun, left.town)
         tally.count("kills", len(left.points))
         tally.count("states")
@@ -101,5 +106,27 @@ def test_killed_again_while_recovering(begun: Begun, tmp_path: Path, prove: bool
         faults[f"{one}, {two}"] = after(begun, town)
         tally.count("kills", 2)
         tally.count("double kills")
+        tally.count("events", len(begun.ought))
+    judged(faults)
+
+
+@pytest.mark.timeout(1800)
+def test_a_sleeper_that_was_taken_over_changes_nothing_more(begun: Begun, tmp_path: Path, prove: bool) -> None:
+    _, points = killed_everywhere(begun.town.copy(tmp_path / "whole"), tmp_path / "left")
+    quiet = [at for at in sorted(points) if can_be_taken_over(at) or any(f" {word} " in at for word in OF_FILES)]
+    faults: dict[str, list[Fault]] = {}
+    for number, at in enumerate(random.Random(SEED).sample(quiet, 24 if prove else 3)):
+        town, found = begun.town.copy(tmp_path / f"{number}"), []
+        with asleep(town, at) as sleeper:
+            take_over(town, Town.expire_lease)
+            before = kept(town)
+            if not sleeper.wake():
+                found.append(Fault("wrong", "a sleeper was not told that it was taken over"))
+            if kept(town) != before:
+                found.append(Fault("wrong", "a sleeper wrote into the store"))
+        # Whoever slept held what an adapter remembers: its system could not be read, and nobody was nurtured by that.
+        town.house.clock.advance(RETRY_STALE)
+        faults[at] = found + after(begun, town)
+        tally.count("freezes")
         tally.count("events", len(begun.ought))
     judged(faults)

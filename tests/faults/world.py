@@ -43,13 +43,16 @@ from tests.faults.story import Emulated, begin, go_on
 copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))
 copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))
 
-PORTS = {"salesforce": 1, "shanon": 2, "kintone": 3, "remix": 4}
+PORTS = {"salesforce": 1, "shanon": 2, "kintone": 3, "remix": 4, "esm": 5}
 """Where nobody listens: requests that are taken to the emulators directly."""
 
 
 def handlers(made: Emulated) -> dict[str, Any]:
     """The emulators by the names of their places."""
-    return {"salesforce": made.org, "shanon": made.smp, "kintone": made.kintone, "remix": made.remix}
+    all_of_them = {
+        "salesforce": made.org, "shanon": made.smp, "kintone": made.kintone, "remix": made.remix, "esm": made.esm,
+    }  # fmt: skip
+    return {name: each for name, each in all_of_them.items() if each is not None}
 
 
 def write_config(folder: Path, made: Emulated, urls: Mapping[str, str]) -> Path:
@@ -65,7 +68,7 @@ def write_config(folder: Path, made: Emulated, urls: Mapping[str, str]) -> Path:
 @contextmanager
 def direct(made: Emulated) -> Iterator[None]:
     """Requests to `PORTS` reach these emulators without a socket, until the end of the block."""
-    with reaching({port: handlers(made)[name].handle for name, port in PORTS.items()}):
+    with reaching({PORTS[name]: each.handle for name, each in handlers(made).items()}):
         yield
 
 

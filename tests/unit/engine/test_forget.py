@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 
 from connector.config import load
 from connector.engine.forget import forget
@@ -21,6 +21,7 @@ from connector.model import Kind, Ref
 from connector.store import database, files, runs
 from connector.store import tables as t
 from tests.machine.world import World
+from tests.postgres import Cluster
 
 NAMES = (
     "鷹觜",
@@ -104,6 +105,31 @@ def test_no_byte_of_the_person_is_left_in_any_file(world: World) -> None:
     assert done.erased
     assert bytes_of(world.folder) == {}
     world.app.close()
+    assert bytes_of(world.folder) == {}
+
+
+def test_on_a_server_no_byte_is_left_in_its_data_files_after_a_full_vacuum(
+    postgres_cluster: Cluster, postgres_url: str, tmp_path: Path
+) -> None:
+    world = World(tmp_path / "w", postgres_url)
+    a_history(world)
+    with postgres_cluster.connect(str(make_url(postgres_url).database)) as admin:
+
+        def data_files() -> dict[str, list[str]]:
+            admin.execute("CHECKPOINT")
+            place = admin.execute(
+                "SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = current_database()"
+            ).fetchone()
+            assert place is not None
+            return bytes_of(Path(place[0]) / "base" / str(place[1]))
+
+        assert {word for words in data_files().values() for word in words} == set(NAMES)
+
+        forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+        world.close()
+        admin.execute("VACUUM FULL")
+
+        assert data_files() == {}
     assert bytes_of(world.folder) == {}
 
 
