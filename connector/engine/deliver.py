@@ -40,7 +40,7 @@ from connector.ports import Adapter, Receipt
 from connector.rules.alert import pace
 from connector.rules.view import says_no
 from connector.store import jobs, load, outbox, people, runs, touchpoints
-from connector.store.lease import Lease
+from connector.store.lease import SAFETY, Lease
 from connector.store.outbox import Wish
 from connector.store.runs import Counts
 
@@ -55,8 +55,6 @@ _AT_WORK = text(
 )
 _AMPLE = 2
 """A budget that leaves so many times what the batches take at least is not short, whatever is sent again."""
-SAFETY = timedelta(seconds=90)
-"""A batch is sent only while the lease lasts this much longer; renewed before that."""
 
 
 def deliver(app: App, lease: Lease, report: Report, *, only: str | None = None) -> None:
@@ -295,8 +293,6 @@ class Delivery:
             with self.lease.writing() as conn:
                 self._leave(conn, kind, list(wishes))
             return
-        if self.lease.left() < SAFETY:
-            self.lease.renew()
         with self.lease.writing() as conn:
             outbox.claim(conn, list(wishes), self.lease.token, self.app.clock())
         receipts: list[Receipt] = []

@@ -20,7 +20,7 @@ from connector.errors import Exhausted, Refused, Throttled, Unavailable
 from connector.ports import Adapter, Collected, Jobs, Receipt
 from connector.store import jobs as desk
 from connector.store.jobs import Job
-from connector.store.lease import Lease
+from connector.store.lease import SAFETY, Lease
 from connector.store.outbox import Wish
 
 log = structlog.get_logger("connector.jobs")
@@ -29,7 +29,6 @@ GIVE_UP = timedelta(hours=24)
 """After so long a job is called off: a system that is still at work on it will hardly end it."""
 FORGET = timedelta(days=8)
 """After so long nobody can tell any more what became of a job: its changes have no known result."""
-SAFETY = timedelta(seconds=90)
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 2.0, 30.0, 1.5
 """Seconds between two questions about a job."""
 
@@ -86,8 +85,6 @@ class JobDesk:
         keys = [change.key for change in changes]
         with contained(self.system, sent=True):
             job = Job(self.system, self._jobs.open(changes), self.app.clock())
-        if self.lease.left() < SAFETY:
-            self.lease.renew()
         with self.lease.writing() as conn:
             desk.put(conn, job, keys, self.lease.token)
         self.own.add(job.handle)

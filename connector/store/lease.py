@@ -31,6 +31,10 @@ _EXPIRES = select(t.lease.c.expires).where(
 )
 
 
+SAFETY = timedelta(seconds=90)
+"""A request that changes something is sent only while the lease lasts this much longer; it is renewed before that."""
+
+
 class Fenced(StoreError):
     """Another run has taken over: nothing more may be written by this one."""
 

@@ -71,7 +71,7 @@ def test_kill_9_at_any_point(
 ) -> None:
     stage = staged(store, request)
     if prove:
-        points = [(when, at) for at, when in all_points(stage)[:: 1 if store == "sqlite" else 5][part::PARTS]]
+        points = [(when, at) for at, when in all_points(stage)[:: 1 if store == "sqlite" else 7][part::PARTS]]
     else:
         points = some_points(stage, 240 if store == "sqlite" else 480)
     faults = {}

@@ -207,7 +207,7 @@ class Twins(RuleBasedStateMachine):
         assert self.hit.seen() == hit
 
 
-MACHINES, MACHINES_OF_PROVE = 25, 200
+MACHINES, MACHINES_OF_PROVE = 25, 120
 
 
 @pytest.mark.timeout(7200)
