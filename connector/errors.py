@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from string import Formatter
 from typing import Any, Literal
 
 Language = Literal["en", "ja"]
@@ -36,7 +37,8 @@ MOST_SAID = 1000
 class Text:
     """One message in both languages of our users, with its parameters.
 
-    `str()` is the English one; `in_("ja")` the Japanese one.
+    `str()` is the English one; `in_("ja")` the Japanese one. A place `{n:record|records}` has the word that goes with
+    the number `n`.
     """
 
     en: str
@@ -45,10 +47,25 @@ class Text:
 
     def in_(self, language: Language) -> str:
         """The message in `language`, parameters filled in."""
-        return (self.ja if language == "ja" else self.en).format(**self.params)
+        message = self.ja if language == "ja" else self.en
+        return _WORDS.vformat(message, (), self.params) if "|" in message else message.format(**self.params)
 
     def __str__(self) -> str:
         return self.in_("en")
+
+
+class _Words(Formatter):
+    """Knows `{n:record|records}`."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """One thing, or several; or as ever."""
+        one, either, several = format_spec.partition("|")
+        if not either:
+            return str(super().format_field(value, format_spec))
+        return one if str(value) == "1" else several
+
+
+_WORDS = _Words()
 
 
 def text(en: str, ja: str, **params: Any) -> Text:
@@ -110,7 +127,9 @@ class ConfigError(ConnectorError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = sorted(problems)
-        super().__init__(text("{n} problem(s) in the configuration", "設定に{n}件の問題があります", n=len(problems)))
+        super().__init__(
+            text("{n} {n:problem|problems} in the configuration", "設定に{n}件の問題があります", n=len(problems))
+        )
 
     def in_(self, language: Language) -> str:
         """Every problem on its own line."""

@@ -276,8 +276,8 @@ class Subject:
     included). `lists` maps (system, list) to the person records that are on it; `ours` holds those that we put
     there. `alerts` maps (rule, subject of repetition) to the last time an alert was raised; `bands` is each
     score's band as alerts last knew it; `written` holds what we wrote into each field of each record; `timeline`
-    the touchpoints that may belong on an SFA timeline; `may_be` the records of others that may be this person's, as
-    `review` asks.
+    the touchpoints that may belong on an SFA timeline; `may_be` the other people who may be this one, as `review` asks,
+    with their records.
     """
 
     identity: Identity
@@ -289,4 +289,4 @@ class Subject:
     bands: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[Ref, Mapping[str, Written]] = field(default_factory=dict)
     timeline: tuple[Touchpoint, ...] = ()
-    may_be: tuple[Ref, ...] = ()
+    may_be: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)

@@ -21,7 +21,7 @@ def show_applied(console: Console, applied: Applied, limit: int) -> None:
     show_troubles(console, applied.report)
     console.out(
         console.say(
-            "run {run}: {outcome}, {sent} of {n} changes sent, {done} done before, {skipped} skipped",
+            "run {run}: {outcome}, {sent} of {n} {n:change|changes} sent, {done} done before, {skipped} skipped",
             "実行 {run}: {outcome}、{n}件中 {sent}件を反映、反映済み {done}件、反映せず {skipped}件",
             run=applied.report.run, outcome=applied.report.outcome, sent=applied.report.sent(),
             n=len(applied.sending) + applied.done_before + len(applied.skipped),
@@ -52,9 +52,11 @@ def _lines(console: Console, applied: Applied, limit: int) -> Iterator[str]:
             )
     for system, count in sorted(applied.waiting.items()):
         yield say(
-            "{s}: {n} changes wait; the next runs send them", "{s}: {n}件が未送信です。次回以降の実行で送ります",
-            s=system, n=count,
-        )  # fmt: skip
+            "{s}: {n} {n:change waits|changes wait}; the next runs send {n:it|them}",
+            "{s}: {n}件が未送信です。次回以降の実行で送ります",
+            s=system,
+            n=count,
+        )
 
 
 def _data(applied: Applied) -> dict[str, object]:

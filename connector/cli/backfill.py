@@ -32,7 +32,7 @@ def show_fields(console: Console, shown: Backfill) -> None:
     say = console.say
     for cost in shown.costs:
         filled = say(
-            "{s}: {f}: {n} records to fill", "{s}: {f}: {n}件に書き込み",
+            "{s}: {f}: {n} {n:record|records} to fill", "{s}: {f}: {n}件に書き込み",
             s=cost.fill.system, f=", ".join(cost.fill.fields), n=cost.fill.records,
         )  # fmt: skip
         console.out(f"{filled}{_told(console, cost)}")
@@ -62,7 +62,8 @@ def show_entries(console: Console, shown: Backfill, zone: tzinfo) -> None:
 def _entry_lines(console: Console, shown: Backfill, zone: tzinfo) -> Iterator[str]:
     say = console.say
     for cost in shown.costs:
-        entries = say("{s}: {n} timeline entries", "{s}: タイムライン {n}件", s=cost.fill.system, n=cost.fill.records)
+        system, count = cost.fill.system, cost.fill.records
+        entries = say("{s}: {n} timeline {n:entry|entries}", "{s}: タイムライン {n}件", s=system, n=count)
         yield f"{entries}{_told(console, cost)}"
     if shown.back_to is not None:
         yield say(
@@ -100,11 +101,11 @@ def _brake_lines(console: Console, shown: Backfill) -> Iterator[str]:
 
 
 def _told(console: Console, cost: Cost) -> str:
-    parts = [console.say(", {c} API calls", "、API {c}回", c=cost.fill.calls)]
+    parts = [console.say(", {c} API {c:call|calls}", "、API {c}回", c=cost.fill.calls)]
     if cost.left is not None:
         parts.append(console.say(", {n} left now", "（現在の残り {n}回）", n=cost.left))
     if cost.days is not None:
-        parts.append(console.say(", {n} day(s) of the budget", "、予算の{n}日分", n=cost.days))
+        parts.append(console.say(", {n} {n:day|days} of the budget", "、予算の{n}日分", n=cost.days))
     return "".join(parts)
 
 

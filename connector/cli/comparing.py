@@ -33,7 +33,7 @@ def show_compared(console: Console, found: Compared, limit: int) -> None:
         console.out(f"{system}: {kind} A {first}, B {second}")
     console.out(
         say(
-            "{n} records differ, {m} changes are the same; nothing written",
+            "{n} {n:record differs|records differ}, {m} {m:change is|changes are} the same; nothing written",
             "相違 {n}件、同じ変更 {m}件（書き込みなし）",
             n=len(found.differences),
             m=found.alike,

@@ -46,7 +46,8 @@ def show_identified(console: Console, report: Report, out: Path, review: Path | 
 def _lines(console: Console, report: Report, review: Path | None) -> Iterator[str]:
     say, layout = console.say, report.layout
     yield say(
-        "{name} ({encoding}): {rows} rows, {people} people, {companies} companies",
+        "{name} ({encoding}): {rows} {rows:row|rows}, {people} {people:person|people},"
+        " {companies} {companies:company|companies}",
         "{name}（{encoding}）: {rows}行、{people}人、{companies}社",
         name=layout.path.name, encoding=layout.encoding.upper(), rows=report.rows, people=report.people,
         companies=report.companies,

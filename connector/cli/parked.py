@@ -54,7 +54,7 @@ def show_errors(console: Console, found: Errors, zone: tzinfo, limit: int) -> No
         return
     console.out(
         say(
-            "{n} changes are parked, {m} records could not be read",
+            "{n} {n:change is|changes are} parked, {m} {m:record|records} could not be read",
             "保留中の変更 {n}件、読めないレコード {m}件",
             n=parked, m=unreadable,
         )
@@ -158,17 +158,20 @@ def show_retried(console: Console, shown: Retried, *, dismiss: bool) -> None:
 
 
 _SUMS = {
-    (False, False): ("{n} changes would be sent again, {m} stay parked", "再送の対象 {n}件、保留のまま {m}件"),
+    (False, False): (
+        "{n} {n:change|changes} would be sent again, {m} {m:stays|stay} parked",
+        "再送の対象 {n}件、保留のまま {m}件",
+    ),
     (False, True): (
-        "{n} changes are due again, {m} stay parked; the next `connector run` sends what is still wanted",
-        "{n}件を送信待ちに戻しました（保留のまま {m}件）。今も必要なものを次回の `connector run` で送ります",
+        "{n} {n:change is|changes are} due again, {m} {m:stays|stay} parked; the next run sends what is still wanted",
+        "{n}件を送信待ちに戻しました（保留のまま {m}件）。今も必要なものを次回の実行で送ります",
     ),
     (True, False): (
-        "{n} changes would count as done without being sent, {m} stay parked",
+        "{n} {n:change|changes} would count as done without being sent, {m} {m:stays|stay} parked",
         "送信せず対応済みにする対象 {n}件、保留のまま {m}件",
     ),
     (True, True): (
-        "{n} changes count as done and are never sent, {m} stay parked",
+        "{n} {n:change counts|changes count} as done and {n:is|are} never sent, {m} {m:stays|stay} parked",
         "{n}件を対応済みにしました。今後も送信しません（保留のまま {m}件）",
     ),
 }

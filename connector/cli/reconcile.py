@@ -33,9 +33,10 @@ def show_reconciled(console: Console, found: Reconciled, limit: int) -> None:
         )
     )
     for name, count in sorted(found.parked.items()):
-        console.out(say("{s}: {n} changes parked", "{s}: 保留中の変更 {n}件", s=name, n=count))
+        console.out(say("{s}: {n} {n:change|changes} parked", "{s}: 保留中の変更 {n}件", s=name, n=count))
     for name, count in sorted(found.uncertain.items()):
-        console.out(say("{s}: {n} changes sent without an answer", "{s}: 結果不明の変更 {n}件", s=name, n=count))
+        what = say("{s}: {n} {n:change|changes} sent without an answer", "{s}: 結果不明の変更 {n}件", s=name, n=count)
+        console.out(what)
     for why in found.report.halted:
         console.out(say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
     for name, error in found.report.problems:
@@ -44,7 +45,8 @@ def show_reconciled(console: Console, found: Reconciled, limit: int) -> None:
         again = sum(compared.to_write for compared in found.systems.values())
         console.out(
             say(
-                "what was seen is recorded now; {n} records differ in fields that we wrote: the next run looks at them",
+                "what was seen is recorded now; {n} {n:record differs|records differ} in fields that we wrote:"
+                " the next run looks at {n:it|them}",
                 "確認した内容を記録しました。当方が書いた項目の相違は{n}件で、次回の実行で見直します",
                 n=again,
             )

@@ -114,7 +114,7 @@ def _told(change: AnyChange) -> list[str]:
 
 def _scores(console: Console, one: Became) -> str:
     n = len(one.records)
-    told = [console.say("{n} record" if n == 1 else "{n} records", "レコード{n}件", n=n)]
+    told = [console.say("{n} {n:record|records}", "レコード{n}件", n=n)]
     told += [f"{score.name} {score.points:g}" for score in one.scores]
     return console.say("{id} ({told})", "{id}（{told}）", id=one.identity, told=console.say(", ", "、").join(told))
 
@@ -159,12 +159,12 @@ class Reviewing:
             found = suggest_all(self.app, lease)
         if self.console.json:
             return
-        self.console.out(self.console.say("{n} pairs suggested", "候補 {n}組を追加", n=found.pairs))
+        self.console.out(self.console.say("{n} {n:pair|pairs} suggested", "候補 {n}組を追加", n=found.pairs))
         for band in found.reviewed:
             if band.decided:
                 self.console.out(
                     self.console.say(
-                        "of {n} decided pairs with a probability from {p:.0%}, {same} were one person",
+                        "of {n} decided {n:pair|pairs} with a probability from {p:.0%}, {same} were one person",
                         "判断済みのうち確率 {p:.0%} 以上の {n}組で、同一人物は {same}組",
                         n=band.decided,
                         p=band.least,
@@ -218,7 +218,7 @@ class Reviewing:
             return
         self.console.out(
             self.console.say(
-                "{n} pairs in {file}; fill in `decision` (same, different, later), then"
+                "{n} {n:pair|pairs} in {file}; fill in `decision` (same, different, later), then"
                 " `connector review --from {file}`",
                 "{n}組を {file} に出力。decision 列に same・different・later を記入し `connector review --from {file}`",
                 n=len(found),
@@ -279,7 +279,7 @@ def audit(app: App, console: Console, size: int, seed: int, out: Path) -> None:
         return
     console.out(
         console.say(
-            "{n} joined pairs in {file}; fill in `decision` (same, different), then"
+            "{n} joined {n:pair|pairs} in {file}; fill in `decision` (same, different), then"
             " `connector identity audit --score {file}`",
             "統合済みの{n}組を {file} に出力。decision 列に same・different を記入し"
             " `connector identity audit --score {file}`",

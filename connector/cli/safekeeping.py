@@ -40,7 +40,7 @@ def show_restored(console: Console, done: Restored, timezone: ZoneInfo) -> None:
     if done.erased:
         console.out(
             say(
-                "{n} records of people who had been erased were erased from it again",
+                "{n} {n:record|records} of people who had been erased were erased from it again",
                 "消去済みの人のレコード{n}件を再び消去しました",
                 n=done.erased,
             )

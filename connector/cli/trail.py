@@ -72,17 +72,19 @@ def _lines(console: Console, found: Audit, zone: tzinfo) -> Iterator[str]:
         yield say("the audit trail has no row yet", "監査証跡にはまだ記録がありません")
         return
     yield say(
-        "audit trail: {n} rows, {first} to {last}", "監査証跡: {n}行、{first} ～ {last}",
+        "audit trail: {n} {n:row|rows}, {first} to {last}", "監査証跡: {n}行、{first} ～ {last}",
         n=f"{checked.rows:,}", first=at(checked.first_at), last=at(checked.last_at),
     )  # fmt: skip
     kinds = [*KINDS, *sorted(checked.counts.keys() - KINDS.keys())]
     yield "  " + ", ".join(f"{_kind(console, what)} {checked.counts[what]:,}" for what in kinds if checked.counts[what])
     if checked.gone:
         yield say(
-            "  {n} rows are of deliveries that were erased", "  うち {n}行の送信記録は消去済み", n=f"{checked.gone:,}"
+            "  {n} {n:row is|rows are} of deliveries that were erased",
+            "  うち {n}行の送信記録は消去済み",
+            n=f"{checked.gone:,}",
         )
     if found.keyed:
-        yield say("  {n} rows bear audit_key", "  audit_key による行 {n}", n=f"{checked.keyed:,}")
+        yield say("  {n} {n:row bears|rows bear} audit_key", "  audit_key による行 {n}", n=f"{checked.keyed:,}")
     if found.reports or found.given:
         yield say(
             "  {n} of {all} heads kept elsewhere stand in it ({reports} of reports, {given} given)",

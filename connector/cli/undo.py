@@ -34,7 +34,7 @@ def show_undone(console: Console, shown: Undone, limit: int) -> None:
         show_ledger(console, shown.report)
         console.out(
             console.say(
-                "run {run} is taken back by run {own}: {outcome}, {n} changes sent",
+                "run {run} is taken back by run {own}: {outcome}, {n} {n:change|changes} sent",
                 "実行 {run} を実行 {own} で取り消しました: {outcome}、{n}件を反映",
                 run=shown.run, own=shown.report.run, outcome=shown.report.outcome, n=shown.report.sent(),
             )
@@ -52,7 +52,8 @@ def _lines(console: Console, shown: Undone, limit: int) -> Iterator[str]:
         yield say("  … more (--limit 0 shows all)", "  … ほかにもあります（--limit 0 で全件）")
     why = ", ".join(f"{code} {n}" for code, n in sorted(Counter(left.code for left in found.left).items()))
     yield say(
-        "run {run}: {n} changes to take it back, {m} things stay as they are{why}, {k} are back already",
+        "run {run}: {n} {n:change|changes} to take it back, {m} {m:thing stays as it is|things stay as they are}{why},"
+        " {k} {k:is|are} back already",
         "実行 {run}: 取り消す変更 {n}件、そのまま残るもの {m}件{why}、すでに元の状態 {k}件",
         run=shown.run, n=len(found.changes), m=len(found.left), why=f" ({why})" if why else "", k=found.back_already,
     )  # fmt: skip
@@ -72,9 +73,11 @@ def _hindered(console: Console, shown: Undone) -> Iterator[str]:
         yield say("  = {a}  its owner works on it: left", "  = {a}  担当者が対応中のため残しました", a=alert)
     for system, count in sorted(shown.waiting.items()):
         yield say(
-            "{s}: {n} changes wait; the next runs send them", "{s}: {n}件が未送信です。次回以降の実行で送ります",
-            s=system, n=count,
-        )  # fmt: skip
+            "{s}: {n} {n:change waits|changes wait}; the next runs send {n:it|them}",
+            "{s}: {n}件が未送信です。次回以降の実行で送ります",
+            s=system,
+            n=count,
+        )
 
 
 def _next(console: Console, shown: Undone) -> Iterator[str]:

@@ -76,7 +76,11 @@ def show_ledger(console: Console, report: Report) -> None:
         least = report.least_calls.get(system, 0)
         console.out(
             console.say(
-                "{s}: {n} API calls (least possible {m})", "{s}: API {n}回（最少 {m}回）", s=system, n=calls, m=least
+                "{s}: {n} API {n:call|calls} (least possible {m})",
+                "{s}: API {n}回（最少 {m}回）",
+                s=system,
+                n=calls,
+                m=least,
             )
         )
 
@@ -97,7 +101,7 @@ def show_counts(console: Console, report: Report) -> None:
     if rows:
         console.table("", columns, rows)
     if idle := len(ledger) - len(rows):
-        console.out(say("{n} more streams: 0 records", "ほか {n}ストリーム: 0件", n=idle))
+        console.out(say("{n} more {n:stream|streams}: 0 records", "ほか {n}ストリーム: 0件", n=idle))
 
 
 def show_troubles(console: Console, report: Report) -> None:
@@ -146,7 +150,7 @@ def show_report(console: Console, report: Report) -> None:
         console.out(_MEND.in_(console.language) if report.to_mend else _OVERRULE.in_(console.language))
     console.out(
         console.say(
-            "run {run}: {outcome}, {sent} changes sent for {n} people planned",
+            "run {run}: {outcome}, {sent} {sent:change|changes} sent for {n} {n:person|people} planned",
             "実行 {run}: {outcome}、{n}人を計算し{sent}件を反映",
             run=report.run,
             outcome=report.outcome,
@@ -218,7 +222,7 @@ def show_plan(console: Console, shown: Shown, limit: int) -> None:
     _show_cost(console, shown)
     total = len(shown.fresh) + len(shown.held)
     console.out(
-        say("{n} changes, nothing written", "変更 {n}件（書き込みなし）", n=total) if total
+        say("{n} {n:change|changes}, nothing written", "変更 {n}件（書き込みなし）", n=total) if total
         else say("no changes", "変更はありません")
     )  # fmt: skip
 
@@ -240,7 +244,7 @@ def _show_cost(console: Console, shown: Shown) -> None:
     for system, calls in sorted(shown.calls.items()):
         left = shown.left.get(system)
         known = "" if left is None else say(" of {left} left today", "（本日の残り {left}回）", left=f"{left:,}")
-        console.out(say("{s}: {n} API calls", "{s}: API {n}回", s=system, n=calls) + known)
+        console.out(say("{s}: {n} API {n:call|calls}", "{s}: API {n}回", s=system, n=calls) + known)
     for line in fill_lines(console, shown.fills):
         console.out(line)
     if shown.report.ledger:
@@ -330,7 +334,7 @@ def show_status(console: Console, found: Status) -> None:
         age = _age(console, found.at, at)
         console.out(
             say(
-                "{s}: {n} people, read {age}",
+                "{s}: {n} {n:person|people}, read {age}",
                 "{s}: {n}人、読込 {age}",
                 s=system,
                 n=found.records.get(system, 0),

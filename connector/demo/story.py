@@ -147,7 +147,7 @@ class Story:
         for days in LATER:
             self.world.clock.advance(days)
             passed = sum(LATER[: len(self.told.runs) - 2], timedelta())
-            self._run(f"after_{passed.days}_days", text("+{n} days", "{n}日後", n=passed.days))
+            self._run(f"after_{passed.days}_days", text("+{n} {n:day|days}", "{n}日後", n=passed.days))
         self.told.checks += checks.after_two_weeks(self.world, self.eyes)
 
     def _run(self, name: str, moment: Text) -> Report:

@@ -30,8 +30,8 @@ _LIKELY: Mapping[tuple[str, str], float] = {
 }  # fmt: skip
 
 
-def may_be(conn: Connection, persons: Collection[str]) -> Mapping[str, tuple[Ref, ...]]:
-    """All records of those who may be one of these people, by person; a pair that was put off is in doubt as well."""
+def may_be(conn: Connection, persons: Collection[str]) -> Mapping[str, Mapping[str, tuple[Ref, ...]]]:
+    """Those who may be one of these people, by person, with their records; a pair that was put off is in doubt, too."""
     own = set(identities.with_identities(conn, persons))
     proposed = identities.proposed_for(conn, own)
     if not proposed:
@@ -41,12 +41,13 @@ def may_be(conn: Connection, persons: Collection[str]) -> Mapping[str, tuple[Ref
     said = identities.decisions_about(conn, {one.no for one in theirs})
     filed = near | filed_as(conn, {no for d in said for no in (d.a, d.b)})
     records = living(theirs)
-    found: dict[str, set[Ref]] = defaultdict(set)
+    found: dict[str, dict[str, tuple[Ref, ...]]] = defaultdict(dict)
     for pair in worth_asking(proposed, said, filed):
         for mine, other in ((pair.a, pair.b), (pair.b, pair.a)):
             if mine in own:
-                found[str(filed[mine].identity)].update(records.get(str(filed[other].identity), ()))
-    return {person: tuple(sorted(refs, key=order)) for person, refs in found.items()}
+                them = str(filed[other].identity)
+                found[str(filed[mine].identity)][them] = records.get(them, ())
+    return found
 
 
 def living(filed: Iterable[Filed]) -> dict[str, tuple[Ref, ...]]:

@@ -138,7 +138,8 @@ def _plan(app: App, run: Lease, part: Part, report: Report) -> None:
     """Plan some identities.
 
     Chunks are computed side by side, and written down one after the other. What two of them have in common are alerts
-    about one deal: a chunk that would repeat what another has told meanwhile is planned again.
+    about one deal, and people who may be one: a chunk that would tell what another has told meanwhile, or make somebody
+    whom another may be making, is planned again.
     """
     while True:
         app.go_on()
@@ -163,6 +164,8 @@ def _planned(app: App, part: Part, report: Report) -> planning.Planned:
 
 
 def _still_so(conn: Connection, planned: planning.Planned) -> bool:
-    """Whether nobody has told meanwhile what this plan would tell."""
+    """Whether nobody has told meanwhile what this plan would tell, or makes somebody who may be one that it makes."""
+    if planned.alone and outbox.making(conn, {who for _, who in planned.alone}) & planned.alone:
+        return False
     found = load.told(conn, {subject for _, subject in planned.told})
     return all(found.get(topic[1], {}).get(topic) == at for topic, at in planned.told.items())

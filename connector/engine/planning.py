@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
-from connector.changes import AnyChange, Kept, Outcome, Plan, RaiseAlert, Withheld
+from connector.changes import AnyChange, CreatePerson, Kept, Outcome, Plan, RaiseAlert, Withheld
 from connector.engine.app import App
 from connector.engine.doubt import may_be
 from connector.engine.filling import note_filling
@@ -38,6 +39,8 @@ class Planned:
     plan: Plan
     told: Mapping[tuple[str, str], datetime | None] = field(default_factory=dict)
     """When each rule of its alerts had last spoken about the alert's subject, as far as this plan knew."""
+    alone: AbstractSet[tuple[str, str]] = frozenset()
+    """System and identity of those who may be somebody whom this plan creates, and are not being created there."""
 
 
 def timeline_of(rules: Rules, as_of: datetime) -> tuple[Sequence[str], datetime]:
@@ -53,37 +56,56 @@ def facts_of(
 ) -> Facts:  # fmt: skip
     """All that the rules look at of a chunk of identities."""
     loaded = load.load(conn, nos, rules.oldest(world.as_of), timeline_of(rules, world.as_of), known_by)
+    touchpoints = Touchpoints.from_rows(loaded.touchpoints)
     if known_by is not None:
-        subjects = past.as_known_by(conn, loaded.subjects, known_by)
-    elif any(mapping.create for mapping in rules.people):
-        doubts = may_be(conn, [subject.identity.id for subject in loaded.subjects])
-        subjects = tuple(replace(each, may_be=doubts.get(each.identity.id, ())) for each in loaded.subjects)
-    else:
-        subjects = loaded.subjects
-    return Facts(subjects, Touchpoints.from_rows(loaded.touchpoints), world)
+        return Facts(past.as_known_by(conn, loaded.subjects, known_by), touchpoints, world)
+    if not any(mapping.create for mapping in rules.people):
+        return Facts(loaded.subjects, touchpoints, world)
+    doubts = may_be(conn, [subject.identity.id for subject in loaded.subjects])
+    subjects = tuple(replace(each, may_be=doubts.get(each.identity.id, {})) for each in loaded.subjects)
+    making = outbox.making(conn, {other for others in doubts.values() for other in others})
+    return Facts(subjects, touchpoints, world, making)
 
 
 def plan_chunk(
-    conn: Connection, rules: Rules, world: World, nos: Sequence[int], known_by: datetime | None = None
+    conn: Connection, rules: Rules, world: World, nos: Sequence[int], known_by: datetime | None = None,
+    made: AbstractSet[tuple[str, str]] = frozenset(),
 ) -> Planned:  # fmt: skip
-    """Load a chunk of identities and plan it, if need be from what was `known_by` some past time. Reads only."""
+    """Load a chunk of identities and plan it, if need be from what was `known_by` some past time. Reads only.
+
+    `made`: system and identity of those whom chunks create that are not written down.
+    """
     found = facts_of(conn, rules, world, nos, known_by)
-    planned = plan(found, rules)
+    planned = plan(replace(found, making=found.making | made), rules)
     known = {topic: at for subject in found.subjects for topic, at in subject.alerts.items()}
     topics = [(change.rule, change.subject) for change in planned.changes if isinstance(change, RaiseAlert)]
-    return Planned(nos, planned, {topic: known.get(topic) for topic in topics})
+    others = {subject.identity.id: subject.may_be for subject in found.subjects}
+    alone = {
+        (change.system, other)
+        for change in planned.changes
+        if isinstance(change, CreatePerson)
+        for other in others[change.identity]
+    }
+    return Planned(nos, planned, {topic: known.get(topic) for topic in topics}, alone - created(planned))
+
+
+def created(planned: Plan) -> set[tuple[str, str]]:
+    """System and identity of those whom a plan creates."""
+    return {(change.system, change.identity) for change in planned.changes if isinstance(change, CreatePerson)}
 
 
 def chunks(app: App, world: World) -> Iterator[Planned]:
     """The plans of all affected identities, a chunk at a time."""
     last = 0
+    made: set[tuple[str, str]] = set()
     while True:
         with app.reading() as conn:
             nos = load.affected_chunk(conn, world.as_of, last, CHUNK)
             if not nos:
                 return
-            planned = plan_chunk(conn, app.setup.rules, world, nos)
+            planned = plan_chunk(conn, app.setup.rules, world, nos, made=made)
         yield planned
+        made |= created(planned.plan)
         last = nos[-1]
 
 
@@ -215,11 +237,13 @@ def replay(app: App, at: datetime) -> Plan:
 def all_chunks(app: App, world: World, known_by: datetime | None = None) -> Iterator[Planned]:
     """The plans of all identities, affected or not."""
     last = 0
+    made: set[tuple[str, str]] = set()
     while True:
         with app.reading() as conn:
             nos = load.living_chunk(conn, last, CHUNK)
             if not nos:
                 return
-            planned = plan_chunk(conn, app.setup.rules, world, nos, known_by)
+            planned = plan_chunk(conn, app.setup.rules, world, nos, known_by, made)
         yield planned
+        made |= created(planned.plan)
         last = nos[-1]

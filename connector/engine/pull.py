@@ -160,7 +160,7 @@ def _guard_empty(app: App, name: str, stream: str, page: Page, position: runs.Po
 def _empty(system: str, what: str, count: int) -> Halted:
     return Halted(
         text(
-            "{system}: {what} had {n} records and is empty now",
+            "{system}: {what} had {n} {n:record|records} and is empty now",
             "{system}: {what} は前回{n}件でしたが空になりました",
             system=system,
             what=what,

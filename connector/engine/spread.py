@@ -224,7 +224,7 @@ class _Stage:
         if now - self.moved > NOBODY.total_seconds():
             raise ConnectorError(
                 text(
-                    "no worker has done anything for {n} minutes",
+                    "no worker has done anything for {n} {n:minute|minutes}",
                     "{n}分間、どのワーカーも処理していません",
                     n=NOBODY // timedelta(minutes=1),
                 ),

@@ -211,7 +211,7 @@ def nobody_or_many(count: int) -> ConnectorError:
     """That some words mean no person, or so many."""
     if count:
         return ConnectorError(
-            text("{n} people are meant", "{n}人が該当します", n=count),
+            text("{n} {n:person is|people are} meant", "{n}人が該当します", n=count),
             fix=text("use a record id", "レコード ID を指定してください"),
         )
     return ConnectorError(

@@ -78,7 +78,7 @@ def _facts(report: Data, say: Say, at: Callable[[str | None], str]) -> Iterator[
     sound = all(line.get("balances", True) for line in lines)
     yield (
         say("ledger", "台帳"),
-        say("balances in all {n} lines", "全{n}行が一致", n=len(lines))
+        say("balances in all {n} {n:line|lines}", "全{n}行が一致", n=len(lines))
         if sound
         else say("DOES NOT BALANCE", "不一致あり"),
     )

@@ -50,7 +50,7 @@ def brake(loads: Mapping[str, Load], guards: Guards, new: Collection[str]) -> Se
         if counted >= guards.at_least and counted > guards.max_changed * load.records:
             found.append(
                 text(
-                    "{system}: {n} changes to {records} records, more than {share:.0%}",
+                    "{system}: {n} {n:change|changes} to {records} {records:record|records}, more than {share:.0%}",
                     "{system}: {records}件のうち{n}件が変更対象で、上限 {share:.0%} を超えています",
                     system=system,
                     n=counted,
@@ -66,7 +66,7 @@ def joined(merged: int, identities: int, guards: Guards) -> Text | None:
     if merged < max(1, guards.at_least) or merged <= guards.max_merged * identities:
         return None
     return text(
-        "{n} of {total} people were joined to others since the last run, more than {share:.0%}",
+        "{n} of {total} {total:person was|people were} joined to others since the last run, more than {share:.0%}",
         "前回の実行以降、{total}人のうち{n}人が別の人物と統合され、上限 {share:.0%} を超えています",
         n=merged,
         total=identities,

@@ -478,7 +478,8 @@ def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec])
         listed = ", ".join(missing)
         yield Withheld(identity, "create", view.say(f"not created: {listed} blank", f"作成しない: {listed} が空"))
         return
-    if doubtful := ", ".join(str(ref) for ref in view.subject.may_be if ref.system == mapping.system):
+    theirs = [ref for refs in view.subject.may_be.values() for ref in refs if ref.system == mapping.system]
+    if doubtful := ", ".join(map(str, theirs)):
         said = view.say(f"not created: may be {doubtful}", f"作成しない: {doubtful} と同一人物の可能性")
         yield Withheld(identity, "review", said)
         return

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connector.changes import UNDO, AnyChange, Kept, Lane, Outcome, Plan, SetFields, Withheld
+from connector.changes import UNDO, AnyChange, CreatePerson, Kept, Lane, Outcome, Plan, SetFields, Withheld
 from connector.model import Role, Score, Subject
 from connector.rules.alert import AlertRule, alerts
 from connector.rules.columns import Touchpoints, moment
@@ -14,7 +15,7 @@ from connector.rules.fields import WHY_LENGTH, FlipFlop, PeopleMapping, candidat
 from connector.rules.nurture import NurtureRule, nurture
 from connector.rules.protect import ProtectRule, protect
 from connector.rules.score import ScoreSpec, score, why
-from connector.rules.steps import BandUntold, LookAgain, Step
+from connector.rules.steps import BandUntold, LookAgain, Said, Step
 from connector.rules.timeline import timeline
 from connector.rules.view import View, World
 
@@ -57,11 +58,15 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a chunk of identities; `touchpoints` by their index in `subjects`."""
+    """What is known of a chunk of identities; `touchpoints` by their index in `subjects`.
+
+    `making`: system and identity of those for whom a record is being made, and is not there yet.
+    """
 
     subjects: Sequence[Subject]
     touchpoints: Touchpoints
     world: World
+    making: AbstractSet[tuple[str, str]] = frozenset()
 
 
 def _scores_step(view: View, _rules: Rules) -> Step:
@@ -97,8 +102,10 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
     kept: list[Kept] = []
+    making = set(facts.making)
     for view in views(facts, rules):
-        said = [said for step in STEPS for said in step(view, rules)]
+        said = [_once(view, said, making) for step in STEPS for said in step(view, rules)]
+        making |= {(s.system, s.identity) for s in said if isinstance(s, CreatePerson)}
         held = [s for s in said if isinstance(s, Withheld)]
         changes += _one_wish_per_record(
             [s for s in said if not isinstance(s, Withheld | Kept | LookAgain | BandUntold)]
@@ -107,6 +114,17 @@ def plan(facts: Facts, rules: Rules) -> Plan:
         kept += [s for s in said if isinstance(s, Kept)]
         outcomes.append(_outcome(view, said))
     return Plan(tuple(changes), tuple(outcomes), tuple(withheld), tuple(kept))
+
+
+def _once(view: View, said: Said, making: AbstractSet[tuple[str, str]]) -> Said:
+    """A creation waits for `review` while somebody who may be this person is being made in the same system."""
+    if not isinstance(said, CreatePerson):
+        return said
+    twins = ", ".join(other for other in sorted(view.subject.may_be) if (said.system, other) in making)
+    if not twins:
+        return said
+    why = view.say(f"not created: may be {twins}, who is", f"作成しない: 作成対象の {twins} と同一人物の可能性")
+    return Withheld(said.identity, "review", why)
 
 
 def views(facts: Facts, rules: Rules) -> Iterator[View]:

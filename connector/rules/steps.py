@@ -24,7 +24,8 @@ class BandUntold:
     score: str
 
 
-Step = Iterator[AnyChange | Withheld | Kept | LookAgain | BandUntold]
+Said = AnyChange | Withheld | Kept | LookAgain | BandUntold
+Step = Iterator[Said]
 
 
 def key_of(*parts: object) -> str:

@@ -466,6 +466,20 @@ def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -
     return len(gone)
 
 
+def making(conn: Connection, identities: Collection[str]) -> set[tuple[str, str]]:
+    """System and identity of those of these people who are being created there, and of whom no record was read yet."""
+    c, p = t.outbox.c, t.person.c
+    found: set[tuple[str, str]] = set()
+    for some in chunks(sorted(identities)):
+        theirs = select(p.no).join(t.identity).where(t.identity.c.id == c.identity, p.system == c.system)
+        wished = (c.kind == "CreatePerson", c.state.in_(("pending", "inflight", "done")), c.identity.in_(some))
+        found.update(
+            (row.system, row.identity)
+            for row in conn.execute(select(c.system, c.identity).where(*wished, ~theirs.exists()))
+        )
+    return found
+
+
 def revocable(change: AnyChange) -> bool:
     """Whether `withdraw` drops it when the newest plan does not contain it."""
     undo = any(reason.rule == UNDO for reason in change.reasons)

@@ -118,7 +118,7 @@ class Check:
             old = [path for path in folder.glob("*.csv") if intake.settled(path, FORGOTTEN.total_seconds())]
             if old:
                 what = text(
-                    "{n} file(s) in {folder} have waited for more than a day",
+                    "{n} {n:file|files} in {folder} {n:has|have} waited for more than a day",
                     "{folder} に1日以上取り込まれていないファイルが{n}件あります",
                     n=len(old),
                     folder=folder.name,

@@ -121,7 +121,9 @@ class Checker:
                 yield Finding("error", what, name, field)
             elif all(at(row, field) is None for row in rows):
                 what = text(
-                    "nothing stands there in the first {n} records", "先頭の{n}件では値がありません", n=len(rows)
+                    "nothing stands there in the first {n} {n:record|records}",
+                    "先頭の{n}件では値がありません",
+                    n=len(rows),
                 )
                 yield Finding("warning", what, name, field)
             elif people and _is_block(rows, field):
@@ -187,7 +189,7 @@ def _edges(name: str, paging: Paging, scan: Scan, part: Part) -> Iterator[Findin
         yield Finding("error", what, name, fix=text("check paging.total", "paging.total を確認してください"))
     if part.last and not counted:
         what = text(
-            "{n} records are taken for all there are: nothing says that more follow",
+            "{n} {n:record is|records are} taken for all there are: nothing says that more follow",
             "{n}件を全件とみなします (続きを示すものがありません)",
             n=len(part.rows),
         )

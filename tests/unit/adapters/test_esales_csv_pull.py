@@ -289,7 +289,7 @@ def test_check_tells_of_files_that_nobody_imports(office: Office) -> None:
 
     with time_machine.travel(datetime.now(UTC) + timedelta(days=2)):
         (finding,) = office.adapter().check()
-    assert "1 file(s) in 名刺 have waited" in str(finding.what)
+    assert "1 file in 名刺 has waited" in str(finding.what)
 
 
 def test_deals_are_read_only_when_a_mapping_names_them(office: Office) -> None:

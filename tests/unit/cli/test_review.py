@@ -13,15 +13,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from connector.changes import CreatePerson, Lane, Reason, SetFields
+from connector.changes import AnyChange, CreatePerson, Lane, Reason, SetFields
 from connector.cli import cli
 from connector.cli.review import effect_lines
 from connector.cli.say import Console
 from connector.cli.views import show_plan
-from connector.engine import suggest
+from connector.engine import planning, suggest
 from connector.engine.preview import Shown, plan_preview
 from connector.engine.review import Answer, Became, Effect, decide, parse_ref, questions
+from connector.errors import text
 from connector.model import Kind, Ref
+from connector.ports import Receipt
+from connector.rules.plan import RETRY_STALE
+from connector.store.identities import Verdict
 from connector.store.people import all_filed
 from tests.machine.world import World
 
@@ -218,6 +222,70 @@ def test_an_answer_decides_at_once_whether_somebody_is_created(doubtful: World, 
     assert len(creations(plan_preview(doubtful.app, pull=False, as_of=None))) == created
     doubtful.run()
     assert len(doubtful.sfa.people) == 1 + created
+
+
+@pytest.fixture
+def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Two visitors who are worth a record each, and may be one; sales knows neither."""
+    monkeypatch.setenv("CONNECTOR_LANG", "en")
+    made = World(tmp_path / "w")
+    for local in ("suzuki", "suzuki.d"):
+        visitor = made.ma.add_person(email=f"{local}@uminari-example.co.jp", family_name="鈴木", **DAISUKE)
+        for days in range(1, 6):
+            made.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, made.now - timedelta(days=days))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("chunk", [1, 1000])
+def test_of_two_new_people_who_may_be_one_only_one_is_created(
+    strangers: World, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "CHUNK", chunk)
+    shown = plan_preview(strangers.app, pull=True, as_of=None)
+    (made,) = creations(shown)
+    (held,) = [item for item in shown.withheld if item.rule == "review"]
+    assert held.identity != made.identity
+    assert made.identity in held.text
+
+    for _ in range(3):
+        strangers.run()
+        strangers.pass_time(2 * RETRY_STALE)
+    assert len(strangers.sfa.people) == 1
+
+
+@pytest.mark.parametrize(("verdict", "there"), [("different", 2), ("same", 1)])
+def test_the_answer_about_two_new_people_decides_whether_both_are_created(
+    strangers: World, verdict: Verdict, there: int
+) -> None:
+    strangers.run()
+    (pair,) = questions(strangers.app)
+    decide(strangers.app, [Answer(pair.a.ref, pair.b.ref, verdict)], "佐藤")
+
+    strangers.run()
+
+    assert len(strangers.sfa.people) == there
+
+
+def test_who_may_be_somebody_that_cannot_be_created_does_not_wait_for_ever(
+    strangers: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (made,) = creations(plan_preview(strangers.app, pull=True, as_of=None))
+    carry_out = strangers.sfa.carry_out
+
+    def refusing(change: AnyChange) -> Receipt:
+        if change.key == made.key:
+            return Receipt(change.key, "refused", what=text("not wanted", "不要"))
+        return carry_out(change)
+
+    monkeypatch.setattr(strangers.sfa, "carry_out", refusing)
+    strangers.run()
+    assert not strangers.sfa.people
+    strangers.pass_time(RETRY_STALE)
+
+    strangers.run()
+
+    assert len(strangers.sfa.people) == 1
 
 
 def creations(shown: Shown) -> list[CreatePerson]:

@@ -116,9 +116,17 @@ def two_at_one_deal(world: World) -> None:
         world.ma.add_touchpoint(ref, Kind.PAGE_VIEW, world.now.replace(hour=hour))
 
 
-def plan_side_by_side(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Both chunks are computed before either is written down; how many alerts there are then."""
-    two_at_one_deal(world)
+def two_who_may_be_one(world: World) -> None:
+    for local in ("suzuki", "suzuki.d"):
+        ref = world.ma.add_person(
+            email=f"{local}@uminari-example.co.jp", family_name="鈴木", name="鈴木 大輔", company="海鳴電子"
+        )
+        for day in range(1, 6):
+            world.ma.add_touchpoint(ref, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=day))
+
+
+def plan_side_by_side(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both chunks are computed before either is written down."""
     monkeypatch.setattr(planning, "CHUNK", 1)
     compute = part._planned
 
@@ -137,16 +145,26 @@ def plan_side_by_side(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
         return some
 
     in_parts(world, Hands(world, side_by_side))
-    return len(world.sfa.alerts)
 
 
 def test_two_chunks_at_once_do_not_tell_of_one_deal_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert plan_side_by_side(world, monkeypatch) == 1
+    two_at_one_deal(world)
+    plan_side_by_side(world, monkeypatch)
+    assert len(world.sfa.alerts) == 1
+
+
+def test_two_chunks_at_once_do_not_create_two_who_may_be_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_who_may_be_one(world)
+    plan_side_by_side(world, monkeypatch)
+    assert len(world.sfa.people) == 1
 
 
 def test_it_is_the_second_look_that_prevents_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part, "_still_so", lambda *_: True)
-    assert plan_side_by_side(world, monkeypatch) == 2
+    two_at_one_deal(world)
+    two_who_may_be_one(world)
+    plan_side_by_side(world, monkeypatch)
+    assert (len(world.sfa.alerts), len(world.sfa.people)) == (2, 4)
 
 
 # --- parts alone ------------------------------------------------------------------------------------------------------
