@@ -42,7 +42,7 @@ _LOST = (t.outbox.c.state == "inflight") & t.outbox.c.job.is_(None)
 _MINE = t.outbox.c.key.in_(bindparam("keys", expanding=True))
 _REPEATING = update(t.outbox).values(
     state="pending",
-    uncertain_until=func.coalesce(t.outbox.c.sent_at, 0) + QUARANTINE // timedelta(microseconds=1),
+    uncertain_until=func.coalesce(t.outbox.c.sent_at, 0) + bindparam("quarantine"),
     job=None,
 )
 _RECOVERING = _REPEATING.where(_LOST, (t.outbox.c.token != bindparam("holder")) | t.outbox.c.token.is_(None))
@@ -175,7 +175,7 @@ def recover(conn: Connection, token: int) -> int:
 
     Not so those that travel in a job: it tells their result when it has ended, whoever opened it.
     """
-    return conn.execute(_RECOVERING, {"holder": token}).rowcount
+    return conn.execute(_RECOVERING, {"holder": token, **_quarantine()}).rowcount
 
 
 def abandoned(conn: Connection, system: str) -> int:
@@ -211,7 +211,11 @@ def in_doubt(conn: Connection, keys: Sequence[str]) -> None:
 
 def may_repeat(conn: Connection, which: ColumnElement[bool]) -> int:
     """As `in_doubt`, for all rows of which something holds; how many."""
-    return conn.execute(_REPEATING.where(which)).rowcount
+    return conn.execute(_REPEATING.where(which), _quarantine()).rowcount
+
+
+def _quarantine() -> dict[str, int]:
+    return {"quarantine": QUARANTINE // timedelta(microseconds=1)}
 
 
 def fresh(conn: Connection, changes: Sequence[AnyChange]) -> list[AnyChange]:
