@@ -58,8 +58,8 @@ def cursor_before_its_page(patch: pytest.MonkeyPatch) -> None:
 def random_keys(patch: pytest.MonkeyPatch) -> None:
     planned = planning.plan_chunk
 
-    def plan_chunk(*args: Any) -> planning.Planned:
-        made = planned(*args)
+    def plan_chunk(*args: Any, **more: Any) -> planning.Planned:
+        made = planned(*args, **more)
         changes = [
             replace(change, key=secrets.token_hex(16)) if change.write_class is WriteClass.B else change
             for change in made.plan.changes

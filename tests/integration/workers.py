@@ -48,9 +48,9 @@ ahead = timedelta(seconds=float(sys.argv[2]))
 plan_chunk = planning.plan_chunk
 
 
-def slowly(*work):
+def slowly(*work, **more):
     time.sleep(float(sys.argv[3]))
-    return plan_chunk(*work)
+    return plan_chunk(*work, **more)
 
 
 planning.plan_chunk = slowly

@@ -49,7 +49,7 @@ def test_a_sound_system(ready: Stage) -> None:
 def test_fields_that_are_not_there(ready: Stage) -> None:
     needs = needs_of_people(read=frozenset({"memmo", "name"}), write=frozenset({"name.family"}))
     assert found(ready, needs) == [
-        ("warning", "person", "memmo", "nothing stands there in the first 1 records"),
+        ("warning", "person", "memmo", "nothing stands there in the first 1 record"),
         ("error", "person", "name", "it is a block of fields"),
         ("error", "person", "name.family", "a dotted field can be read, not written"),
         ("warning", "person", "", "name is a block of fields"),
@@ -126,7 +126,7 @@ def test_what_nobody_divides_is_said_to_be_taken_for_all(monkeypatch: pytest.Mon
     monkeypatch.setenv("CRM_TOKEN", "sandbox-token")
     with stage(Settings(paging="none"), paging={"by": "none", "size_param": None}) as ready:
         ready.add_person()
-        said = "1 records are taken for all there are: nothing says that more follow"
+        said = "1 record is taken for all there are: nothing says that more follow"
         assert ("info", "person", "", said) in found(ready)
 
 

@@ -92,7 +92,7 @@ def test_plan_and_run_announce_a_new_field_with_records_and_calls(sfa: Watched, 
     map_people(tmp_path, VISITS, LAST)
 
     shown = call("plan").stdout
-    assert "sfa: new fields last: 3 records to fill, 1 API calls; sent last (lane backfill)\n" in shown
+    assert "sfa: new fields last: 3 records to fill, 1 API call; sent last (lane backfill)\n" in shown
     assert lanes(data("plan", "--no-pull")) == {"backfill"}
 
     ran = call("run").stdout
@@ -171,7 +171,7 @@ def test_backfill_tells_the_cost_first_and_writes_nothing(sfa: Watched, tmp_path
 
     shown = call("backfill")
     assert shown.exit_code == 0
-    assert shown.stdout.startswith("sfa: last: 3 records to fill, 1 API calls\nthe next runs fill them")
+    assert shown.stdout.startswith("sfa: last: 3 records to fill, 1 API call\nthe next runs fill them")
     for words in (["--field", "last"], ["--field", "touchpoints.last"]):
         assert data("backfill", *words)["systems"] == [
             {"system": "sfa", "fields": ["last"], "records": 3, "calls": 1, "left": None, "days": None}
@@ -203,7 +203,7 @@ def test_older_entries_are_counted_first(shown_before: Watched) -> None:
 
     assert shown.exit_code == 2
     assert shown.stdout.splitlines() == [
-        "sfa: 3 timeline entries, 1 API calls",
+        "sfa: 3 timeline entries, 1 API call",
         f"the oldest touchpoint known here is of {oldest:%Y-%m-%d}; for older ones see `connector reconcile`",
         "nothing was written down; --yes does it",
     ]

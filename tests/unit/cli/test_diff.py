@@ -48,7 +48,7 @@ def test_alike_configurations_differ_in_nothing(sfa: System, tmp_path: Path) -> 
     result = call("diff", "a", "b/config.yaml", "--detailed-exitcode")
 
     assert (result.exit_code, sfa.lists) == (0, {})
-    assert "0 records differ, 1 changes are the same; nothing written" in result.stdout
+    assert "0 records differ, 1 change is the same; nothing written" in result.stdout
 
 
 def test_only_the_fields_that_differ_are_told(sfa: System, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_rules_headers_and_encoding_are_as_told() -> None:
     )
     options = ("--rules", "identity.yaml", "--map", "担当=name", "--map", "連絡先=email", "--out-encoding", "cp932")
     shown = said("list.csv", "--out", "ids.csv", *options)
-    assert "2 rows, 1 people" in shown
+    assert "2 rows, 1 person" in shown
     assert "  name: 担当" in shown
     assert "  email: 連絡先" in shown
     assert len({row["person_id"] for row in rows("ids.csv", "cp932")}) == 1

@@ -86,7 +86,7 @@ def test_who_turned_out_to_be_known_is_not_made_by_an_older_plan(ma: System) -> 
     call("run", "--force", "first", code=0)
     private = visitor(ma, "hanako@home.ne.jp")
     call("run", code=5)
-    assert "1 changes, nothing written" in call("plan", "--detailed-exitcode", "--out", "p.json", code=2).stdout
+    assert "1 change, nothing written" in call("plan", "--detailed-exitcode", "--out", "p.json", code=2).stdout
     ma.edit_person(private, email="hanako@alpha.co.jp")
 
     assert "the rules do not want it any more" in call("apply", "p.json", "--force", "looked", code=3).stdout

@@ -296,12 +296,12 @@ def test_an_entry_that_is_dismissed_counts_as_done_and_is_never_sent(
     proposed = call("retry", "FULL", "--dismiss")
     assert proposed.exit_code == 2
     assert "  - sfa  FULL  AddTouchpoint 1\n" in proposed.stdout
-    assert "1 changes would count as done without being sent, 0 stay parked\n" in proposed.stdout
-    assert call("errors").stdout.endswith("1 changes are parked, 0 records could not be read\n")
+    assert "1 change would count as done without being sent, 0 stay parked\n" in proposed.stdout
+    assert call("errors").stdout.endswith("1 change is parked, 0 records could not be read\n")
 
     done = call("retry", "FULL", "--dismiss", "--yes")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (
-        0, "1 changes count as done and are never sent, 0 stay parked",
+        0, "1 change count as done and are never sent, 0 stay parked",
     )  # fmt: skip
     full.refuses.clear()
     assert call("run").exit_code == 0

@@ -83,7 +83,7 @@ def test_what_was_never_read_is_not_told_as_none(two_systems: None, tmp_path: Pa
 def test_the_ledger_and_the_cost_beside_what_is_left_are_told(two_systems: None) -> None:
     result = plan()
 
-    assert "sfa: 1 API calls\n" in result.stdout, "a system in memory grants no number of calls"
+    assert "sfa: 1 API call\n" in result.stdout, "a system in memory grants no number of calls"
     (line,) = [each.split() for each in result.stdout.splitlines() if each.startswith("ma ") and "touchpoints" in each]
     assert line == ["ma", "touchpoints", "2", "2", "0", "0", "0", "0"]
     assert json.loads(plan("--json").stdout)["left"] == {"ma": None, "sfa": None}

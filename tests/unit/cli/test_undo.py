@@ -110,7 +110,7 @@ def test_reconcile_counts_every_sign_and_names_what_differs(sfa: System) -> None
 
     assert result.exit_code == 2, result.output
     assert f"~ {person.ref}  visits: 1 → 99 (we wrote 1)" in result.stdout
-    assert "1 records differ in fields that we wrote" in result.stdout
+    assert "1 record differs in fields that we wrote" in result.stdout
     run()
     assert visits(sfa) == 1
     again = call("reconcile", "--json", "--detailed-exitcode")
