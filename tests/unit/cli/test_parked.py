@@ -301,7 +301,7 @@ def test_an_entry_that_is_dismissed_counts_as_done_and_is_never_sent(
 
     done = call("retry", "FULL", "--dismiss", "--yes")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (
-        0, "1 change count as done and are never sent, 0 stay parked",
+        0, "1 change counts as done and is never sent, 0 stay parked",
     )  # fmt: skip
     full.refuses.clear()
     assert call("run").exit_code == 0
