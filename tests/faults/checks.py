@@ -115,6 +115,8 @@ class Sleeper:
 
     thread: threading.Thread
     awake: threading.Event
+    stood: Sequence[str] = ()
+    """Where the threads stand that were not the first to stop."""
     ended: list[BaseException] = field(default_factory=list)
 
     def wake(self) -> bool:
@@ -136,7 +138,8 @@ def asleep(world: World, at: str) -> Iterator[Sleeper]:
             one.ended.append(error)
 
     one = Sleeper(threading.Thread(target=work), threading.Event())
-    with direct(world.made), instrumented(Points(at, stands.set, awake=one.awake)):
+    with direct(world.made), instrumented(Points(at, stands.set, awake=one.awake)) as points:
+        one.stood = points.stood
         one.thread.start()
         try:
             assert stands.wait(60), at
@@ -167,7 +170,7 @@ def thawed(
             found.append(Fault("wrong", "a sleeper was not told that it was taken over"))
         if kept(world) != before:
             found.append(Fault("wrong", "a sleeper wrote into the store"))
-    return found + after(stage, when, world)
+    return but_known(" ".join(sleeper.stood), found + after(stage, when, world))
 
 
 def refused(world: World) -> list[Fault]:

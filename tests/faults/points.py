@@ -60,6 +60,8 @@ class Points:
     """`name`: the point that this thread passed last."""
     awake: threading.Event | None = None
     """Until then, once the point is reached, all threads of that run stand still, as those of a stopped process do."""
+    stood: list[str] = field(default_factory=list)
+    """Where the other threads of that run stood."""
     _own: set[object] = field(default_factory=set)
     """Engines and transports of the run that is to stand still; others come later."""
     _passed: Counter[str] = field(default_factory=Counter)
@@ -79,11 +81,13 @@ class Points:
     def reach(self, moment: str, through: object) -> None:
         """A point is passed, or it is the end."""
         self.check()
+        where = _where()
         if not self.reached:
             self._own.add(through)
         elif self.awake is not None and through in self._own and moment != "commit":  # which ends what has begun
+            if not self.awake.is_set():
+                self.stood.append(f"{where} {moment} ")
             self.awake.wait()
-        where = _where()
         with self._lock:
             name = f"{where} {moment} {self._passed[f'{where} {moment}'] + 1}"
             self._passed[f"{where} {moment}"] += 1
