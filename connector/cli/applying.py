@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from connector.cli.say import Console
-from connector.cli.views import change_data, describe, show_ledger, show_troubles
+from connector.cli.views import change_data, describe, show_ledger, show_troubles, waiting_lines
 from connector.engine.applying import WHY, Applied
 
 
@@ -50,13 +50,7 @@ def _lines(console: Console, applied: Applied, limit: int) -> Iterator[str]:
                 "停止（送信していません）: {why}。正しければ --force 理由",
                 why=told,
             )
-    for system, count in sorted(applied.waiting.items()):
-        yield say(
-            "{s}: {n} {n:change waits|changes wait}; the next runs send {n:it|them}",
-            "{s}: {n}件が未送信です。次回以降の実行で送ります",
-            s=system,
-            n=count,
-        )
+    yield from waiting_lines(console, applied.waiting)
 
 
 def _data(applied: Applied) -> dict[str, object]:

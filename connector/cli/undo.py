@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from connector.cli.say import Console
-from connector.cli.views import change_data, describe, show_ledger
+from connector.cli.views import change_data, describe, show_ledger, waiting_lines
 from connector.engine.report import Exit
 from connector.engine.undo import Undone
 
@@ -71,13 +71,7 @@ def _hindered(console: Console, shown: Undone) -> Iterator[str]:
         yield say("stopped: {why}", "停止: {why}", why=halted.in_(console.language))
     for alert in shown.at_work:
         yield say("  = {a}  its owner works on it: left", "  = {a}  担当者が対応中のため残しました", a=alert)
-    for system, count in sorted(shown.waiting.items()):
-        yield say(
-            "{s}: {n} {n:change waits|changes wait}; the next runs send {n:it|them}",
-            "{s}: {n}件が未送信です。次回以降の実行で送ります",
-            s=system,
-            n=count,
-        )
+    yield from waiting_lines(console, shown.waiting)
 
 
 def _next(console: Console, shown: Undone) -> Iterator[str]:

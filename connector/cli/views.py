@@ -104,6 +104,17 @@ def show_counts(console: Console, report: Report) -> None:
         console.out(say("{n} more {n:stream|streams}: 0 records", "ほか {n}ストリーム: 0件", n=idle))
 
 
+def waiting_lines(console: Console, waiting: Mapping[str, int]) -> Iterator[str]:
+    """How many changes wait to be sent, by system."""
+    for system, count in sorted(waiting.items()):
+        yield console.say(
+            "{s}: {n} {n:change waits|changes wait}; the next runs send {n:it|them}",
+            "{s}: {n}件が未送信です。次回以降の実行で送ります",
+            s=system,
+            n=count,
+        )
+
+
 def show_troubles(console: Console, report: Report) -> None:
     """What stood in the way of a run."""
     for system, error in report.problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -96,14 +96,21 @@ def created(planned: Plan) -> set[tuple[str, str]]:
 
 def chunks(app: App, world: World) -> Iterator[Planned]:
     """The plans of all affected identities, a chunk at a time."""
+    return _planned(app, world, lambda conn, last: load.affected_chunk(conn, world.as_of, last, CHUNK))
+
+
+def _planned(
+    app: App, world: World, behind: Callable[[Connection, int], list[int]], known_by: datetime | None = None
+) -> Iterator[Planned]:
+    """The plans of the identities that come `behind` one another, a chunk at a time."""
     last = 0
     made: set[tuple[str, str]] = set()
     while True:
         with app.reading() as conn:
-            nos = load.affected_chunk(conn, world.as_of, last, CHUNK)
+            nos = behind(conn, last)
             if not nos:
                 return
-            planned = plan_chunk(conn, app.setup.rules, world, nos, made=made)
+            planned = plan_chunk(conn, app.setup.rules, world, nos, known_by, made)
         yield planned
         made |= created(planned.plan)
         last = nos[-1]
@@ -236,14 +243,4 @@ def replay(app: App, at: datetime) -> Plan:
 
 def all_chunks(app: App, world: World, known_by: datetime | None = None) -> Iterator[Planned]:
     """The plans of all identities, affected or not."""
-    last = 0
-    made: set[tuple[str, str]] = set()
-    while True:
-        with app.reading() as conn:
-            nos = load.living_chunk(conn, last, CHUNK)
-            if not nos:
-                return
-            planned = plan_chunk(conn, app.setup.rules, world, nos, known_by, made)
-        yield planned
-        made |= created(planned.plan)
-        last = nos[-1]
+    return _planned(app, world, lambda conn, last: load.living_chunk(conn, last, CHUNK), known_by)

@@ -21,14 +21,15 @@ from connector.store.codec import micros, moment
 from connector.store.database import reading, writing
 
 # Made once, as every transaction and every part need them: making one takes longer than running it.
-_THIS = select(t.lease).where(t.lease.c.name == bindparam("of"))
+_NAMED = t.lease.c.name == bindparam("of")
+_OURS = _NAMED & (t.lease.c.token == bindparam("held"))
+_HELD = _OURS & (t.lease.c.holder != "")
+_THIS = select(t.lease).where(_NAMED)
 _BEFORE_TAKING = _THIS.with_for_update()
-_TAKING = update(t.lease).where(t.lease.c.name == bindparam("of"))
-_OURS = update(t.lease).where(t.lease.c.name == bindparam("of"), t.lease.c.token == bindparam("held"))
-_RENEWING = _OURS.where(t.lease.c.holder != "")
-_EXPIRES = select(t.lease.c.expires).where(
-    t.lease.c.name == bindparam("of"), t.lease.c.token == bindparam("held"), t.lease.c.holder != ""
-)
+_TAKING = update(t.lease).where(_NAMED)
+_RENEWING = update(t.lease).where(_HELD)
+_GIVING_BACK = update(t.lease).where(_OURS)
+_EXPIRES = select(t.lease.c.expires).where(_HELD)
 
 
 SAFETY = timedelta(seconds=90)
@@ -115,7 +116,7 @@ class Lease:
 
 def _give_back(engine: Engine, name: str, token: int) -> None:
     with writing(engine) as conn:
-        conn.execute(_OURS, {"of": name, "held": token, "expires": 0, "holder": ""})
+        conn.execute(_GIVING_BACK, {"of": name, "held": token, "expires": 0, "holder": ""})
 
 
 def _renew(conn: Connection, name: str, token: int, ttl: timedelta) -> None:

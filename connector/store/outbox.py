@@ -36,20 +36,23 @@ from connector.store.trail import Trail
 
 QUARANTINE = timedelta(minutes=10)
 """The longest a server may still commit a request whose answer we lost."""
+_LONGEST_PUT_OFF = timedelta(days=2)
+"""Quiet hours, tomorrow's share of alerts and a Retry-After end before."""
 
 # Made once, as each run and each batch need them: making one takes longer than running it.
 _LOST = (t.outbox.c.state == "inflight") & t.outbox.c.job.is_(None)
-_MINE = t.outbox.c.key.in_(bindparam("keys", expanding=True))
 _REPEATING = update(t.outbox).values(
     state="pending",
     uncertain_until=func.coalesce(t.outbox.c.sent_at, 0) + bindparam("quarantine"),
     job=None,
 )
 _RECOVERING = _REPEATING.where(_LOST, (t.outbox.c.token != bindparam("holder")) | t.outbox.c.token.is_(None))
-_CLAIMING = update(t.outbox).where(_MINE).values(state="inflight", attempts=t.outbox.c.attempts + 1)
+_CLAIMING = (
+    update(t.outbox)
+    .where(t.outbox.c.key.in_(bindparam("keys", expanding=True)))
+    .values(state="inflight", attempts=t.outbox.c.attempts + 1)
+)
 _SETTLING = update(t.outbox).where(t.outbox.c.key == bindparam("of")).values(uncertain_until=None, job=None)
-_LONGEST_PUT_OFF = timedelta(days=2)
-"""Quiet hours, tomorrow's share of alerts and a Retry-After end before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -129,6 +129,15 @@ class Sleeper:
 @contextmanager
 def asleep(world: World, at: str) -> Iterator[Sleeper]:
     """A run that stands still at a point, for as long as it is not woken."""
+    with direct(world.made), fallen_asleep(world, at) as sleeper:
+        yield sleeper
+
+
+@contextmanager
+def fallen_asleep(
+    world: Kept, at: str, watched: Callable[[Points], AbstractContextManager[None]] = lambda _: nullcontext()
+) -> Iterator[Sleeper]:
+    """As `asleep`, wherever its requests go; `watched`: lets points be told of more than transactions and requests."""
     stands = threading.Event()
 
     def work() -> None:
@@ -138,7 +147,7 @@ def asleep(world: World, at: str) -> Iterator[Sleeper]:
             one.ended.append(error)
 
     one = Sleeper(threading.Thread(target=work), threading.Event())
-    with direct(world.made), instrumented(Points(at, stands.set, awake=one.awake)) as points:
+    with instrumented(Points(at, stands.set, awake=one.awake)) as points, watched(points):
         one.stood = points.stood
         one.thread.start()
         try:
@@ -157,19 +166,24 @@ def take_over(world: K, over: Callable[[K], None]) -> None:
             return
 
 
+def overtaken(world: K, sleeper: Sleeper, over: Callable[[K], None]) -> list[Fault]:
+    """Another run does the work, then the sleeper wakes: it is told, and writes nothing more."""
+    take_over(world, over)
+    before, found = kept(world), []
+    if not sleeper.wake():
+        found.append(Fault("wrong", "a sleeper was not told that it was taken over"))
+    if kept(world) != before:
+        found.append(Fault("wrong", "a sleeper wrote into the store"))
+    return found
+
+
 def thawed(
     stage: Stage, when: str, folder: Path, at: str, over: Callable[[World], None] = World.expire_lease
 ) -> list[Fault]:
     """A run frozen at a point until its lease is over and another has done the work; then it wakes."""
     world = stage.world(when, folder)
-    found = []
     with asleep(world, at) as sleeper:
-        take_over(world, over)
-        before = kept(world)
-        if not sleeper.wake():
-            found.append(Fault("wrong", "a sleeper was not told that it was taken over"))
-        if kept(world) != before:
-            found.append(Fault("wrong", "a sleeper wrote into the store"))
+        found = overtaken(world, sleeper, over)
     return but_known(" ".join(sleeper.stood), found + after(stage, when, world))
 
 

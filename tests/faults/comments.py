@@ -7,7 +7,6 @@ alone: when it was noted and not yet written as its run fell asleep, or when its
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -25,12 +24,6 @@ from urllib3 import HTTPResponse
 
 from connector.adapters.kintone.comments import mark_of
 from connector.config import load
-from connector.sandbox.clock import Clock
-from connector.sandbox.company import kintone_apps, remix_tenant, setting
-from connector.sandbox.esales import RemixEmulator
-from connector.sandbox.kintone import KintoneEmulator
-from connector.sandbox.salesforce import SalesforceEmulator
-from connector.sandbox.shanon import ShanonEmulator
 from connector.store import tables as t
 from connector.store.database import open_engine, reading
 from connector.templates import TEMPLATES
@@ -39,35 +32,24 @@ from tests.faults.checks import LATER, thawed
 from tests.faults.ends import Fault, end
 from tests.faults.kit import Stage
 from tests.faults.points import Points, instrumented
-from tests.faults.story import PRICE, START, Emulated
-from tests.faults.world import PORTS, Files, Moment, World, direct
+from tests.faults.story import PRICE, Emulated, empty
+from tests.faults.world import PORTS, Files, Moment, World, beside_shanon, direct
 
 WHEN = "alerts"
 """The moment: four alerts are due, two of them on one deal, one on a person whose fields change, too."""
 NOTED = "ma_last_alert"
-CONFIG = """\
-timezone: Asia/Tokyo
-store: sqlite:///data/connector.db
-systems:
-  shanon:
-    type: shanon
-    base_url: http://127.0.0.1:{shanon}
-    rate: 1000
-    api_key: {{file: {folder}/api_key}}
-    password: {{file: {folder}/password}}
-    secret: {{file: {folder}/secret}}
-    lists: {{do-not-mass-mail: 1, nurture-budget: 2, nurture-timing: 3, nurture-lost: 4}}
+KINTONE = """\
   kintone:
     type: kintone
     base_url: http://127.0.0.1:{kintone}
     apps:
       people:
-        id: {people}
-        token: {{file: {folder}/people}}
+        id: {people_id}
+        token: {{file: secrets/people}}
         owner: 担当者
         summary: {{table: MA接点, line: MA接点内容}}
-      deals: {{id: {deals}, token: {{file: {folder}/deals}}}}
-      touchpoints: {{id: {touchpoints}, token: {{file: {folder}/touchpoints}}}}
+      deals: {{id: {deals_id}, token: {{file: secrets/deals}}}}
+      touchpoints: {{id: {touchpoints_id}, token: {{file: secrets/touchpoints}}}}
     alert: {{via: comment, claim: ma_last_alert, uncertain: {uncertain}}}
     timeline: {{app: touchpoints, fields: {{person: 人物, person_id: 人物ID}}}}
 """
@@ -80,17 +62,11 @@ _MARK = re.compile(r"\[#([0-9a-f]{8})\]")
 
 def begin() -> Emulated:
     """People and deals in an MA and a kintone, of whom nobody does anything yet."""
-    clock = Clock(START, ticking=False)
-    clock.advance(START - clock())
-    org, smp = SalesforceEmulator(clock=clock), ShanonEmulator(clock=clock)
-    kintone, remix = KintoneEmulator(clock=clock), RemixEmulator(clock=clock)
-    setting.set_up(org, smp)
-    kintone.add_user("kishi", "岸 智也")
-    apps, columns = kintone_apps.set_up(kintone), remix_tenant.set_up(remix)
+    made = empty()
+    apps, kintone = made.apps, made.kintone
     text = {"type": "SINGLE_LINE_TEXT", "code": NOTED, "label": "MA アラート", "noLabel": False, "required": False}
     for app in (apps.people, apps.deals):
         kintone.change_fields(app.id, {NOTED: {**text, "unique": False, "maxLength": "64", "minLength": ""}})
-    made = Emulated(clock, org, smp, kintone, remix, apps, columns, {})
     for number, (who, name, company) in enumerate(
         (
             ("kinoshita", "木下 誠", "木下工業株式会社"),
@@ -122,23 +98,13 @@ def go_on(made: Emulated) -> None:
 
 def write_config(folder: Path, made: Emulated, uncertain: str) -> Path:
     """The shipped mappings, and a configuration of alerts by comments."""
-    secrets = folder / "secrets"
-    secrets.mkdir(mode=0o700, parents=True)
-    tokens = {name: app.token for name, app in made.apps.by_name().items()}
-    for name, value in (
-        {"api_key": made.smp.api_key, "password": made.smp.password, "secret": made.smp.secret} | tokens
-    ).items():
-        (secrets / name).write_text(value, encoding="utf-8")
-        (secrets / name).chmod(0o600)
-    ids = {name: app.id for name, app in made.apps.by_name().items()}
-    places = {"shanon": PORTS["shanon"], "kintone": PORTS["kintone"], **ids}
-    text = CONFIG.format(**places, folder=json.dumps(str(secrets))[1:-1], uncertain=uncertain)
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
-    (folder / "config.yaml").chmod(0o640)
-    (folder / "mappings").mkdir()
+    apps = made.apps.by_name()
+    ids = {f"{name}_id": app.id for name, app in apps.items()}
+    kintone = KINTONE.format(kintone=PORTS["kintone"], uncertain=uncertain, **ids)
+    config = beside_shanon(folder, made, kintone, {name: app.token for name, app in apps.items()})
     for name, mapping in TEMPLATES["shanon+kintone"].mappings():
         (folder / "mappings" / name).write_bytes(mapping.read_bytes())
-    return folder / "config.yaml"
+    return config
 
 
 def set_stage(folder: Path, uncertain: str = "resend") -> Stage:

@@ -32,13 +32,12 @@ from connector.engine.app import App, open_app
 from connector.engine.preview import plan_preview
 from connector.engine.report import Report
 from connector.engine.run import run
-from connector.errors import StoreError
 from connector.sandbox.clock import Clock
 from connector.sandbox.esales_csv import BatchClient, Import, Sheet
 from connector.sandbox.inhouse import InHouse
 from connector.store import tables as t
 from connector.store.database import open_engine, writing
-from tests.faults.checks import Sleeper
+from tests.faults.checks import Sleeper, fallen_asleep
 from tests.faults.cuts import content
 from tests.faults.ends import End, _stored
 from tests.faults.points import Dead, Points, instrumented
@@ -462,23 +461,8 @@ def _adapter() -> object:
 @contextmanager
 def asleep(town: Town, at: str) -> Iterator[Sleeper]:
     """A run that stands still at a point, for as long as it is not woken."""
-    stands = threading.Event()
-
-    def work() -> None:
-        try:
-            town.run()
-        except StoreError as error:
-            one.ended.append(error)
-
-    one = Sleeper(threading.Thread(target=work), threading.Event())
-    points = Points(at, stands.set, awake=one.awake)
-    with direct(town), instrumented(points), handled(points):
-        one.thread.start()
-        try:
-            assert stands.wait(60), at
-            yield one
-        finally:
-            one.wake()
+    with direct(town), fallen_asleep(town, at, handled) as sleeper:
+        yield sleeper
 
 
 def crash(town: Town, at: str) -> bool:

@@ -10,18 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from connector.config import load
-from connector.sandbox.clock import Clock
-from connector.sandbox.company import kintone_apps, remix_tenant, setting
-from connector.sandbox.esales import EsmEmulator, EsmSettings, RemixEmulator
-from connector.sandbox.kintone import KintoneEmulator
-from connector.sandbox.salesforce import SalesforceEmulator
-from connector.sandbox.shanon import ShanonEmulator
+from connector.sandbox.esales import EsmEmulator, EsmSettings
 from connector.templates import TEMPLATES
 from tests.faults.ends import end
 from tests.faults.kit import Stage
 from tests.faults.points import Points, instrumented
-from tests.faults.story import PRICE, START, Emulated, address
-from tests.faults.world import PORTS, Files, Moment, World, direct
+from tests.faults.story import PRICE, Emulated, address, empty
+from tests.faults.world import PORTS, Files, Moment, World, beside_shanon, direct
 
 WHEN = "newer"
 """The moment: people to be made, fields to be written, and an alert about a deal and one about a person are due."""
@@ -33,18 +28,7 @@ PREFIXES = {
     "employee": "employees.employee",
     "sheet_134": ROW,
 }
-CONFIG = """\
-timezone: Asia/Tokyo
-store: sqlite:///data/connector.db
-systems:
-  shanon:
-    type: shanon
-    base_url: http://127.0.0.1:{shanon}
-    rate: 1000
-    api_key: {{file: secrets/api_key}}
-    password: {{file: secrets/password}}
-    secret: {{file: secrets/secret}}
-    lists: {{do-not-mass-mail: 1, nurture-budget: 2, nurture-timing: 3, nurture-lost: 4}}
+ESALES = """\
   esales:
     type: esales
     login_url: http://127.0.0.1:{esm}/sandbox/login
@@ -109,14 +93,8 @@ DEALS = f"""\
 
 def begin() -> Emulated:
     """An MA and a tenant in which our items have been set up, and in which nothing has happened for long."""
-    clock = Clock(START, ticking=False)
-    clock.advance(START - clock())
-    org, smp = SalesforceEmulator(clock=clock), ShanonEmulator(clock=clock)
-    kintone, remix = KintoneEmulator(clock=clock), RemixEmulator(clock=clock)
-    staff = setting.set_up(org, smp)
-    apps, columns = kintone_apps.set_up(kintone), remix_tenant.set_up(remix)
-    esm = EsmEmulator(clock=clock, settings=EsmSettings(search=True))
-    made = Emulated(clock, org, smp, kintone, remix, apps, columns, {"rep": staff.reps[0]}, esm)
+    made = empty()
+    made.esm = esm = EsmEmulator(clock=made.clock, settings=EsmSettings(search=True))
     for name, kind in (
         ("MA人物ID", "text"), ("MAスコア根拠", "text"), ("MAスコア", "number"), ("MA最終接点", "textarea"),
     ):  # fmt: skip
@@ -160,26 +138,16 @@ def go_on(made: Emulated) -> None:
 def write_config(folder: Path, made: Emulated) -> Path:
     """The shipped rules, and mappings for the items of this tenant."""
     assert made.esm is not None
-    secrets = folder / "secrets"
-    secrets.mkdir(mode=0o700, parents=True)
-    smp = made.smp
-    for name, value in (
-        ("api_key", smp.api_key), ("password", smp.password), ("secret", smp.secret), ("token", made.esm.api_token),
-    ):  # fmt: skip
-        (secrets / name).write_text(value, encoding="utf-8")
-        (secrets / name).chmod(0o600)
     find = {sheet: _find(sheet, prefix) for sheet, prefix in PREFIXES.items()}
-    places = {"shanon": PORTS["shanon"], "esm": PORTS["esm"], "card": CARD, "plan": PLAN, "row": ROW}
-    text = CONFIG.format(**places, find=json.dumps(find), tried=made.ids["tried"])
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
-    (folder / "config.yaml").chmod(0o640)
-    (folder / "mappings").mkdir()
+    places = {"esm": PORTS["esm"], "card": CARD, "plan": PLAN, "row": ROW}
+    esales = ESALES.format(**places, find=json.dumps(find), tried=made.ids["tried"])
+    config = beside_shanon(folder, made, esales, {"token": made.esm.api_token})
     for name, mapping in TEMPLATES["shanon+esales"].mappings():
         if mapping.parent.name == "common":
             (folder / "mappings" / name).write_bytes(mapping.read_bytes())
     for name, ours in (("people.yaml", PEOPLE), ("deals.yaml", DEALS)):
         (folder / "mappings" / name).write_text(ours, encoding="utf-8")
-    return folder / "config.yaml"
+    return config
 
 
 def _find(sheet: str, prefix: str) -> dict[str, object]:

@@ -99,8 +99,8 @@ def address(who: str) -> str:
     return f"{who}@{who}-example.co.jp"
 
 
-def begin() -> Emulated:
-    """The systems as they are on the first day: set up, full of what was there before us."""
+def empty() -> Emulated:
+    """The systems as their administrators have set them up, with nobody in them."""
     clock = Clock(START, ticking=False)
     clock.advance(START - clock())
     org, smp = SalesforceEmulator(clock=clock), ShanonEmulator(clock=clock)
@@ -108,8 +108,14 @@ def begin() -> Emulated:
     staff = setting.set_up(org, smp)
     kintone.add_user("kishi", "岸 智也")
     apps, columns = kintone_apps.set_up(kintone), remix_tenant.set_up(remix)
+    return Emulated(clock, org, smp, kintone, remix, apps, columns, {"rep": staff.reps[0]})
+
+
+def begin() -> Emulated:
+    """The systems as they are on the first day: set up, full of what was there before us."""
+    made = empty()
+    remix = made.remix
     remix.add_person(remix.add_customer("接続テスト株式会社"), "テスト 太郎", {916: "接続確認用"})
-    made = Emulated(clock, org, smp, kintone, remix, apps, columns, {"rep": staff.reps[0]})
     made.ids["enomoto"] = remix.add_user("1001", "榎本 静")
     _in_salesforce(made)
     _in_the_branches(made)

@@ -13,7 +13,7 @@ import pytest
 from connector.engine.report import Exit
 from connector.rules.plan import RETRY_STALE
 from tests.faults import tally
-from tests.faults.checks import LATER, can_be_taken_over, kept, take_over
+from tests.faults.checks import LATER, can_be_taken_over, overtaken
 from tests.faults.conftest import MEMORY, silent
 from tests.faults.ends import End, Fault, differences
 from tests.faults.files import Left, Town, asleep, begin, crash, direct, end, killed_everywhere
@@ -116,14 +116,9 @@ def test_a_sleeper_that_was_taken_over_changes_nothing_more(begun: Begun, tmp_pa
     quiet = [at for at in sorted(points) if can_be_taken_over(at) or any(f" {word} " in at for word in OF_FILES)]
     faults: dict[str, list[Fault]] = {}
     for number, at in enumerate(random.Random(SEED).sample(quiet, 24 if prove else 3)):
-        town, found = begun.town.copy(tmp_path / f"{number}"), []
+        town = begun.town.copy(tmp_path / f"{number}")
         with asleep(town, at) as sleeper:
-            take_over(town, Town.expire_lease)
-            before = kept(town)
-            if not sleeper.wake():
-                found.append(Fault("wrong", "a sleeper was not told that it was taken over"))
-            if kept(town) != before:
-                found.append(Fault("wrong", "a sleeper wrote into the store"))
+            found = overtaken(town, sleeper, Town.expire_lease)
         # Whoever slept held what an adapter remembers: its system could not be read, and nobody was nurtured by that.
         town.house.clock.advance(RETRY_STALE)
         faults[at] = found + after(begun, town)

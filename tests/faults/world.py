@@ -65,6 +65,36 @@ def write_config(folder: Path, made: Emulated, urls: Mapping[str, str]) -> Path:
     return configure(folder, systems)
 
 
+_SHANON = """\
+timezone: Asia/Tokyo
+store: sqlite:///data/connector.db
+systems:
+  shanon:
+    type: shanon
+    base_url: http://127.0.0.1:{port}
+    rate: 1000
+    api_key: {{file: secrets/api_key}}
+    password: {{file: secrets/password}}
+    secret: {{file: secrets/secret}}
+    lists: {{do-not-mass-mail: 1, nurture-budget: 2, nurture-timing: 3, nurture-lost: 4}}
+"""
+
+
+def beside_shanon(folder: Path, made: Emulated, system: str, secrets: Mapping[str, str]) -> Path:
+    """A configuration of the MA and one `system` more, whose secrets stand in files; its mappings are yet to come."""
+    (folder / "secrets").mkdir(mode=0o700, parents=True)
+    smp = made.smp
+    own = {"api_key": smp.api_key, "password": smp.password, "secret": smp.secret}
+    for name, value in (own | dict(secrets)).items():
+        (folder / "secrets" / name).write_text(value, encoding="utf-8")
+        (folder / "secrets" / name).chmod(0o600)
+    config = folder / "config.yaml"
+    config.write_text(_SHANON.format(port=PORTS["shanon"]) + system, encoding="utf-8")
+    config.chmod(0o640)
+    (folder / "mappings").mkdir()
+    return config
+
+
 @contextmanager
 def direct(made: Emulated) -> Iterator[None]:
     """Requests to `PORTS` reach these emulators without a socket, until the end of the block."""
