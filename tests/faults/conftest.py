@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 
 from tests.faults.engines import sharing
 from tests.faults.kit import Stage, set_stage
+from tests.faults.processes import Driver, driving
 from tests.faults.world import Files
 from tests.postgres import Cluster
 
@@ -62,6 +63,13 @@ def stage() -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="connector-faults-", dir=MEMORY) as folder:
         with silent():  # only while it is made: the fixture outlives these tests
             made = set_stage(Path(folder), Files())
+        yield made
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Driver]:
+    """Starts real processes of the command line."""
+    with driving() as made:
         yield made
 
 

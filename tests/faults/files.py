@@ -18,7 +18,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from connector.adapters.csvfile.book import NEW
 from connector.config import load
 from connector.engine.app import App, open_app
 from connector.engine.preview import plan_preview
@@ -167,6 +168,20 @@ interest:
 # --- the world --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of a file of results, with what tells it from others in there."""
+
+    file: str
+    key: str
+    cells: Mapping[str, str]
+
+
+OUT = ("marketing/out", "sales/out")
+ONCE = ("sales/out/alerts.csv", "sales/out/timeline.csv")
+"""Files whose rows make something in the system each time that they are carried there."""
+
+
 @dataclass
 class Town:
     """Everything in one folder, but for the register, which answers requests, and what e-Sales Manager holds."""
@@ -174,6 +189,10 @@ class Town:
     root: Path
     house: InHouse
     sheets: dict[str, Sheet]
+    taken: list[Row] = field(default_factory=list)
+    """Rows of files of results that somebody has carried into the systems, oldest first."""
+    early: set[str] = field(default_factory=set)
+    """File and key of rows that were carried away before the adapter had noted that they lie there."""
 
     @property
     def store(self) -> str:
@@ -183,7 +202,7 @@ class Town:
     def copy(self, root: Path) -> Town:
         """Another one, to do with as one likes."""
         shutil.copytree(self.root, root, symlinks=True)
-        return Town(root, copy.deepcopy(self.house), copy.deepcopy(self.sheets))
+        return Town(root, copy.deepcopy(self.house), copy.deepcopy(self.sheets), list(self.taken), set(self.early))
 
     @contextmanager
     def app(self) -> Iterator[App]:
@@ -198,6 +217,26 @@ class Town:
         """One pass."""
         with self.app() as app:
             return run(app)
+
+    def results(self) -> Iterator[Path]:
+        """The files of results that lie there."""
+        for out in OUT:
+            for path in sorted((self.root / out).rglob("*.csv")):
+                if path.parent.name != "problems":
+                    yield path
+
+    def take(self) -> None:
+        """Somebody carries all files of results into the systems, and takes them away."""
+        for path in list(self.results()):
+            rows = _rows(path, self.root)
+            self.taken += rows
+            self.early |= {f"{row.file} {row.key}" for row in rows if row.file in ONCE and self._is_unnoted(path, row)}
+            path.unlink()
+
+    def _is_unnoted(self, path: Path, row: Row) -> bool:
+        with closing(sqlite3.connect(path.with_name(".state.db"))) as db:
+            noted = "SELECT state FROM handout WHERE file = ? AND key = ?"
+            return bool(db.execute(noted, (path.name, row.key)).fetchone() == (NEW,))
 
     def expire_lease(self) -> None:
         """The time of whoever holds the lease is over."""
@@ -325,10 +364,10 @@ def end(town: Town) -> End:
 
 
 def _files(town: Town, found: End) -> None:
-    for folder in ("marketing/out", "sales/out"):
-        for path in sorted((town.root / folder).rglob("*.csv")):
-            for row in _rows(path.read_bytes()):
-                found.add(f"{folder}/{path.name}", row.get("キー") or next(iter(row.values())), row)
+    rows = town.taken + [row for path in town.results() for row in _rows(path, town.root)]
+    latest = {(row.file, row.key): row for row in rows}
+    for row in [row for row in rows if row.file in ONCE] + [row for row in latest.values() if row.file not in ONCE]:
+        found.add(row.file, row.key, row.cells)
     for folder in ("marketing/in", "sales/in", "exports", "imports"):
         for path in sorted(path for path in (town.root / folder).rglob("*") if path.is_file()):
             found.add("file", f"{folder}/{path.relative_to(town.root / folder)}", "there")
@@ -347,8 +386,10 @@ def _systems(town: Town, found: End) -> None:
             found.add(f"crm {table}", row[key], said)
 
 
-def _rows(raw: bytes) -> Sequence[Mapping[str, str]]:
-    return list(csv.DictReader(io.StringIO(raw.decode("cp932"), newline="")))
+def _rows(path: Path, root: Path) -> list[Row]:
+    file = str(path.relative_to(root))
+    cells = csv.DictReader(io.StringIO(path.read_bytes().decode("cp932"), newline=""))
+    return [Row(file, each.get("キー") or next(iter(each.values())), each) for each in cells]
 
 
 def _mail(town: Town, person: int | None) -> object:

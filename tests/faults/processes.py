@@ -9,13 +9,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.faults import tally
+from tests.faults.checks import after
+from tests.faults.ends import Fault
 from tests.faults.kit import Stage
 from tests.faults.world import PORTS, World, served
 from tests.postgres import store_line
@@ -89,6 +92,26 @@ def live(stage: Stage, when: str, folder: Path, driver: Driver) -> Iterator[Live
     with served(world.made) as urls:
         ports = {str(PORTS[name]): urlsplit(url).port or 0 for name, url in urls.items()}
         yield Live(world, folder, ports, driver)
+
+
+def killed(alive: Live, at: str) -> list[Fault]:
+    """A process that dies at a point, as the shell sees it."""
+    code = alive.driver.wait(alive.start(at=at))["code"]
+    return [] if code == -signal.SIGKILL else [Fault("wrong", f"ended with {code}: {alive.said()}")]
+
+
+def killed_for_real(
+    stage: Stage, points: Iterable[tuple[str, str]], driver: Driver, folder: Path
+) -> dict[str, list[Fault]]:
+    """At each of the points, by moment, a process is killed; what was wrong one healthy run later."""
+    faults = {}
+    for number, (when, at) in enumerate(points):
+        with live(stage, when, folder / f"{number}", driver) as alive:
+            faults[f"{when}: {at}"] = killed(alive, at) + after(stage, when, alive.world)
+        tally.count("kills")
+        tally.count("kills -9")
+        tally.count("events", len(stage.ought[when]))
+    return faults
 
 
 def go_on(pid: int) -> None:

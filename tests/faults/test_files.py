@@ -58,7 +58,7 @@ def after(begun: Begun, town: Town) -> list[Fault]:
 def test_the_story_has_what_it_is_about(begun: Begun) -> None:
     kinds = {kind for kind, _ in begun.ought.things}
     rows = {"person.csv", "person-new.csv", "alerts.csv", "timeline.csv"}
-    assert kinds >= {"marketing/out/失注.csv", *(f"sales/out/{name}" for name in rows)}
+    assert kinds >= {"marketing/out/lists/失注.csv", *(f"sales/out/{name}" for name in rows)}
     assert kinds >= {"esm 名刺", "esm MA接点", "esm MA通知", "crm people", "crm tasks", "crm notes"}
 
 
@@ -68,6 +68,11 @@ OF_FILES = ("put", "was put", "remembered", "answered")
 def of_files(left: Left) -> bool:
     """Whether a file, an adapter's memory or a row of the register is what has just changed, or is about to."""
     return any(f" {word} " in point for point in left.points for word in OF_FILES)
+
+
+def taken_too_early(town: Town, fault: Fault) -> bool:
+    """The window that docs/adapters/csv.md names: its new rows are handed out a second time, under the same key."""
+    return fault.kind == "doubled" and fault.what in town.early
 
 
 @pytest.mark.timeout(1800)
@@ -83,7 +88,10 @@ def test_killed_at_any_point_it_is_made_up_for_by_the_next(begun: Begun, tmp_pat
     for number, left in enumerate(every):
         if number % 2:
             left.town.batch()  # the batch client did not wait for the next run
-        faults[left.points[0]] = after(begun, left.town)
+        if number % 3 == 0:
+            left.town.take()  # nor did whoever carries files
+        found = after(begun, left.town)
+        faults[left.points[0]] = [fault for fault in found if not taken_too_early(left.town, fault)]
         tally.count("kills", len(left.points))
         tally.count("states")
         tally.count("events", len(begun.ought))

@@ -17,6 +17,7 @@ from tests.faults.cuts import cut_everywhere
 from tests.faults.ends import Fault
 from tests.faults.kit import Stage
 from tests.faults.newer import WHEN, set_stage
+from tests.faults.processes import Driver, killed_for_real
 from tests.faults.test_kills import judged
 from tests.faults.world import direct
 
@@ -81,6 +82,12 @@ def test_a_sleeper_that_was_taken_over_writes_nothing_more(newer: Stage, tmp_pat
         tally.count("freezes")
         tally.count("events", len(newer.ought[WHEN]))
     judged(faults)
+
+
+@pytest.mark.timeout(1800)
+def test_kill_9_at_any_point(newer: Stage, driver: Driver, tmp_path: Path, prove: bool) -> None:
+    points = newer.points[WHEN] if prove else random.Random(SEED).sample(newer.points[WHEN], 2)
+    judged(killed_for_real(newer, [(WHEN, at) for at in points], driver, tmp_path))
 
 
 def test_what_is_done_is_not_done_again(newer: Stage, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +12,17 @@ from tests.faults import tally
 from tests.faults.checks import after, but_known, can_be_taken_over, kept
 from tests.faults.ends import Fault
 from tests.faults.kit import Stage
-from tests.faults.processes import Driver, Live, driving, go_on, live
+from tests.faults.processes import Driver, Live, go_on, killed, killed_for_real, live
 from tests.faults.test_kills import MOMENTS, SEED, judged
 
 STORES = ("sqlite", "postgresql")
 
 
-@pytest.fixture(scope="module")
-def driver(stage: Stage, tmp_path_factory: pytest.TempPathFactory, prove: bool) -> Iterator[Driver]:
-    with driving() as made:
-        if prove:  # where few processes are started it would not pay
-            with live(stage, MOMENTS[0], tmp_path_factory.mktemp("warm") / "w", made) as alive:
-                assert alive.warm() == 0
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def _warm(stage: Stage, driver: Driver, tmp_path_factory: pytest.TempPathFactory, prove: bool) -> None:
+    if prove:  # where few processes are started it would not pay
+        with live(stage, MOMENTS[0], tmp_path_factory.mktemp("warm") / "w", driver) as alive:
+            assert alive.warm() == 0
 
 
 PARTS = 8
@@ -57,13 +53,6 @@ def all_points(stage: Stage) -> list[tuple[str, str]]:
     return sorted({at: when for when, at in some_points(stage, 1)}.items())
 
 
-def killed(alive: Live, at: str) -> list[Fault]:
-    """A process that dies at a point, as the shell sees it."""
-    pid = alive.start(at=at)
-    code = alive.driver.wait(pid)["code"]
-    return [] if code == -signal.SIGKILL else [Fault("wrong", f"ended with {code}: {alive.said()}")]
-
-
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("store", STORES)
 def test_kill_9_at_any_point(
@@ -74,14 +63,7 @@ def test_kill_9_at_any_point(
         points = [(when, at) for at, when in all_points(stage)[:: 1 if store == "sqlite" else 7][part::PARTS]]
     else:
         points = some_points(stage, 240 if store == "sqlite" else 480)
-    faults = {}
-    for number, (when, at) in enumerate(points):
-        with live(stage, when, tmp_path / f"{number}", driver) as alive:
-            faults[f"{when}: {at}"] = killed(alive, at) + after(stage, when, alive.world)
-        tally.count("kills")
-        tally.count("kills -9")
-        tally.count("events", len(stage.ought[when]))
-    judged(faults)
+    judged(killed_for_real(stage, points, driver, tmp_path))
 
 
 @pytest.mark.timeout(3600)
