@@ -30,9 +30,10 @@ WHAT = text("there is no field {name}", "項目 {name} がありません", name
 
 
 class Field:
-    """The field `title` of the SFA, which somebody may remove and put back."""
+    """A field of the SFA, which somebody may remove and put back."""
 
     gone = False
+    name = "title"
 
 
 @pytest.fixture
@@ -42,10 +43,10 @@ def field(monkeypatch: pytest.MonkeyPatch) -> Field:
 
     def check(adapter: Memory) -> Sequence[Finding]:
         adapter._system.answer()
-        return [Finding("error", WHAT, "person", "title")] if field.gone and adapter._system.name == "sfa" else []
+        return [Finding("error", WHAT, "person", field.name)] if field.gone and adapter._system.name == "sfa" else []
 
     def pull_or_not(adapter: Memory, stream: str, cursor: str | None) -> Iterator[Page]:
-        asked = adapter._system.name == "sfa" and stream == "people" and "title" in adapter._needs.of("person").read
+        asked = adapter._system.name == "sfa" and stream == "people" and field.name in adapter._needs.of("person").read
         if field.gone and asked:
             raise Mismatch(WHAT, where="sfa")
         return pull(adapter, stream, cursor)
@@ -66,6 +67,14 @@ def policy(world: World, name: str) -> None:
     path = world.folder / "mappings" / "people.yaml"
     content = path.read_text(encoding="utf-8")
     path.write_text(content.replace("wins: once}", f"wins: once, on_drift: {name}}}"), encoding="utf-8")
+    world.restart()
+
+
+def policy_of_score(world: World, field: Field) -> None:
+    path = world.folder / "mappings" / "people.yaml"
+    content = path.read_text(encoding="utf-8")
+    path.write_text(content.replace("{to: score, wins: ma}", "{to: score, wins: ma, on_drift: ignore}"), "utf-8")
+    field.name = "score"
     world.restart()
 
 
@@ -94,6 +103,23 @@ def test_a_field_that_is_gone_is_left_out_until_it_is_back(world: World, field: 
     assert world.run().exit is Exit.DONE
     assert world.sfa.people[contact].fields["title"] == "部長"
     assert world.run().sent() == 0
+
+
+def test_what_moved_while_a_field_was_gone_is_written_once_it_is_back(world: World, field: Field) -> None:
+    """Nobody and nothing has been touched since: the field alone is why everybody is planned anew."""
+    policy_of_score(world, field)
+    contact = taro(world)
+    world.run()
+    (visitor,) = world.ma.people
+    field.gone = True
+    world.ma.add_touchpoint(Ref("ma", "person", visitor), Kind.SEMINAR_ATTENDED, world.now - timedelta(days=2))
+    world.run()
+    assert (world.sfa.people[contact].fields["score"], world.run().sent()) == (10, 0)
+
+    field.gone = False
+    world.run()
+
+    assert world.sfa.people[contact].fields["score"] == 17
 
 
 def test_a_field_that_must_not_drift_stops_the_run_before_anything_is_read(world: World, field: Field) -> None:
