@@ -93,7 +93,8 @@ def identify_around(conn: Connection, setup: Setup, nos: Collection[int], at: da
     refs = [ref for group in groups for ref in group.records]
     before = {ref: identity for ref in refs if (identity := filed[ref].identity)}
     named = {ref: key for ref in refs if (key := filed[ref].person.key) and not filed[ref].gone}
-    ids = keep_ids(groups, before, named, new_id, identities.Taken(conn))
+    gone = {ref for ref in refs if filed[ref].gone}
+    ids = keep_ids(groups, before, named, new_id, identities.Taken(conn), gone)
     identities.assign(conn, {filed[ref].no: identity for ref, identity in ids.items()}, at)
     firm = {ref for group in groups for ref in group.firm} | {
         ref for ref in refs if filed[ref].firm and before.get(ref) == ids[ref]

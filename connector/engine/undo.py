@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from connector.changes import AddToList, AnyChange, CloseAlert, Lane, RemoveFromList, SetFields
 from connector.engine.app import App
-from connector.engine.deliver import deliver
+from connector.engine.deliver import collect, deliver
 from connector.engine.drift import looked_for
 from connector.engine.pull import pull
 from connector.engine.report import Report
@@ -24,6 +24,7 @@ from connector.ports import LEFT
 from connector.rules.undo import Done, Now, Undoing, undo, undone_values
 from connector.store import outbox, people, runs, touchpoints
 from connector.store.lease import Lease
+from connector.store.marks import mark_identities
 from connector.store.outbox import Sent
 
 log = structlog.get_logger("connector.undo")
@@ -72,6 +73,7 @@ def undo_run(app: App, run: str, *, send: bool, watch: Watch = lambda _: None) -
         report.undoes, report.word = (run, "") if send else ("", "plan")
         try:
             if not report.halted:
+                collect(app, lease, report)
                 pull(app, lease, report)
             with app.reading() as conn:
                 found = undo(
@@ -107,6 +109,8 @@ def _send(app: App, lease: Lease, report: Report, found: Undoing) -> None:
         outbox.recover(conn, lease.token)
         people.hold(conn, undone_values(found.changes), now)
         report.planned = outbox.enqueue(conn, found.changes, report.run, now, {})
+        # What the rules wanted there and could not be sent yet has made room for this: it is wished for anew.
+        mark_identities(conn, {change.identity for change in found.changes})
     log.info("run_undone", run=report.run, undoes=report.undoes, changes=report.planned, left=len(found.left))
     # Only these: what else waits in the outbox is for a run to send, under its brake.
     deliver(app, lease, report, only=report.run)
@@ -126,6 +130,7 @@ def _now(app: App, conn: Connection, run: str, report: Report) -> Now:
         {name: adapter.writes for name, adapter in app.adapters.items()},
         frozenset(unread | ({s.change.system for s in sent} - app.adapters.keys())),
         _written_since(conn, sent, run),
+        outbox.under_way(conn, {s.change.key for s in sent}),
     )
 
 

@@ -29,18 +29,20 @@ def keep_ids(
     named: Mapping[Ref, str],
     new: Callable[[Group], str] = new_id,
     taken: Container[str] = frozenset(),
+    gone: Container[Ref] = frozenset(),
 ) -> Mapping[Ref, str]:
     """The identity of every record of `groups`, changed as little as possible.
 
     `before`: the identities that records had; `named`: the ids found in the field of ours in an SFA; `taken`: ids
-    that others have or had, so that none is given out twice.
+    that others have or had, so that none is given out twice; `gone`: records that were deleted.
 
     A group keeps the id that most of its records had, the canonical first record deciding between equals; an id goes
-    to one group only. A group without one takes the id that its first record names, if no other group names it and
+    to one group only, and to one whose records are all gone only where no other had it: what was done for somebody
+    stays with whoever is still there. A group without one takes the id that its first record names, if no other group names it and
     it is free; else a new one.
     """
     ordered = sorted(groups, key=lambda group: order(group.records[0]))
-    ids = _kept(ordered, before)
+    ids = _kept(ordered, before, gone)
     used = {*before.values()}
     namings = Counter(name for group in ordered for name in _named_by(group, named))
 
@@ -59,7 +61,7 @@ def keep_ids(
     return {ref: ids[place] for place, group in enumerate(ordered) for ref in group.records}
 
 
-def _kept(groups: Sequence[Group], before: Mapping[Ref, str]) -> dict[int, str]:
+def _kept(groups: Sequence[Group], before: Mapping[Ref, str], gone: Container[Ref]) -> dict[int, str]:
     """Which group (by its place) keeps which id."""
     shares: dict[tuple[int, str], list[Ref]] = defaultdict(list)
     for place, group in enumerate(groups):
@@ -68,7 +70,12 @@ def _kept(groups: Sequence[Group], before: Mapping[Ref, str]) -> dict[int, str]:
                 shares[place, before[ref]].append(ref)
     ids: dict[int, str] = {}
     assigned: set[str] = set()
-    for place, name in sorted(shares, key=lambda share: (-len(shares[share]), order(shares[share][0]))):
+
+    def rank(share: tuple[int, str]) -> tuple[bool, int, object]:
+        had = shares[share]
+        return all(ref in gone for ref in had), -len(had), order(had[0])
+
+    for place, name in sorted(shares, key=rank):
         if place not in ids and name not in assigned:
             ids[place] = name
             assigned.add(name)

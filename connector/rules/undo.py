@@ -43,7 +43,7 @@ class Now:
 
     `unread`: systems that could not be read; `takes`: which changes each system takes; `people`: records that are
     there; `lists`: who is on which list (those that are read); `later`: by key and field (none for lists), the run that
-    wrote there since.
+    wrote there since; `under_way`: keys of changes of which a system has yet to tell the result.
     """
 
     people: Mapping[Ref, Person] = field(default_factory=dict)
@@ -51,6 +51,7 @@ class Now:
     takes: Mapping[str, frozenset[type[Change]]] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
     later: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    under_way: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,8 @@ def _field(change: SetFields, name: str, now: Now, stay: Mapping[str, tuple[str,
         return None
     if later := now.later.get((change.key, name)):
         return _later(later, place, name)
+    if change.key in now.under_way:
+        return _under_way(place, name)
     if not same(held, change.values[name]):
         return Left("touched", place, text("changed by somebody since", "その後、変更されています"), name)
     return _BACK
@@ -186,6 +189,8 @@ def _membership(change: AddToList | RemoveFromList, run: str, now: Now) -> AnyCh
         return None
     if later := now.later.get((change.key, "")):
         return _later(later, place)
+    if change.key in now.under_way:
+        return _under_way(place)
     kind = RemoveFromList if added else AddToList
     return kind(
         key=change.key, system=change.system, identity=change.identity, lane=change.lane, reasons=(Reason(UNDO, run),),
@@ -218,6 +223,14 @@ def _later(run: str, place: str, name: str = "") -> Left:
         run=run,
     )
     return Left("later_run", place, why, name)
+
+
+def _under_way(place: str, name: str = "") -> Left:
+    why = text(
+        "a later change is under way, and its result is yet to come: undo this again after the next run",
+        "後の変更を処理中で、結果待ちです。次の実行の後にもう一度取り消してください",
+    )
+    return Left("under_way", place, why, name)
 
 
 def _created(change: CreatePerson, remote_id: str | None) -> Left:

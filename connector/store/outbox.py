@@ -614,6 +614,15 @@ def _sent(row: Any) -> Sent:
     return Sent(row.no, row.run, load_change(row.kind, row.payload), row.remote_id, row.code)
 
 
+def under_way(conn: Connection, keys: Collection[str]) -> frozenset[str]:
+    """Those of these keys whose change stays as it is until its system, or a person, has told what became of it."""
+    c = t.outbox.c
+    found: set[str] = set()
+    for some in chunks(sorted(keys)):
+        found.update(conn.scalars(select(c.key).where(c.key.in_(some), c.job.is_not(None) | c.doubtful)))
+    return frozenset(found)
+
+
 def left_of(conn: Connection, run: str) -> dict[str, int]:
     """How many changes that a run wrote down still wait, per system."""
     c = t.outbox.c

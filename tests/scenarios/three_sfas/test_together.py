@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.engine.report import Exit
+from connector.store.people import all_filed
 from tests.scenarios.three_sfas.world import World, world
 
 EMAIL = "saegusa@hekikai-example.co.jp"
@@ -154,3 +155,24 @@ def test_a_no_in_one_sfa_reaches_the_ma_and_the_other_sfas(ready: World) -> None
     assert ready.systems.smp.visitor(visitor)["UnsubscribeStatus"] == 1
     assert ready.systems.org.get("Contact", record)["HasOptedOutOfEmail"] is True
     assert ready.fresh() == []
+
+
+def test_who_was_made_and_deleted_by_hand_is_not_made_again_and_stays_who_they_are(ready: World) -> None:
+    """Salesforce's name comes before SHANON's, in the order that decides where nothing else does."""
+    visitor, smp, org = ready.visitor("saotome@yunagi-example.co.jp"), ready.systems.smp, ready.systems.org
+    seminar = smp.add_seminar("電帳法セミナー", "セミナー", ready.systems.clock() - timedelta(days=20))
+    smp.add_attendance(visitor, seminar, "attended", ready.systems.clock() - timedelta(days=19))
+    ready.probe()
+    assert ready.run().created == 1
+    (lead,) = org.records("Lead")
+    raised = len(org.records("Task"))
+
+    org.delete("Lead", lead["Id"])
+    reports = [ready.run() for _ in range(4)]
+
+    assert [report.created for report in reports] == [0, 0, 0, 0]
+    assert org.records("Lead") == []
+    assert len(org.records("Task", include_deleted=True)) == raised
+    with ready.app() as app, app.reading() as conn:
+        ids = {one.person.ref.system: one.identity for one in all_filed(conn, 0, 100) if not one.gone}
+    assert ids["shanon"] == lead["MA_Person_Id__c"]

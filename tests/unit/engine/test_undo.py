@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from connector.adapters.memory import Memory
 from connector.changes import CloseAlert, Lane, SetFields
@@ -17,6 +18,8 @@ from connector.model import DealState, Kind, Person, Ref
 from connector.rules.undo import Done, Now
 from connector.rules.undo import undo as undo_done
 from connector.store import outbox
+from connector.store import tables as t
+from connector.store.database import writing
 from tests.machine.world import World
 from tests.unit.engine.test_run import edit_mapping, hot_visitor
 
@@ -368,6 +371,41 @@ def test_an_undo_that_waits_goes_together_with_what_a_rule_wants_of_the_same_rec
 
     assert fields(world, ref) == {"score": None, "why": None, "title": "部長"}
     world.run()
+    assert fields(world, ref)["score"] is None
+
+
+@pytest.mark.parametrize("word", ["title", "opted_out"])
+def test_what_a_rule_still_wanted_of_a_record_is_not_lost_by_an_undo(world: World, word: str) -> None:
+    ref = known_lead(world)
+    run = world.run().run
+    (visitor,) = world.ma.people.values()
+    wanted = {"title": "部長", "opted_out": True}[word]
+    world.ma.edit_person(visitor.ref, **{word: wanted})
+    world.run_with_sfa_down_at_delivery()
+
+    undo(world, run)
+    world.run()
+
+    assert (world.sfa.people[ref.id].fields[word], fields(world, ref)["score"]) == (wanted, None)
+
+
+def test_what_a_job_has_yet_to_tell_is_named_and_can_be_undone_afterwards(world: World) -> None:
+    """As a bulk job leaves things that outlives its run; the system of this world has none."""
+    ref = known_lead(world)
+    run = world.run().run
+    (visitor,) = world.ma.people.values()
+    world.ma.edit_person(visitor.ref, title="部長")
+    world.run_with_sfa_down_at_delivery()
+    change = update(t.outbox).where(t.outbox.c.key == f"set:{ref}")
+    with writing(world.app.store) as conn:
+        conn.execute(change.values(state="inflight", job="handle"))
+
+    left = undo(world, run).found.left
+
+    assert {(each.code, each.field) for each in left} >= {("under_way", "score"), ("under_way", "why")}
+    with writing(world.app.store) as conn:
+        conn.execute(change.values(state="done", job=None))
+    undo(world, run)
     assert fields(world, ref)["score"] is None
 
 

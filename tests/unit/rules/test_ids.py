@@ -54,6 +54,17 @@ def test_ids_stay(groups: list[Group], before: dict[int, str], ids: dict[int, st
     assert len(set(kept.values())) == len(groups)
 
 
+@pytest.mark.parametrize("deleted", [(1,), (1, 2)])
+def test_who_was_deleted_leaves_the_id_to_who_is_still_there(deleted: tuple[int, ...]) -> None:
+    before = dict.fromkeys([ref(3), *(ref(n) for n in deleted)], "a")
+    groups = [*(group(n) for n in deleted), group(3)]
+
+    ids = keep_ids(groups, before, {}, gone={ref(n) for n in deleted})
+
+    assert ids[ref(3)] == "a"
+    assert len(set(ids.values())) == len(groups)
+
+
 def test_a_part_that_split_off_with_the_first_record_gets_an_id_of_its_own() -> None:
     first = new_id(group(1, 2, 3))
     ids = keep_ids([group(1), group(2, 3)], dict.fromkeys([ref(1), ref(2), ref(3)], first), {})
