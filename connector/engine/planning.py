@@ -64,7 +64,8 @@ def facts_of(
     doubts = may_be(conn, [subject.identity.id for subject in loaded.subjects])
     subjects = tuple(replace(each, may_be=doubts.get(each.identity.id, {})) for each in loaded.subjects)
     making = outbox.making(conn, {other for others in doubts.values() for other in others})
-    return Facts(subjects, touchpoints, world, making)
+    tried = outbox.tried(conn, [subject.identity.id for subject in loaded.subjects])
+    return Facts(subjects, touchpoints, world, making, tried)
 
 
 def plan_chunk(

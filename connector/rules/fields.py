@@ -458,6 +458,11 @@ def _of_touchpoints(view: View, word: str) -> Value:
     return view.told(last)
 
 
+def creation_key(system: str, object_: str, id_: str) -> str:
+    """One creation for each id of ours, in each kind of record of each system."""
+    return f"create:{system}:{object_}:{id_}"
+
+
 def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec]) -> Step:
     create = mapping.create
     if create is None or mapping.key is None or not view.ma_people:
@@ -494,7 +499,7 @@ def _create(view: View, mapping: PeopleMapping, scores: Mapping[str, ScoreSpec])
             values[rule.to] = wanted
             reasons.append(Reason(word, rule.wins, rule.to))
     yield CreatePerson(
-        key=f"create:{mapping.system}:{create.object}:{identity}", system=mapping.system, identity=identity,
+        key=creation_key(mapping.system, create.object, identity), system=mapping.system, identity=identity,
         lane=Lane.SCORES, reasons=tuple(reasons), object=create.object, key_field=mapping.key, key_value=identity,
         values=values,
     )  # fmt: skip

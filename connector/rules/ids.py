@@ -37,8 +37,8 @@ def keep_ids(
     that others have or had, so that none is given out twice; `gone`: records that were deleted.
 
     A group keeps the id that most of its records had, the canonical first record deciding between equals; an id goes
-    to one group only, and to one whose records are all gone only where no other had it: what was done for somebody
-    stays with whoever is still there. A group without one takes the id that its first record names, if no other group names it and
+    to one group only. Records that are gone take no id away from those that are still there: what was done for somebody
+    stays with the living. A group without one takes the id that its first record names, if no other group names it and
     it is free; else a new one.
     """
     ordered = sorted(groups, key=lambda group: order(group.records[0]))
@@ -70,13 +70,10 @@ def _kept(groups: Sequence[Group], before: Mapping[Ref, str], gone: Container[Re
                 shares[place, before[ref]].append(ref)
     ids: dict[int, str] = {}
     assigned: set[str] = set()
-
-    def rank(share: tuple[int, str]) -> tuple[bool, int, object]:
-        had = shares[share]
-        return all(ref in gone for ref in had), -len(had), order(had[0])
-
-    for place, name in sorted(shares, key=rank):
-        if place not in ids and name not in assigned:
+    alive = {name for ref, name in before.items() if ref not in gone}
+    for place, name in sorted(shares, key=lambda share: (-len(shares[share]), order(shares[share][0]))):
+        left_behind = name in alive and all(ref in gone for ref in shares[place, name])
+        if place not in ids and name not in assigned and not left_behind:
             ids[place] = name
             assigned.add(name)
     return ids

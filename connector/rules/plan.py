@@ -11,7 +11,7 @@ from connector.changes import UNDO, AnyChange, CreatePerson, Kept, Lane, Outcome
 from connector.model import Role, Score, Subject
 from connector.rules.alert import AlertRule, alerts
 from connector.rules.columns import Touchpoints, moment
-from connector.rules.fields import WHY_LENGTH, FlipFlop, PeopleMapping, candidates, fields
+from connector.rules.fields import WHY_LENGTH, FlipFlop, PeopleMapping, candidates, creation_key, fields
 from connector.rules.nurture import NurtureRule, nurture
 from connector.rules.protect import ProtectRule, protect
 from connector.rules.score import ScoreSpec, score, why
@@ -60,13 +60,15 @@ class Rules:
 class Facts:
     """What is known of a chunk of identities; `touchpoints` by their index in `subjects`.
 
-    `making`: system and identity of those for whom a record is being made, and is not there yet.
+    `making`: system and identity of those for whom a record is being made, and is not there yet; `tried`: by system,
+    object and identity, the id under which somebody may have been made there before being joined to this identity.
     """
 
     subjects: Sequence[Subject]
     touchpoints: Touchpoints
     world: World
     making: AbstractSet[tuple[str, str]] = frozenset()
+    tried: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
 
 def _scores_step(view: View, _rules: Rules) -> Step:
@@ -104,7 +106,7 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     kept: list[Kept] = []
     making = set(facts.making)
     for view in views(facts, rules):
-        said = [_once(view, said, making) for step in STEPS for said in step(view, rules)]
+        said = [_once(view, said, making, facts.tried) for step in STEPS for said in step(view, rules)]
         making |= {(s.system, s.identity) for s in said if isinstance(s, CreatePerson)}
         held = [s for s in said if isinstance(s, Withheld)]
         changes += _one_wish_per_record(
@@ -116,10 +118,17 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     return Plan(tuple(changes), tuple(outcomes), tuple(withheld), tuple(kept))
 
 
-def _once(view: View, said: Said, making: AbstractSet[tuple[str, str]]) -> Said:
-    """A creation waits for `review` while somebody who may be this person is being made in the same system."""
+def _once(
+    view: View, said: Said, making: AbstractSet[tuple[str, str]], tried: Mapping[tuple[str, str, str], str]
+) -> Said:
+    """A creation waits for `review` while somebody who may be this person is being made in the same system.
+
+    It keeps the id under which it was tried, whoever this person has been joined to since: another would be a second.
+    """
     if not isinstance(said, CreatePerson):
         return said
+    if first := tried.get((said.system, said.object, said.identity)):
+        said = replace(said, key=creation_key(said.system, said.object, first), key_value=first)
     twins = ", ".join(other for other in sorted(view.subject.may_be) if (said.system, other) in making)
     if not twins:
         return said

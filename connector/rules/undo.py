@@ -158,10 +158,8 @@ def _field(change: SetFields, name: str, now: Now, stay: Mapping[str, tuple[str,
     held = person.native[name]
     if same(held, change.before.get(name)):
         return None
-    if later := now.later.get((change.key, name)):
-        return _later(later, place, name)
-    if change.key in now.under_way:
-        return _under_way(place, name)
+    if since := _since(change, now, place, name):
+        return since
     if not same(held, change.values[name]):
         return Left("touched", place, text("changed by somebody since", "その後、変更されています"), name)
     return _BACK
@@ -187,10 +185,8 @@ def _membership(change: AddToList | RemoveFromList, run: str, now: Now) -> AnyCh
     added = isinstance(change, AddToList)
     if (change.person.id in members) is not added:
         return None
-    if later := now.later.get((change.key, "")):
-        return _later(later, place)
-    if change.key in now.under_way:
-        return _under_way(place)
+    if since := _since(change, now, place):
+        return since
     kind = RemoveFromList if added else AddToList
     return kind(
         key=change.key, system=change.system, identity=change.identity, lane=change.lane, reasons=(Reason(UNDO, run),),
@@ -216,21 +212,22 @@ def _unread(system: str, place: str, name: str = "") -> Left:
     return Left("unread", place, why, name)
 
 
-def _later(run: str, place: str, name: str = "") -> Left:
-    why = text(
-        "run {run} wrote here since: undo that one first",
-        "後の実行 {run} が書き込みました。先にそちらを取り消してください",
-        run=run,
-    )
-    return Left("later_run", place, why, name)
-
-
-def _under_way(place: str, name: str = "") -> Left:
-    why = text(
-        "a later change is under way, and its result is yet to come: undo this again after the next run",
-        "後の変更を処理中で、結果待ちです。次の実行の後にもう一度取り消してください",
-    )
-    return Left("under_way", place, why, name)
+def _since(change: AnyChange, now: Now, place: str, name: str = "") -> Left | None:
+    """What came after the run in the same place, and stands in the way."""
+    if run := now.later.get((change.key, name)):
+        why = text(
+            "run {run} wrote here since: undo that one first",
+            "後の実行 {run} が書き込みました。先にそちらを取り消してください",
+            run=run,
+        )
+        return Left("later_run", place, why, name)
+    if change.key in now.under_way:
+        why = text(
+            "a later change is under way, and its result is yet to come: undo this again after the next run",
+            "後の変更を処理中で、結果待ちです。次の実行の後にもう一度取り消してください",
+        )
+        return Left("under_way", place, why, name)
+    return None
 
 
 def _created(change: CreatePerson, remote_id: str | None) -> Left:

@@ -26,14 +26,7 @@ def assign(conn: Connection, identities: Mapping[int, str], at: datetime) -> Non
     An identity that loses its last record is kept as a pointer to where it went, and its alerts count there. What
     came of an identity's records is written down.
     """
-    before: dict[int, str | None] = {}
-    for some in chunks(sorted(identities)):
-        rows = conn.execute(
-            select(t.person.c.no, t.identity.c.id)
-            .join(t.identity, t.identity.c.no == t.person.c.identity, isouter=True)
-            .where(t.person.c.no.in_(some))
-        )
-        before.update((row.no, row.id) for row in rows)
+    before, gone = _before(conn, identities)
     moved = {no: new for no, new in identities.items() if before.get(no) != new}
     if not moved:
         return
@@ -56,14 +49,36 @@ def assign(conn: Connection, identities: Mapping[int, str], at: datetime) -> Non
     for no, new in moved.items():
         if old := before.get(no):
             heirs[old, new].append(no)
-    buried = _bury(conn, dict(heirs))
+    buried = _bury(conn, heirs, gone)
     _write_down(conn, heirs, buried, at)
 
 
-def _bury(conn: Connection, heirs: Iterable[tuple[str, str]]) -> set[str]:
-    """Close the identities that have lost their last record; which they are."""
+def _before(conn: Connection, nos: Collection[int]) -> tuple[dict[int, str | None], set[int]]:
+    """The identities that these person rows are of, and which of the rows are gone."""
+    before: dict[int, str | None] = {}
+    gone: set[int] = set()
+    for some in chunks(sorted(nos)):
+        rows = conn.execute(
+            select(t.person.c.no, t.person.c.gone_at, t.identity.c.id)
+            .join(t.identity, t.identity.c.no == t.person.c.identity, isouter=True)
+            .where(t.person.c.no.in_(some))
+        )
+        for row in rows:
+            before[row.no] = row.id
+            if row.gone_at is not None:
+                gone.add(row.no)
+    return before, gone
+
+
+def _bury(conn: Connection, heirs: Mapping[tuple[str, str], Sequence[int]], gone: Collection[int]) -> set[str]:
+    """Close the identities that have lost their last record; which they are.
+
+    What was done for one of them goes with the records that are still there, and then with the most.
+    """
     buried: set[str] = set()
-    for old, new in heirs:
+    for old, new in sorted(heirs, key=lambda pair: (-len({*heirs[pair]} - {*gone}), -len(heirs[pair]), pair)):
+        if old in buried:
+            continue
         no = conn.scalar(select(t.identity.c.no).where(t.identity.c.id == old))
         left = conn.scalar(select(func.count()).select_from(t.person).where(t.person.c.identity == no))
         if left:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from connector.store import outbox
 from connector.store import tables as t
-from connector.store.codec import load_change, micros, moment
+from connector.store.codec import micros, moment
 from connector.store.marks import chunks, mark_identities
 from connector.store.outbox import Wish
 
@@ -40,10 +40,10 @@ def under_way(conn: Connection, system: str) -> list[Job]:
 
 
 def wishes(conn: Connection, job: Job) -> list[Wish]:
-    """The changes that travel in a job, as they were when it was opened."""
+    """The changes that travel in a job, as they were when it was opened; about whom they are of by now."""
     c = t.outbox.c
-    query = select(c.key, c.kind, c.payload, c.attempts).where(_of(job)).order_by(c.key)
-    return [Wish(load_change(row.kind, row.payload), row.attempts - 1) for row in conn.execute(query)]
+    query = select(c.key, c.kind, c.payload, c.identity, c.attempts).where(_of(job)).order_by(c.key)
+    return [Wish(outbox.as_stored(row), row.attempts - 1) for row in conn.execute(query)]
 
 
 def sizes(conn: Connection, system: str) -> dict[str, int]:

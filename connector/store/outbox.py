@@ -279,7 +279,7 @@ def pending(
     """The next changes that may be sent to a system, by lane, then oldest first; `run`: only those it wrote down."""
     where = {"of": system, "by": micros(now), "kinds": sorted(kinds), "most": limit, "mine": run}
     rows = conn.execute(_pending(tuple(lanes), one_run=run is not None), where)
-    return [Wish(_stored(row), row.attempts) for row in rows]
+    return [Wish(as_stored(row), row.attempts) for row in rows]
 
 
 @cache
@@ -296,7 +296,7 @@ def _pending(lanes: tuple[str, ...], *, one_run: bool) -> Select[Any]:
     )
 
 
-def _stored(row: Any) -> AnyChange:
+def as_stored(row: Any) -> AnyChange:
     """A change as it stands there: about the identity that it is of by now, who may have been joined to another."""
     return replace(load_change(row.kind, row.payload), identity=row.identity)
 
@@ -419,7 +419,7 @@ def standing(conn: Connection, keys: Sequence[str]) -> dict[str, tuple[str, AnyC
     found: dict[str, tuple[str, AnyChange]] = {}
     for some in chunks(sorted(set(keys))):
         for row in conn.execute(select(c.key, c.state, c.kind, c.payload, c.identity).where(c.key.in_(some))):
-            found[row.key] = (row.state, _stored(row))
+            found[row.key] = (row.state, as_stored(row))
     return found
 
 
@@ -476,15 +476,44 @@ def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -
 def making(conn: Connection, identities: Collection[str]) -> set[tuple[str, str]]:
     """System and identity of those of these people who are being created there, and of whom no record was read yet."""
     c, p = t.outbox.c, t.person.c
+    theirs = select(p.no).join(t.identity).where(t.identity.c.id == c.identity, p.system == c.system)
     found: set[tuple[str, str]] = set()
     for some in chunks(sorted(identities)):
-        theirs = select(p.no).join(t.identity).where(t.identity.c.id == c.identity, p.system == c.system)
         wished = (c.kind == "CreatePerson", c.state.in_(("pending", "inflight", "done")), c.identity.in_(some))
-        found.update(
-            (row.system, row.identity)
-            for row in conn.execute(select(c.system, c.identity).where(*wished, ~theirs.exists()))
-        )
+        for row in conn.execute(select(*_MADE).where(*wished, ~theirs.exists())):
+            if row.state != "done" or _read_back(conn, row) is None:
+                found.add((row.system, row.identity))
     return found
+
+
+def tried(conn: Connection, identities: Collection[str]) -> dict[tuple[str, str, str], str]:
+    """By system, object and identity of those of these people: another id, under which they may have been made there.
+
+    They had it before they were joined to somebody. Not so when the record that was made is there, and somebody else's.
+    """
+    c = t.outbox.c
+    sent = c.state.in_(("inflight", "done")) | c.uncertain_until.is_not(None) | c.doubtful
+    found: dict[tuple[str, str, str], str] = {}
+    for some in chunks(sorted(identities)):
+        mine = (c.kind == "CreatePerson", c.identity.in_(some), ~c.key.endswith(c.identity), sent)
+        for row in conn.execute(select(*_MADE).where(*mine).order_by(c.created_at.desc(), c.key)):
+            change = as_stored(row)
+            read = _read_back(conn, row)
+            if isinstance(change, CreatePerson) and (read is None or read.gone_at is not None):
+                found[change.system, change.object, change.identity] = change.key_value
+    return found
+
+
+_MADE = tuple(t.outbox.c[name] for name in ("kind", "payload", "system", "identity", "state", "remote_id"))
+
+
+def _read_back(conn: Connection, row: Any) -> Any:
+    """The record that a creation made, if it was ever read."""
+    change, p = as_stored(row), t.person.c
+    if row.remote_id is None or not isinstance(change, CreatePerson):
+        return None
+    made = (p.system == change.system, p.object == change.object, p.id == row.remote_id)
+    return conn.execute(select(p.gone_at).where(*made)).one_or_none()
 
 
 def revocable(change: AnyChange) -> bool:
@@ -562,7 +591,7 @@ def waiting(conn: Connection, limit: int | None = None) -> list[AnyChange]:
     c = t.outbox.c
     columns = (c.kind, c.payload, c.identity)
     query = select(*columns).where(c.state == "pending").order_by(c.created_at, c.key).limit(limit)
-    return [_stored(row) for row in conn.execute(query)]
+    return [as_stored(row) for row in conn.execute(query)]
 
 
 def waiting_kinds(conn: Connection) -> dict[tuple[str, str], int]:

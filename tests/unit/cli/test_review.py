@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from connector.changes import AnyChange, CreatePerson, Lane, Reason, SetFields
@@ -25,6 +26,8 @@ from connector.errors import text
 from connector.model import Kind, Ref
 from connector.ports import Receipt
 from connector.rules.plan import RETRY_STALE
+from connector.store import tables as t
+from connector.store.database import writing
 from connector.store.identities import Verdict
 from connector.store.people import all_filed
 from tests.machine.world import World
@@ -230,11 +233,16 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World
     monkeypatch.setenv("CONNECTOR_LANG", "en")
     made = World(tmp_path / "w")
     for local in ("suzuki", "suzuki.d"):
-        visitor = made.ma.add_person(email=f"{local}@uminari-example.co.jp", family_name="鈴木", **DAISUKE)
-        for days in range(1, 6):
-            made.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, made.now - timedelta(days=days))
+        comes(made, local)
     yield made
     made.close()
+
+
+def comes(world: World, local: str) -> None:
+    """A visitor who is worth a record."""
+    visitor = world.ma.add_person(email=f"{local}@uminari-example.co.jp", family_name="鈴木", **DAISUKE)
+    for days in range(1, 6):
+        world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=days))
 
 
 @pytest.mark.parametrize("chunk", [1, 1000])
@@ -286,6 +294,57 @@ def test_who_may_be_somebody_that_cannot_be_created_does_not_wait_for_ever(
     strangers.run()
 
     assert len(strangers.sfa.people) == 1
+
+
+@pytest.mark.parametrize("how", ["answer lost", "in a job", "made and deleted by hand"])
+def test_who_is_joined_to_somebody_after_being_made_is_not_made_a_second_time(strangers: World, how: str) -> None:
+    (made,) = creations(plan_preview(strangers.app, pull=True, as_of=None))
+    with strangers.app.reading() as conn:
+        (other,) = (one for one in all_filed(conn, 0, 100) if one.identity != made.identity)
+    # Whose id outlives the other's: more records have it.
+    email = strangers.ma.people[other.person.ref.id].fields["email"]
+    strangers.ma.add_person(email=email, family_name="鈴木", **DAISUKE)
+    strangers.sfa.late = int(how != "made and deleted by hand")
+    strangers.run()
+    if how == "in a job":  # as one leaves it that outlives its run; the system of this world has none
+        with writing(strangers.app.store) as conn:
+            travels = update(t.outbox).where(t.outbox.c.key == made.key)
+            conn.execute(travels.values(state="inflight", job="handle", uncertain_until=None))
+    if how == "made and deleted by hand":
+        strangers.run()
+        (person,) = strangers.sfa.people.values()
+        strangers.sfa.delete_person(person.ref)
+        strangers.run()
+
+    (pair,) = questions(strangers.app)
+    decide(strangers.app, [Answer(pair.a.ref, pair.b.ref, "same")], "佐藤")
+    strangers.sfa.late = 0
+    strangers.run()
+    strangers.sfa.settle()  # what was late is there now
+    for _ in range(2):
+        strangers.pass_time(2 * RETRY_STALE)
+        strangers.run()
+
+    assert len(strangers.sfa.people) == int(how != "made and deleted by hand")
+    with strangers.app.reading() as conn:
+        (left,) = {one.identity for one in all_filed(conn, 0, 100) if not one.gone}
+    assert left == other.identity
+    assert all(person.fields["ma_id"] == left for person in strangers.sfa.people.values())
+
+
+def test_who_may_be_somebody_whose_record_was_deleted_does_not_wait_for_ever(tmp_path: Path) -> None:
+    world = World(tmp_path / "w")
+    comes(world, "suzuki")
+    world.run()
+    (made,) = world.sfa.people.values()
+    world.sfa.delete_person(made.ref)
+    world.run()
+
+    comes(world, "suzuki.d")
+    world.run()
+
+    assert len(world.sfa.people) == 1
+    world.close()
 
 
 def creations(shown: Shown) -> list[CreatePerson]:
