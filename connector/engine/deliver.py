@@ -95,10 +95,14 @@ class Delivery:
     """Changes that were looked at, by kind."""
     uncounted: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
     """What the ledger has not heard of yet: it does in the transaction that makes it true."""
+    began: datetime = field(init=False)
+    """What is due is judged by this moment: what was tried and put off does not come up again, however long it takes,
+    and take the turn of what was not."""
     desk: JobDesk = field(init=False)
 
     def __post_init__(self) -> None:
-        """A desk for the jobs of this system."""
+        """It begins; a desk for the jobs of this system."""
+        self.began = self.app.clock()
         self.desk = JobDesk(self.app, self.name, self.lease, self._settle_job)
 
     @property
@@ -158,7 +162,7 @@ class Delivery:
         window = max(WINDOW, self.adapter.jobs.most if self.adapter.jobs else 0)
         with self.app.reading() as conn:
             lanes = [str(lane) for lane in self.app.setup.config.run.lanes]
-            return outbox.pending(conn, self.name, self.app.clock(), lanes, kinds, window, self.only)
+            return outbox.pending(conn, self.name, self.began, lanes, kinds, window, self.only)
 
     def _fit_to_send(self, wishes: Sequence[Wish]) -> list[Wish]:
         """Without list entries for people who opted out meanwhile, and with alerts held to the owners' day."""
@@ -201,7 +205,8 @@ class Delivery:
         wishes = [w for w in wishes if w.change.key not in late]
         waiting = [a for a in waiting if a.key not in late]
         paced = pace(waiting, sent, quiet.per_owner_per_day, now, tz, ja=ja)
-        outbox.enqueue(conn, paced.digests, self.report.run, now, {})
+        due = {digest.key: self.began for digest in paced.digests}  # as the alerts that it stands for
+        outbox.enqueue(conn, paced.digests, self.report.run, now, due)
         for digest, keys in paced.digested.items():
             outbox.fold(conn, keys, digest)
             for _ in keys:

@@ -22,12 +22,13 @@ from connector.engine.deliver import deliver
 from connector.engine.probing import probe as probe_system
 from connector.engine.report import Exit, Report
 from connector.engine.spending import spending
-from connector.errors import AdapterError, Exhausted, text
+from connector.errors import AdapterError, Exhausted, Mismatch, text
 from connector.http import Budget, Http, HttpOptions, Meter
 from connector.model import Ref
 from connector.ports import Finding, Page, Probed, Receipt
 from connector.sandbox.server import Server
 from connector.store import outbox, runs
+from connector.store.runs import Counts
 from tests.machine.world import World
 from tests.unit.engine.test_run import edit_mapping, hot_visitor
 
@@ -290,15 +291,9 @@ def test_lanes_go_in_order_and_what_stays_is_deferred_by_name(
 ) -> None:
     order = [str(lane) for lane in world.app.setup.config.run.lanes]
     lanes = [Lane(lane) for _ in range(3) for lane in reversed(order)]
-    refs = [world.sfa.add_person(email=f"t{n}@alpha.co.jp") for n in range(len(lanes))]
     budgets["sfa"] = Budget(calls_per_run=calls)
     world.restart()
-    report = Report("r", world.now, world.now)
-    with world.app.lease() as lease, spending(world.app, lease):
-        with lease.writing() as conn:
-            runs.start_run(conn, "r", world.now, world.now, lease.token, "")
-            outbox.enqueue(conn, [_wish(ref, lane) for ref, lane in zip(refs, lanes, strict=True)], "r", world.now, {})
-        deliver(world.app, lease, report)
+    report = _delivered(world, lanes)
 
     sent = [lane for method, _, some in counting.asked for lane in some if method == "POST"]
     assert sent == sorted(sent, key=order.index)
@@ -307,6 +302,41 @@ def test_lanes_go_in_order_and_what_stays_is_deferred_by_name(
     assert (line.used, line.deferred) == (len(sent), len(lanes) - len(sent))
     assert line.balances()
     assert report.exit is (Exit.DEFERRED if line.deferred else Exit.DONE)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_what_was_put_off_does_not_take_the_turn_of_what_was_not_tried(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, fits: bool
+) -> None:
+    monkeypatch.setattr("connector.engine.deliver.WINDOW", 3)
+    monkeypatch.setattr(Memory, "group", lambda _, change: change.lane)
+    whole = Memory.push
+
+    def slowly(adapter: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        world.now += timedelta(minutes=2)
+        if changes[0].lane is not Lane.ALERTS:
+            yield from whole(adapter, changes)
+        elif not fits:
+            raise Mismatch(text("there is no field 点", "項目 点 がありません"), where="sfa")
+        else:
+            yield from (Receipt(change.key, "retry") for change in changes)
+
+    monkeypatch.setattr(Memory, "push", slowly)
+    report = _delivered(world, [Lane.ALERTS] * 3 + [Lane.SCORES] * 12)
+
+    assert report.ledger["sfa", "→SetFields"] == Counts(read=15, used=12, deferred=3)
+
+
+def _delivered(world: World, lanes: Sequence[Lane]) -> Report:
+    """The delivery of a wish in each of these lanes."""
+    report = Report("r", world.now, world.now)
+    wishes = [_wish(world.sfa.add_person(email=f"t{n}@alpha.co.jp"), lane) for n, lane in enumerate(lanes)]
+    with world.app.lease() as lease, spending(world.app, lease):
+        with lease.writing() as conn:
+            runs.start_run(conn, "r", world.now, world.now, lease.token, "")
+            outbox.enqueue(conn, wishes, "r", world.now, {})
+        deliver(world.app, lease, report)
+    return report
 
 
 def _wish(ref: Ref, lane: Lane) -> SetFields:
