@@ -89,8 +89,10 @@ class Delivery:
     stopped: ConnectorError | None = None
     unfit: dict[Hashable, ConnectorError] = field(default_factory=dict)
     """Groups of changes that wait for a person, and why; the others go on."""
-    left: Counter[str] = field(default_factory=Counter)
-    """Changes of those groups, by kind."""
+    deferred: set[str] = field(default_factory=set)
+    """Keys of changes that count as deferred already."""
+    broken_off: list[AnyChange] = field(default_factory=list)
+    """Changes of batches that were broken off: they count with all that was not tried."""
     tally: Counter[str] = field(default_factory=Counter)
     """Changes that were looked at, by kind."""
     uncounted: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
@@ -135,8 +137,8 @@ class Delivery:
 
     def sum_up(self) -> None:
         """Count what was left, and tell what stood in the way."""
-        self._count_deferred()
         with self.lease.writing() as conn:
+            self._count_deferred(conn)
             self._count(conn)
         for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
             if not isinstance(error, Exhausted):
@@ -157,12 +159,15 @@ class Delivery:
         except AdapterError as error:
             log.warning("system_unavailable", system=self.name, error=type(error).__name__, code=error.code)
 
+    @property
+    def _kinds(self) -> list[str]:
+        return [kind.__name__ for kind in self.adapter.writes]
+
     def _due(self) -> list[Wish]:
-        kinds = [kind.__name__ for kind in self.adapter.writes]
         window = max(WINDOW, self.adapter.jobs.most if self.adapter.jobs else 0)
         with self.app.reading() as conn:
             lanes = [str(lane) for lane in self.app.setup.config.run.lanes]
-            return outbox.pending(conn, self.name, self.began, lanes, kinds, window, self.only)
+            return outbox.pending(conn, self.name, self.began, lanes, self._kinds, window, self.only)
 
     def _fit_to_send(self, wishes: Sequence[Wish]) -> list[Wish]:
         """Without list entries for people who opted out meanwhile, and with alerts held to the owners' day."""
@@ -279,10 +284,7 @@ class Delivery:
                 left = jobs.sizes(conn, self.name)
         if left:
             self.report.put_off(self.name, [f"→{kind}" for kind in sorted(left)], Unavailable(_AT_WORK))
-        if self.going:  # else they are counted with all that is still due
-            left = self.desk.released + Counter(left)
-        for kind, count in left.items():
-            self.uncounted[kind].add(Counts(read=count, deferred=count))
+        self._defer(left)
 
     def _connections(self, batches: Sequence[Sequence[Wish]]) -> int:
         """One at a time when the budget may not suffice: side by side, a later lane could take the last call."""
@@ -296,7 +298,8 @@ class Delivery:
         group, kind = self.adapter.group(batch[0].change), type(batch[0].change).__name__
         if group in self.unfit:
             with self.lease.writing() as conn:
-                self._leave(conn, kind, list(wishes))
+                self._leave(conn, [wish.change for wish in batch])
+                self._count(conn)
             return
         with self.lease.writing() as conn:
             outbox.claim(conn, list(wishes), self.lease.token, self.app.clock())
@@ -309,10 +312,11 @@ class Delivery:
             error = raised
         with self.lease.writing() as conn:
             self._settle(conn, wishes, receipts)
-            rest = [key for key in wishes if key not in {receipt.key for receipt in receipts}]
+            told = {receipt.key for receipt in receipts}
+            rest = [wish.change for wish in batch if wish.change.key not in told]
             if isinstance(error, Mismatch):
                 self.unfit.setdefault(group, error)
-                self._leave(conn, kind, rest)
+                self._leave(conn, rest)
             elif error is not None:
                 self._put_off(conn, rest, error)
             if error is not None:
@@ -337,14 +341,16 @@ class Delivery:
             if receipt.status == "done":
                 _remember(conn, change, receipt, now)
             state = states[receipt.key]
-            self._tally(
-                change,
-                Counts(1, used=int(state == "done"), parked=int(state == "parked"), deferred=int(state == "pending")),
-            )
+            if state == "pending":
+                self._stays(change)
+            else:
+                self._tally(change, Counts(read=1, used=int(state == "done"), parked=int(state == "parked")))
 
-    def _put_off(self, conn: Connection, keys: Sequence[str], error: AdapterError) -> None:
+    def _put_off(self, conn: Connection, changes: Sequence[AnyChange], error: AdapterError) -> None:
         """Nothing is known about these yet; they stay for later, and this system is left alone in this run."""
         self.stopped = self.stopped or error
+        self.broken_off += changes
+        keys = [change.key for change in changes]
         if isinstance(error, Uncertain):
             outbox.in_doubt(conn, keys)
         else:
@@ -353,10 +359,11 @@ class Delivery:
                 until += error.wait
             outbox.put_off(conn, keys, until)
 
-    def _leave(self, conn: Connection, kind: str, keys: Sequence[str]) -> None:
+    def _leave(self, conn: Connection, changes: Sequence[AnyChange]) -> None:
         """These wait for a person: out of the way of what can be sent now."""
-        outbox.put_off(conn, keys, self.app.clock() + BACK_OFF)
-        self.left[kind] += len(keys)
+        outbox.put_off(conn, [change.key for change in changes], self.app.clock() + BACK_OFF)
+        for change in changes:
+            self._stays(change)
 
     def _tell(self, conn: Connection, error: AdapterError, changes: int) -> None:
         if error.evidence:
@@ -365,13 +372,18 @@ class Delivery:
             "system_unavailable", system=self.name, error=type(error).__name__, code=error.code, changes=changes
         )
 
-    def _count_deferred(self) -> None:
+    def _count_deferred(self, conn: Connection) -> None:
         """What is still due was not sent: deferred, by name of its kind."""
-        waiting: Mapping[str, int] = self.left
-        if not self.going:
-            with self.app.reading() as conn:
-                waiting = outbox.still_due(conn, self.name, self.app.clock() + BACK_OFF, self.only)
-        for kind, count in waiting.items():
+        for change in self.broken_off:
+            self._stays(change)
+        self._defer(outbox.still_due(conn, self.name, self.began, self._kinds, self.only, but=self.deferred))
+
+    def _stays(self, change: AnyChange) -> None:
+        self.deferred.add(change.key)
+        self._defer({type(change).__name__: 1})
+
+    def _defer(self, kinds: Mapping[str, int]) -> None:
+        for kind, count in kinds.items():
             self.uncounted[kind].add(Counts(read=count, deferred=count))
 
     def _tally(self, change: AnyChange, counts: Counts) -> None:

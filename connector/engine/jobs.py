@@ -6,7 +6,6 @@ What the engine knows of a job is one row of the store, written after `open` (wh
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -66,8 +65,6 @@ class JobDesk:
     settle: Settle
     own: set[str] = field(default_factory=set)
     """Handles of jobs opened in this delivery: since then nobody has planned."""
-    released: Counter[str] = field(default_factory=Counter)
-    """Changes, by kind, that came back from jobs to be sent by a later run."""
 
     @property
     def _jobs(self) -> Jobs:
@@ -166,8 +163,6 @@ class JobDesk:
                 desk.plan_again(conn, job)
             self.settle(conn, wishes, found.receipts)
             desk.end(conn, job, found.untried)
-        known = {receipt.key for receipt in found.receipts}
-        self.released.update(type(wish.change).__name__ for key, wish in wishes.items() if key not in known)
         log.info(
             "job_collected",
             system=self.system,

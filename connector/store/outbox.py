@@ -435,18 +435,28 @@ def fold(conn: Connection, keys: Sequence[str], into: str, code: str = "digest")
         conn.execute(update(t.outbox).where(t.outbox.c.key.in_(some)).values(state="done", code=code, remote_id=into))
 
 
-def still_due(conn: Connection, system: str, until: datetime, run: str | None = None) -> dict[str, int]:
-    """How many changes wait to be sent to a system before `until`, per kind; those in jobs are sent.
+def still_due(
+    conn: Connection,
+    system: str,
+    now: datetime,
+    kinds: Iterable[str],
+    run: str | None = None,
+    but: Collection[str] = (),
+) -> dict[str, int]:
+    """How many of the changes that `pending` may give are still to be sent, per kind; those in jobs are sent.
 
-    `run`: only those it wrote down.
+    `but`: keys not to count.
     """
     c = t.outbox.c
     waits = c.state.in_(("pending", "inflight")) & c.job.is_(None)
-    due = (c.system == system) & waits & (c.next_at <= micros(until))
+    due = (c.system == system) & waits & (c.next_at <= micros(now)) & c.kind.in_(sorted(kinds))
     if run is not None:
         due &= c.run == run
     query = select(c.kind, func.count().label("n")).where(due).group_by(c.kind)
-    return {row.kind: row.n for row in conn.execute(query)}
+    counts: Counter[str] = Counter({row.kind: row.n for row in conn.execute(query)})
+    for some in chunks(sorted(but) if counts else ()):
+        counts.subtract({row.kind: row.n for row in conn.execute(query.where(c.key.in_(some)))})
+    return dict(+counts)
 
 
 def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -> int:

@@ -22,7 +22,7 @@ from connector.engine.deliver import deliver
 from connector.engine.probing import probe as probe_system
 from connector.engine.report import Exit, Report
 from connector.engine.spending import spending
-from connector.errors import AdapterError, Exhausted, Mismatch, text
+from connector.errors import AdapterError, Exhausted, Mismatch, Throttled, Unavailable, Uncertain, text
 from connector.http import Budget, Http, HttpOptions, Meter
 from connector.model import Ref
 from connector.ports import Finding, Page, Probed, Receipt
@@ -325,6 +325,51 @@ def test_what_was_put_off_does_not_take_the_turn_of_what_was_not_tried(
     report = _delivered(world, [Lane.ALERTS] * 3 + [Lane.SCORES] * 12)
 
     assert report.ledger["sfa", "→SetFields"] == Counts(read=15, used=12, deferred=3)
+
+
+def test_what_a_clock_that_was_set_right_leaves_undone_is_deferred_by_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.engine.deliver.WINDOW", 3)
+
+    def busy(_: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        world.now -= timedelta(hours=1)
+        yield from (Receipt(change.key, "retry") for change in changes)
+
+    monkeypatch.setattr(Memory, "push", busy)
+    report = _delivered(world, [Lane.SCORES] * 15)
+
+    assert report.ledger["sfa", "→SetFields"] == Counts(read=15, deferred=15)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unavailable(text("is down", "停止中")),
+        Throttled(text("asks to wait", "待機"), wait=timedelta(hours=1)),
+        Uncertain(text("no answer", "応答なし")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("first", ["retry", "misfit"])
+def test_what_was_put_off_before_its_system_stopped_is_deferred_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: AdapterError, first: str
+) -> None:
+    monkeypatch.setattr(Memory, "group", lambda _, change: change.lane)
+
+    def stopping(_: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        if changes[0].lane is not Lane.ALERTS:
+            raise error
+        if first == "misfit":
+            raise Mismatch(text("there is no field 点", "項目 点 がありません"), where="sfa")
+        yield from (Receipt(change.key, "retry") for change in changes)
+
+    monkeypatch.setattr(Memory, "push", stopping)
+    report = _delivered(world, [Lane.ALERTS] * 5 + [Lane.SCORES] * 7)
+
+    assert report.ledger["sfa", "→SetFields"] == Counts(read=12, deferred=12)
+    with world.app.reading() as conn:
+        assert runs.ledger(conn, "r") == report.ledger
 
 
 def _delivered(world: World, lanes: Sequence[Lane]) -> Report:

@@ -211,6 +211,21 @@ def test_put_off_changes_do_not_count_the_attempt(store: Engine) -> None:
     assert [wish.attempts for wish in due(store)] == [0]
 
 
+def test_what_is_still_due_is_counted_by_kind_but_for_what_is_known(store: Engine, lease: Lease) -> None:
+    other = replace(SCORE, key="set:y")
+    enqueue(store, SCORE, other, ALERT, CREATED, TOUCHED)
+    enqueue(store, LISTED, run="another")
+    with lease.writing() as conn:
+        outbox.claim(conn, [other.key], lease.token, NOW)
+        outbox.put_off(conn, [TOUCHED.key], NOW + timedelta(minutes=5))
+        kinds = ["SetFields", "RaiseAlert", "AddTouchpoint", "AddToList"]
+
+        assert outbox.still_due(conn, "sfa", NOW, kinds) == {"SetFields": 2, "RaiseAlert": 1}
+        assert outbox.still_due(conn, "sfa", NOW, kinds, but={SCORE.key, ALERT.key, TOUCHED.key}) == {"SetFields": 1}
+        assert outbox.still_due(conn, "ma", NOW, kinds) == {"AddToList": 1}
+        assert outbox.still_due(conn, "ma", NOW, kinds, "r") == {}
+
+
 def test_a_wish_that_the_newest_plan_does_not_hold_is_withdrawn(store: Engine) -> None:
     enqueue(store, SCORE, LISTED, ALERT)
     with database.writing(store) as conn:
