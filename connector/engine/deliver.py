@@ -120,7 +120,8 @@ class Delivery:
     def deliver(self) -> None:
         """Send what is due, and sum up."""
         self.send()
-        self.sum_up()
+        with self.lease.writing() as conn:
+            self.sum_up(conn)
 
     def send(self) -> None:
         """Everything that is due for this system, window by window."""
@@ -135,11 +136,10 @@ class Delivery:
                 self._send_all(self._fit_to_send(wishes))
             self._wait_for_jobs()
 
-    def sum_up(self) -> None:
-        """Count what was left, and tell what stood in the way."""
-        with self.lease.writing() as conn:
-            self._count_deferred(conn)
-            self._count(conn)
+    def sum_up(self, conn: Connection) -> None:
+        """Count what was left, and tell what stood in the way; in the transaction that ends this delivery."""
+        self._count_deferred(conn)
+        self._count(conn)
         for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
             if not isinstance(error, Exhausted):
                 self.report.problem(self.name, error)

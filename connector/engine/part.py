@@ -106,8 +106,6 @@ def _perform(app: App, part: Part, holder: str) -> None:
             if part.kind == "deliver":
                 outbox.abandoned(conn, part.system)
         (_pull if part.kind == "pull" else _deliver)(app, share, part, report)
-        with share.writing() as conn:
-            parts.put_done(conn, part.key, report.as_part())
 
 
 def fail(app: App, part: Part, why: Mapping[str, Any]) -> None:
@@ -125,13 +123,17 @@ def _pull(app: App, share: Share, part: Part, report: Report) -> None:
     if app.adapters[part.system].jobs is not None:
         Delivery(app, part.system, share, report).collect()
     pull_system(app, part.system, share, report, force=part.force)
+    with share.writing() as conn:
+        parts.put_done(conn, part.key, report.as_part())
 
 
 def _deliver(app: App, share: Share, part: Part, report: Report) -> None:
     delivery = Delivery(app, part.system, share, report)
     delivery.send()
     app.go_on()  # whoever goes on from here sums up
-    delivery.sum_up()
+    with share.writing() as conn:  # one for both, so that what was left counts once, whoever dies here
+        delivery.sum_up(conn)
+        parts.put_done(conn, part.key, report.as_part())
 
 
 def _plan(app: App, run: Lease, part: Part, report: Report) -> None:

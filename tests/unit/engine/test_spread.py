@@ -18,8 +18,9 @@ from connector.engine.run import run
 from connector.engine.spread import Spread
 from connector.errors import ConnectorError, Locked, text
 from connector.model import DealState, Kind
-from connector.store import outbox, parts
+from connector.store import outbox, parts, runs
 from connector.store.lease import Fenced, Lease, take_part
+from connector.store.runs import Counts
 from tests.machine.world import World
 
 PEOPLE = 12
@@ -219,12 +220,39 @@ def test_what_a_dead_worker_claimed_is_sent_by_the_next(world: World) -> None:
             outbox.claim(conn, keys, lease.token, world.now)
         world.pass_time(timedelta(hours=1))
         with lease.writing() as conn:
-            from connector.store.runs import start_run
-
-            start_run(conn, "r", world.now, world.now, lease.token, "")
+            runs.start_run(conn, "r", world.now, world.now, lease.token, "")
         perform(world.app, a_job(world, lease, "deliver", system="sfa"), "somebody")
         with world.app.reading() as conn:
             assert conn.exec_driver_sql("SELECT count(*) FROM outbox WHERE state <> 'done'").scalar_one() == 0
+
+
+def test_what_a_worker_that_died_at_the_end_of_its_part_left_undone_counts_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(world)
+    world.run_with_sfa_down_at_delivery()
+    with world.app.reading() as conn:
+        due = {(system, f"→{kind}"): n for (system, kind), n in outbox.waiting_kinds(conn).items()}
+    assert due
+    put_done = parts.put_done
+
+    def dying(*_: Any) -> None:
+        monkeypatch.setattr(parts, "put_done", put_done)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parts, "put_done", dying)
+    world.sfa.down = True
+    with world.app.lease() as lease:
+        with lease.writing() as conn:
+            runs.start_run(conn, "r", world.now, world.now, lease.token, "")
+        job = a_job(world, lease, "deliver", system="sfa")
+        with pytest.raises(KeyboardInterrupt):
+            perform(world.app, job, "somebody")
+        perform(world.app, job, "another")
+
+    with world.app.reading() as conn:
+        assert parts.is_done(conn, job.key)
+        assert runs.ledger(conn, "r") == {line: Counts(read=n, deferred=n) for line, n in due.items()}
 
 
 def test_a_job_that_cannot_be_done_ends_the_run_with_its_reason(world: World) -> None:
