@@ -52,6 +52,11 @@ class Row:
         """The record that Salesforce locks with this one: neighbours in order cannot lock each other out."""
         return str(self.body.get("AccountId") or self.body.get("WhoId") or self.body.get("WhatId") or self.target)
 
+    @property
+    def refers(self) -> bool:
+        """Whether a text of it looks like a reference, which a composite replaces by a part of another answer."""
+        return any(isinstance(value, str) and "@{" in value for value in self.body.values())
+
 
 class Unfit(Exception):
     """A value that cannot be sent; the receipt says why."""

@@ -53,7 +53,8 @@ class Writer:
             if not waiting:
                 return
             now, waiting = _together(waiting, MOST * self._config.collections_per_call)
-            receipts |= self._send(now)
+            for rows in _calls(now):
+                receipts |= self._send(rows)
 
     def _not_to_close(self, changes: Sequence[AnyChange]) -> dict[int, Receipt]:
         """Alerts that need no closing: their owner closed or deleted them; and those that the owner works on."""
@@ -77,7 +78,7 @@ class Writer:
         return found
 
     def _send(self, rows: Sequence[Row]) -> dict[int, Receipt]:
-        """Rows of one route, about different records: one collection, or several in one composite."""
+        """Rows of one call of `_calls`: one collection, or several in one composite."""
         parts = [rows[start : start + MOST] for start in range(0, len(rows), MOST)]
         try:
             if len(parts) > 1:
@@ -124,6 +125,8 @@ class Writer:
         if not isinstance(status, int) or status < 300:
             return self._receipts(rows, body)
         error = self._org.error(status, body, asks=False)
+        if error.code == "PROCESSING_HALTED":  # for what concerns the composite, and none of its rows
+            return self._send(rows)
         if isinstance(error, Refused):
             return self._refused_whole(rows, error)
         # This answer did arrive, and says of its rows alone that they were not written now.
@@ -193,6 +196,19 @@ def _together(rows: Sequence[Row], most: int) -> tuple[list[Row], list[Row]]:
         else:
             now[row.target] = row
     return sorted(now.values(), key=lambda row: (row.parent, row.target)), later
+
+
+def _calls(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Rows that `_together` gave, as the calls that carry them: what a composite would change goes by itself."""
+    if len(rows) <= MOST:  # one collection, no composite
+        yield rows
+        return
+    plain = [row for row in rows if not row.refers]
+    alone = [row for row in rows if row.refers]
+    if plain:
+        yield plain
+    for start in range(0, len(alone), MOST):
+        yield alone[start : start + MOST]
 
 
 def _body(rows: Sequence[Row]) -> dict[str, Json | list[Any]]:

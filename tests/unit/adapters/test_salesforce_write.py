@@ -10,7 +10,8 @@ import pytest
 
 from connector.adapters.salesforce.fields import Field, WrongType
 from connector.adapters.salesforce.refusals import verdict
-from connector.changes import AnyChange
+from connector.adapters.salesforce.rows import Row
+from connector.changes import AnyChange, SetFields
 from connector.errors import AdapterError, Unauthorized, Unavailable, Uncertain
 from connector.model import Ref, Value
 from connector.ports import Receipt
@@ -73,6 +74,45 @@ def test_two_changes_of_one_record_are_both_made_in_order(ready: Stage) -> None:
 def test_names_of_fields_count_in_any_case(ready: Stage) -> None:
     ref = contact_ref(ready.contact())
     assert told(push(ready.adapter(), set_fields(ref, ma_band__C="hot"))) == [("done", "")]
+
+
+def texts_for(ready: Stage, texts: dict[int, str], count: int = 250) -> dict[str, SetFields]:
+    """A text for each of many contacts, by id, in the order of sending; `texts` are those of some places."""
+    ids = sorted(ready.org.create("Contact", {"LastName": f"人{n}"}) for n in range(count))
+    return {
+        id_: set_fields(contact_ref(id_), MA_Score_Why__c=texts.get(place, f"料金ページ {place}"))
+        for place, id_ in enumerate(ids)
+    }
+
+
+def held(ready: Stage) -> dict[str, str]:
+    return {row["Id"]: row["MA_Score_Why__c"] for row in ready.org.records("Contact")}
+
+
+@pytest.mark.parametrize("text", ["@{a.b} を見ました", "@{part0[0].id}", "@{part0}", "@{キャンペーン}", "@{"])
+def test_a_text_that_looks_like_a_reference_arrives_as_it_is(ready: Stage, text: str) -> None:
+    """A composite would put a part of another answer in its place, or halt the whole collection."""
+    changes = texts_for(ready, {7: text, 249: text})
+    receipts = push(ready.adapter(), *changes.values())
+    assert [r.key for r in receipts] == [c.key for c in changes.values()]
+    assert set(told(receipts)) == {("done", "")}
+    assert held(ready) == {id_: change.values["MA_Score_Why__c"] for id_, change in changes.items()}
+    assert len(ready.requests("composite", "POST")) == len(ready.requests("composite/sobjects", "PATCH")) == 1
+
+
+def test_texts_that_all_look_like_references_go_without_a_composite(ready: Stage) -> None:
+    changes = texts_for(ready, dict.fromkeys(range(250), "@{part0}"))
+    assert set(told(push(ready.adapter(), *changes.values()))) == {("done", "")}
+    assert set(held(ready).values()) == {"@{part0}"}
+    assert not ready.requests("composite", "POST")
+
+
+def test_a_part_that_a_composite_halts_is_sent_by_itself(ready: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Row, "refers", False)  # as if it were halted for something that we cannot see
+    changes = texts_for(ready, {210: "@{a.b}"})
+    assert set(told(push(ready.adapter(), *changes.values()))) == {("done", "")}
+    assert held(ready) == {id_: change.values["MA_Score_Why__c"] for id_, change in changes.items()}
+    assert [len(body["records"]) for body in ready.written] == [50]
 
 
 FIT: dict[str, list[tuple[Value, Any]]] = {
