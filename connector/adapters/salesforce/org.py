@@ -70,17 +70,17 @@ class Org:
         self.http.session.auth = BearerAuth(self._tokens)
         self.http.session.hooks["response"].append(self._note_usage)
 
-    def query(self, soql: str, *, deleted: bool = False) -> Mapping[str, Any]:
-        """The first page of a query; `deleted`: with the records in the recycle bin."""
-        return self._call(lambda client: client.query(soql, include_deleted=deleted), asks=True)
+    def query(self, soql: str, *, put_away: bool = False) -> Mapping[str, Any]:
+        """The first page of a query; `put_away`: with the records in the recycle bin, and archived activities."""
+        return self._call(lambda client: client.query(soql, include_deleted=put_away), asks=True)
 
     def query_more(self, url: str) -> Mapping[str, Any]:
         """The page at a `nextRecordsUrl`."""
         return self._call(lambda client: client.query_more(url, identifier_is_url=True), asks=True)
 
-    def query_all(self, soql: str) -> Iterator[Row]:
-        """All live records a query finds."""
-        page = self.query(soql)
+    def query_all(self, soql: str, *, put_away: bool = False) -> Iterator[Row]:
+        """All records a query finds; `put_away` as for `query`."""
+        page = self.query(soql, put_away=put_away)
         yield from page["records"]
         while not page["done"]:
             page = self.query_more(page["nextRecordsUrl"])

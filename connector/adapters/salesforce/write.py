@@ -171,18 +171,19 @@ class Writer:
         return {row.place: Receipt(row.key, "done", found[row.target]) for row in keyed if row.target in found}
 
     def _by_key(self, route: Route, keys: Sequence[str]) -> dict[str, str]:
-        """Ids of the records with these keys."""
+        """Ids of the records with these keys; a task that is archived keeps its own."""
         name = route.key_field or ""
         found: dict[str, str] = {}
         for start in range(0, len(keys), 100):  # a query travels in a URL
             soql = format_soql(
-                "SELECT Id, {:literal} FROM {:literal} WHERE {:literal} IN {}",
+                "SELECT Id, {:literal} FROM {:literal} WHERE IsDeleted = false AND {:literal} IN {}",
                 name,
                 route.object,
                 name,
                 list(keys[start : start + 100]),
             )
-            found |= {str(row[name]).casefold(): str(row["Id"]) for row in self._org.query_all(soql)}
+            rows = self._org.query_all(soql, put_away=True)
+            found |= {str(row[name]).casefold(): str(row["Id"]) for row in rows}
         return found
 
 

@@ -1,16 +1,19 @@
-"""What happens to records in the life of a sales team: deleted, restored, merged, converted."""
+"""What happens to records in the life of a sales team: deleted, restored, archived, merged, converted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
+from connector.sandbox.salesforce import times
 from connector.sandbox.salesforce.errors import refuse
 from connector.sandbox.salesforce.records import Access, Records
 from connector.sandbox.salesforce.schema import SObject
 from connector.sandbox.salesforce.store import Row
 
+_ARCHIVED_AFTER = timedelta(days=365)
 _COPIED = (
     "FirstName",
     "LastName",
@@ -73,6 +76,18 @@ class Lifecycle:
                 back.pop("MasterRecordId", None)
                 self.records.check_unique(self.records.schema[name], old, back)
                 self.records.store.put(name, back)
+
+    def archive(self, now: datetime) -> None:
+        """Archive the activities that are a year old: events, and tasks that are closed.
+
+        Nothing public tells whether that moves their time stamps; here it does not.
+        """
+        last = times.stamp(now - _ARCHIVED_AFTER)[:10]
+        for name in ("Task", "Event"):
+            for row in list(self.records.store.live(name)):
+                day = row.get("ActivityDate") or row["CreatedDate"][:10]
+                if day <= last and row.get("IsClosed", True):
+                    self.records.store.put(name, {**row, "IsArchived": True})
 
     def merge(self, sobject: SObject, winner: str, losers: Sequence[str], access: Access) -> None:
         """Make one record of up to three: the losers point to the winner, and their children become its children."""

@@ -269,6 +269,7 @@ def _activity() -> list[Field]:
         _refer("AccountId", "Account", createable=False, updateable=False),
         _flag("IsReminderSet"),
         Field(name="ReminderDateTime", type="datetime"),
+        _fixed("IsArchived", "boolean", nillable=False, defaulted=True, default=False),
     ]
 
 

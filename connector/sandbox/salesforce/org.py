@@ -283,6 +283,11 @@ class Org:
         with self.transaction():
             self.life.undelete(self._object(object_name), canonical(record_id) or record_id)
 
+    def archive(self) -> None:
+        """Archive old activities, as the org itself does every night."""
+        with self.transaction():
+            self.life.archive(self.clock())
+
     def merge(self, object_name: str, winner: str, losers: Sequence[str]) -> None:
         """Merge one or two records into `winner`."""
         with self.transaction():

@@ -114,7 +114,7 @@ class Queries:
 
     def _filter(self, scope: Scope, query: soql.Query) -> Callable[[Iterable[Row]], list[Row]]:
         test = (lambda _: True) if query.where is None else self._conditions(scope).test(query.where)
-        return lambda rows: [row for row in rows if (scope.with_deleted or not row["IsDeleted"]) and test(row)]
+        return lambda rows: [row for row in rows if (scope.with_deleted or not _is_put_away(row)) and test(row)]
 
     def _candidates(self, scope: Scope, query: soql.Query, table: Table) -> Iterable[Row]:
         """The rows an index finds for one of the conditions that must all hold, or simply all rows."""
@@ -182,6 +182,11 @@ class Queries:
             return {"totalSize": len(found), "done": True, "records": found} if found else None
 
         return collect
+
+
+def _is_put_away(row: Row) -> bool:
+    """Whether a query leaves a record out that `queryAll` finds."""
+    return row["IsDeleted"] or row.get("IsArchived") is True
 
 
 def _place(scope: Scope, sobject: SObject, shown: _Shown, found: Found) -> None:

@@ -288,6 +288,28 @@ def test_old_activities_are_left_out_at_first(ready: Stage) -> None:
     assert [t.ref.id for t in of(Touchpoint, pages)] == [young]
 
 
+def test_what_is_archived_is_read_within_the_history(ready: Stage) -> None:
+    """Salesforce archives activities that are a year old, and a plain query leaves them out."""
+    who = ready.contact()
+    timed = {"Subject": "訪問", "WhoId": who, "DurationInMinutes": 60}
+    visit = ready.org.create("Event", {**timed, "StartDateTime": "2026-03-01T01:00:00Z"})
+    dialled = call(ready, who, ActivityDate="2026-03-02")
+    for name, id_ in (("Event", ready.org.create("Event", {**timed, "StartDateTime": "2026-03-03T01:00:00Z"})),
+                      ("Task", call(ready, who, ActivityDate="2026-03-04"))):  # fmt: skip
+        ready.org.delete(name, id_)
+    ready.later(timedelta(days=400))
+    ready.org.archive()
+    again = ready.org.create("Event", {**timed, "StartDateTime": "2027-05-06T01:00:00Z"})
+    ready.later()
+    adapter = ready.adapter()
+    events, calls = drain(adapter, "Event"), drain(adapter, "Task")
+    assert [(t.ref.id, t.gone) for t in of(Touchpoint, events)] == [(visit, False), (again, False)]
+    assert [(t.ref.id, t.gone) for t in of(Touchpoint, calls)] == [(dialled, False)]
+    ready.org.delete("Event", visit)
+    later = of(Touchpoint, drain(adapter, "Event", events[-1].cursor))
+    assert {t.ref.id: t.gone for t in later} == {visit: True, again: False}
+
+
 # --- the life of a record ---------------------------------------------------------------------------------------------
 
 

@@ -503,6 +503,17 @@ def test_more_repeats_than_a_query_may_name(ready: Stage) -> None:
     assert max(len(target) for target in ready.requests("/query")) < 8_000
 
 
+def test_an_entry_that_is_archived_is_there(ready: Stage) -> None:
+    adapter = ready.adapter()
+    change = entry("k1", contact_ref(ready.contact()))
+    (first,) = push(adapter, change)
+    ready.later(timedelta(days=365))
+    ready.org.archive()
+    (again,) = push(adapter, change)
+    assert (again.status, again.remote_id) == ("done", first.remote_id)
+    assert [row["IsArchived"] for row in ready.org.records("Task")] == [True]
+
+
 def test_when_the_repeat_cannot_be_looked_up_the_others_stand(ready: Stage) -> None:
     adapter = ready.adapter()
     push(adapter, alert("k1", ready.org.user_id))

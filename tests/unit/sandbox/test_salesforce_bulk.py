@@ -320,6 +320,18 @@ def test_deleted_records_and_unfinished_query_jobs(org: SalesforceEmulator, call
     assert caller("GET", f"{path}/results").text.endswith(',"true"\n')
 
 
+@pytest.mark.parametrize(("operation", "found"), [("query", 0), ("queryAll", 1)])
+def test_archived_activities_come_by_query_all_only(
+    org: SalesforceEmulator, caller: Caller, operation: str, found: int
+) -> None:
+    org.create("Task", {"Subject": "x", "Status": "Completed"})
+    org.clock.advance(timedelta(days=365))
+    org.archive()
+    made = caller("POST", "jobs/query", {"operation": operation, "query": "SELECT Id FROM Task"}).json
+    results = caller("GET", f"jobs/query/{made['id']}/results")
+    assert results.headers["Sforce-NumberOfRecords"] == str(found)
+
+
 @pytest.mark.parametrize(
     ("soql", "code"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -103,6 +104,61 @@ def test_what_goes_together_comes_back_together(org: SalesforceEmulator) -> None
     assert org.get("Contact", contact)["SystemModstamp"] == "2026-11-22T01:00:35.000+0000"
     with pytest.raises(Refusal, match="UNDELETE_FAILED"):
         org.undelete("Account", account)
+
+
+def activity(org: SalesforceEmulator, name: str, **fields: Any) -> str:
+    """An activity that may grow old."""
+    given: dict[str, Any] = {"DurationInMinutes": 30} if name == "Event" else {"Status": "Completed"}
+    return org.create(name, {"Subject": "x", **given, **fields})
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "days"),
+    [
+        ("Event", {"StartDateTime": "2026-11-20T01:00:00Z"}, 363),
+        ("Event", {"IsAllDayEvent": True, "ActivityDate": "2026-11-23"}, 366),
+        ("Task", {"ActivityDate": "2026-11-01"}, 344),
+        ("Task", {"ActivityDate": "2026-12-01"}, 374),
+        ("Task", {}, 365),
+        ("Task", {"Status": "Not Started", "ActivityDate": "2026-11-01"}, None),
+        ("Task", {"Status": "Not Started"}, None),
+    ],
+)
+def test_activities_of_a_year_ago_are_archived(
+    org: SalesforceEmulator, caller: Caller, name: str, fields: dict[str, Any], days: int | None
+) -> None:
+    made = activity(org, name, **fields)
+    stamp = org.get(name, made)["SystemModstamp"]
+    org.clock.advance(timedelta(days=(days or 800) - 1))
+    org.archive()
+    assert not org.get(name, made)["IsArchived"]
+    org.clock.advance(timedelta(days=1))
+    org.archive()
+    assert org.get(name, made)["IsArchived"] is (days is not None)
+    assert org.get(name, made)["SystemModstamp"] == stamp
+
+
+def test_an_archived_activity_is_found_by_query_all_only(org: SalesforceEmulator, caller: Caller) -> None:
+    org.add_field("Activity", name="Key__c", length=20, external_id=True, unique=True)
+    lead = org.create("Lead", LEAD)
+    made = activity(org, "Task", WhoId=lead, Key__c="k")
+    org.clock.advance(timedelta(days=365))
+    org.archive()
+    soql = "SELECT Id, IsArchived, IsDeleted FROM Task WHERE Key__c = 'k'"
+    assert caller.query(soql) == []
+    (row,) = caller.query(soql, everything=True)
+    assert (row["Id"], row["IsArchived"], row["IsDeleted"]) == (made, True, False)
+    assert caller.query("SELECT Id FROM Task WHERE IsArchived = true", everything=True)
+    for soql in (f"SELECT Id FROM Task WHERE Id = '{made}'", "SELECT Id FROM Task WHERE IsArchived = true"):
+        assert caller.query(soql) == []
+    children = "SELECT Id, (SELECT Id FROM Tasks) FROM Lead"
+    assert caller.query(children)[0]["Tasks"] is None
+    assert caller.query(children, everything=True)[0]["Tasks"]["totalSize"] == 1
+    twin = {"Subject": "y", "Key__c": "k"}
+    assert caller("POST", "sobjects/Task", twin).code == "DUPLICATE_VALUE"
+    assert caller("PATCH", f"sobjects/Task/{made}", {"IsArchived": False}).code == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    assert caller("PATCH", f"sobjects/Task/{made}", {"Subject": "z"}).status == 204
+    assert caller("DELETE", f"sobjects/Task/{made}").status == 204
 
 
 def test_replication_tells_what_changed_and_what_went(org: SalesforceEmulator, caller: Caller) -> None:
