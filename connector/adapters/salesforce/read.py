@@ -55,7 +55,7 @@ _WELCOME: Mapping[str, tuple[str, ...]] = {
     "Lead": ("MasterRecordId",),
     "Opportunity": ("Probability", "Amount", "LastStageChangeDate"),
     "Task": ("Subject", "CompletedDateTime"),
-    "Event": ("Subject",),
+    "Event": ("Subject", "IsChild", "IsRecurrence", "GroupEventType"),
 }
 """Read where the user may see them; `check` tells which are not."""
 

@@ -292,8 +292,16 @@ def _called_at(row: Row) -> datetime:
     return noon(on) if on < done.date() else done
 
 
+_SERIES = "3"
+"""Among the types of group events: the record of a series itself, beside which each occurrence has its own."""
+
+
 def _meeting(shape: Shape, row: Row) -> Touchpoint | str:
     person = _who(shape, row)
+    if row.get("IsChild"):
+        return "invitee"
+    if row.get("IsRecurrence") or row.get("GroupEventType") == _SERIES:
+        return "series"
     if shape.value(row, shape.task_key) is not None:
         return "ours"
     if person is None:

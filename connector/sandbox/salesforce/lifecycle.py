@@ -13,6 +13,17 @@ from connector.sandbox.salesforce.records import Access, Records
 from connector.sandbox.salesforce.schema import SObject
 from connector.sandbox.salesforce.store import Row
 
+_INVITED_TO = (
+    "WhoId",
+    "WhatId",
+    "Subject",
+    "Location",
+    "IsAllDayEvent",
+    "ActivityDate",
+    "StartDateTime",
+    "EndDateTime",
+    "DurationInMinutes",
+)
 _ARCHIVED_AFTER = timedelta(days=365)
 _COPIED = (
     "FirstName",
@@ -88,6 +99,18 @@ class Lifecycle:
                 day = row.get("ActivityDate") or row["CreatedDate"][:10]
                 if day <= last and row.get("IsClosed", True):
                     self.records.store.put(name, {**row, "IsArchived": True})
+
+    def invite(self, event_id: str, user_ids: Sequence[str]) -> list[str]:
+        """Invite users to an event: each gets a child of it to own.
+
+        Nothing public tells whether a child is about the same person; here it is. It does not follow its event.
+        """
+        row = self._present(self.records.schema["Event"], event_id)
+        if row["IsChild"]:
+            raise refuse("FIELD_INTEGRITY_EXCEPTION", "a child event has no invitees")
+        self.records.store.put("Event", {**row, "GroupEventType": "1", "SystemModstamp": self.records.stamp})
+        child = {name: row.get(name) for name in _INVITED_TO} | {"IsChild": True, "GroupEventType": "1"}
+        return [self.records.seed("Event", {**child, "OwnerId": user_id}) for user_id in user_ids]
 
     def merge(self, sobject: SObject, winner: str, losers: Sequence[str], access: Access) -> None:
         """Make one record of up to three: the losers point to the winner, and their children become its children."""

@@ -300,6 +300,9 @@ def _event() -> SObject:
         Field(name="DurationInMinutes", type="int", precision=8),
         _flag("IsAllDayEvent"),
         _text("Location", 255),
+        _fixed("IsChild", "boolean", nillable=False, defaulted=True, default=False),
+        _fixed("IsRecurrence", "boolean", nillable=False, defaulted=True, default=False),
+        _fixed("GroupEventType", "picklist", length=40, picklist=("0", "1", "2", "3"), restricted=True, default="0"),
     )  # fmt: skip
 
 

@@ -283,6 +283,24 @@ class Org:
         with self.transaction():
             self.life.undelete(self._object(object_name), canonical(record_id) or record_id)
 
+    def invite(self, event_id: str, user_ids: Sequence[str]) -> list[str]:
+        """Invite users to an event, and give the ids of their child events."""
+        with self.transaction():
+            return self.life.invite(canonical(event_id) or event_id, user_ids)
+
+    def make_series(
+        self, fields: Mapping[str, Any], starts: Sequence[str], *, classic: bool = False
+    ) -> tuple[str, list[str]]:
+        """Make a series of events, and give the ids of the record of the series and of its occurrences."""
+        event, access = self._object("Event"), self._person(None)
+        own = {"IsRecurrence": True} if classic else {"GroupEventType": "3"}
+        with self.transaction():
+            given = [
+                parse.body_values(self.schema, event, {**fields, "StartDateTime": start}, access) for start in starts
+            ]
+            series = self.rows.seed("Event", {**given[0], **own})
+            return series, [self.rows.insert(event, each, access) for each in given]
+
     def archive(self) -> None:
         """Archive old activities, as the org itself does every night."""
         with self.transaction():

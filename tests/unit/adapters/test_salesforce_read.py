@@ -279,6 +279,30 @@ def test_meetings(ready: Stage) -> None:
     assert pages[0].ignored == {"nobody": 1}
 
 
+def test_a_meeting_counts_once_however_many_colleagues_are_invited(ready: Stage) -> None:
+    timed = {"StartDateTime": "2026-04-10T05:00:00Z", "DurationInMinutes": 60}
+    visit = ready.org.create("Event", {"Subject": "訪問", "WhoId": ready.contact(), **timed})
+    ready.org.invite(visit, [ready.org.add_user("営業"), ready.org.add_user("技術")])
+    ready.later()
+    pages = drain(ready.adapter(), "Event")
+    assert [t.ref.id for t in of(Touchpoint, pages)] == [visit]
+    assert sum((page.ignored for page in pages), Counter()) == {"invitee": 2}
+
+
+@pytest.mark.parametrize("classic", [False, True])
+def test_each_occurrence_of_a_series_counts_once(ready: Stage, classic: bool) -> None:
+    given = {"Subject": "定例", "WhoId": ready.contact(), "DurationInMinutes": 60}
+    starts = [f"2026-04-{day:02}T05:00:00Z" for day in (3, 10, 17)]
+    series, occurrences = ready.org.make_series(given, starts, classic=classic)
+    ready.org.invite(occurrences[1], [ready.org.add_user("技術")])
+    ready.later()
+    pages = drain(ready.adapter(), "Event")
+    found = {t.ref.id: t.happened_at for t in of(Touchpoint, pages)}
+    assert found == {id_: datetime.fromisoformat(start) for id_, start in zip(occurrences, starts, strict=True)}
+    assert sum((page.ignored for page in pages), Counter()) == {"invitee": 1, "series": 1}
+    assert series not in found
+
+
 def test_old_activities_are_left_out_at_first(ready: Stage) -> None:
     who = ready.contact()
     call(ready, who)

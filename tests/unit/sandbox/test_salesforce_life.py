@@ -106,6 +106,40 @@ def test_what_goes_together_comes_back_together(org: SalesforceEmulator) -> None
         org.undelete("Account", account)
 
 
+def test_who_is_invited_gets_a_child_of_the_event(org: SalesforceEmulator, caller: Caller) -> None:
+    contact, user = org.create("Contact", {"LastName": "x"}), org.add_user("u")
+    given = {"Subject": "訪問", "WhoId": contact, "StartDateTime": "2026-11-22T05:00:00Z", "DurationInMinutes": 30}
+    event = org.create("Event", given)
+    (child,) = org.invite(event, [user])
+    rows = caller.query("SELECT Id, OwnerId, WhoId, Subject, StartDateTime, IsChild, GroupEventType FROM Event")
+    shown = {row["Id"]: (row["OwnerId"], row["IsChild"]) for row in rows}
+    assert shown == {event: (org.user_id, False), child: (user, True)}
+    assert len({(row["WhoId"], row["Subject"], row["StartDateTime"], row["GroupEventType"]) for row in rows}) == 1
+    with pytest.raises(Refusal, match="FIELD_INTEGRITY_EXCEPTION"):
+        org.invite(child, [user])
+
+
+@pytest.mark.parametrize(("classic", "own"), [(False, (False, "3")), (True, (True, "0"))])
+def test_a_series_is_a_record_beside_its_occurrences(
+    org: SalesforceEmulator, caller: Caller, classic: bool, own: tuple[bool, str]
+) -> None:
+    starts = ["2026-11-22T05:00:00Z", "2026-11-29T05:00:00Z"]
+    series, occurrences = org.make_series({"Subject": "定例", "DurationInMinutes": 30}, starts, classic=classic)
+    rows = caller.query("SELECT Id, ActivityDate, IsRecurrence, GroupEventType FROM Event ORDER BY Id")
+    assert [row["Id"] for row in rows] == [series, *occurrences]
+    assert [row["ActivityDate"] for row in rows] == ["2026-11-22", "2026-11-22", "2026-11-29"]
+    assert [(row["IsRecurrence"], row["GroupEventType"]) for row in rows] == [own, (False, "0"), (False, "0")]
+
+
+@pytest.mark.parametrize("name", ["IsChild", "IsRecurrence", "GroupEventType", "IsArchived"])
+def test_what_an_event_is_cannot_be_written(org: SalesforceEmulator, caller: Caller, name: str) -> None:
+    given = {"Subject": "x", "StartDateTime": "2026-11-22T05:00:00Z", "DurationInMinutes": 30}
+    wrong = {name: "3" if name == "GroupEventType" else True}
+    assert caller("POST", "sobjects/Event", {**given, **wrong}).code == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    made = org.create("Event", given)
+    assert caller("PATCH", f"sobjects/Event/{made}", wrong).code == "INVALID_FIELD_FOR_INSERT_UPDATE"
+
+
 def activity(org: SalesforceEmulator, name: str, **fields: Any) -> str:
     """An activity that may grow old."""
     given: dict[str, Any] = {"DurationInMinutes": 30} if name == "Event" else {"Status": "Completed"}
