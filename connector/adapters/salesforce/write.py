@@ -78,22 +78,33 @@ class Writer:
         return found
 
     def _send(self, rows: Sequence[Row]) -> dict[int, Receipt]:
-        """Rows of one call of `_calls`: one collection, or several in one composite."""
+        """Rows of one call of `_calls`, and what follows where a unique value is taken."""
+        receipts = self._attempt(rows)
+        taken = [row for row in rows if row.route.key_field and receipts[row.place].code == "DUPLICATE_VALUE"]
+        if not taken:
+            return receipts
+        try:
+            return receipts | self._taken(taken)
+        except AdapterError:
+            # The other rows of the call are written: what is not known of these is asked again later.
+            later = [{"statusCode": "UNABLE_TO_LOCK_ROW"}]
+            return receipts | {row.place: verdict(row.key, row.route.object, later) for row in taken}
+
+    def _attempt(self, rows: Sequence[Row]) -> dict[int, Receipt]:
+        """One collection, or several in one composite."""
         parts = [rows[start : start + MOST] for start in range(0, len(rows), MOST)]
         try:
             if len(parts) > 1:
-                receipts = self._send_together(parts)
-            else:
-                route = rows[0].route
-                answers = self._org.write(route.method, route.path, _body(rows), self._headers(route))
-                receipts = self._receipts(rows, answers)
+                return self._send_together(parts)
+            route = rows[0].route
+            answers = self._org.write(route.method, route.path, _body(rows), self._headers(route))
+            return self._receipts(rows, answers)
         except Refused as error:
-            receipts = self._one_by_one(parts) if len(parts) > 1 else self._refused_whole(rows, error)
-        return receipts | self._done_before([row for row in rows if receipts[row.place].code == "DUPLICATE_VALUE"])
+            return self._one_by_one(parts) if len(parts) > 1 else self._refused_whole(rows, error)
 
     def _one_by_one(self, parts: Sequence[Sequence[Row]]) -> dict[int, Receipt]:
         """The org does not take the composite as such."""
-        return {place: receipt for part in parts for place, receipt in self._send(part).items()}
+        return {place: receipt for part in parts for place, receipt in self._attempt(part).items()}
 
     def _send_together(self, parts: Sequence[Sequence[Row]]) -> dict[int, Receipt]:
         """Several collections as one composite, which is one API call; one that fails is no matter to the others."""
@@ -126,7 +137,7 @@ class Writer:
             return self._receipts(rows, body)
         error = self._org.error(status, body, asks=False)
         if error.code == "PROCESSING_HALTED":  # for what concerns the composite, and none of its rows
-            return self._send(rows)
+            return self._attempt(rows)
         if isinstance(error, Refused):
             return self._refused_whole(rows, error)
         # This answer did arrive, and says of its rows alone that they were not written now.
@@ -153,22 +164,18 @@ class Writer:
         self._org.forget_descriptions()
         if len(rows) > 1 and error.code in _OF_ONE_ROW:
             middle = len(rows) // 2
-            return self._send(rows[:middle]) | self._send(rows[middle:])
+            return self._attempt(rows[:middle]) | self._attempt(rows[middle:])
         code = error.code or "REFUSED"
         return {row.place: refused(row.key, code, row.route.object, said=error.said) for row in rows}
 
-    def _done_before(self, rows: Sequence[Row]) -> dict[int, Receipt]:
-        """Rows whose unique value is taken: by our own key, then it was done before - or by something else."""
-        found: dict[str, str] = {}
-        keyed = [row for row in rows if row.route.key_field is not None]
-        if keyed:
-            try:
-                found = self._by_key(keyed[0].route, [str(row.body[row.route.key_field or ""]) for row in keyed])
-            except AdapterError:
-                # The other rows of the call are written: what is not known of these is asked again later.
-                later = [{"statusCode": "UNABLE_TO_LOCK_ROW"}]
-                return {row.place: verdict(row.key, row.route.object, later) for row in keyed}
-        return {row.place: Receipt(row.key, "done", found[row.target]) for row in keyed if row.target in found}
+    def _taken(self, rows: Sequence[Row]) -> dict[int, Receipt]:
+        """Rows under a key of ours, one of whose unique values is taken."""
+        route = rows[0].route
+        if route.method != "POST":
+            # An upsert finds our own key taken only while somebody else makes that record: by now it is there.
+            return self._attempt(rows)
+        found = self._by_key(route, [str(row.body[route.key_field or ""]) for row in rows])
+        return {row.place: Receipt(row.key, "done", found[row.target]) for row in rows if row.target in found}
 
     def _by_key(self, route: Route, keys: Sequence[str]) -> dict[str, str]:
         """Ids of the records with these keys; a task that is archived keeps its own."""

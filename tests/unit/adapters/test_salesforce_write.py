@@ -386,6 +386,33 @@ def test_a_unique_value_of_somebody_else_is_refused(ready: Stage) -> None:
     assert told(push(ready.adapter(), create("U1", values))) == [("refused", "DUPLICATE_VALUE")]
 
 
+def test_a_unique_value_of_somebody_else_is_refused_where_our_record_is_there_already(ready: Stage) -> None:
+    ready.org.add_field("Lead", name="Card__c", length=20, unique=True)
+    ready.lead(Card__c="7")
+    ours = ready.lead("旧", MA_Person_Id__c="U1")
+    values: dict[str, Value] = {"LastName": "新", "Company": "A", "Card__c": "7"}
+    receipts = push(ready.adapter(), create("U1", values), create("U2"))
+    assert told(receipts) == [("refused", "DUPLICATE_VALUE"), ("done", "")]
+    assert ready.org.get("Lead", ours)["LastName"] == "旧"
+    assert [len(body["records"]) for body in ready.written] == [2, 1]
+
+
+def test_somebody_who_was_made_by_others_at_the_same_time_is_written(ready: Stage) -> None:
+    """Between the org's look for the key and its insert, another made the record."""
+    ours = ready.lead("旧", MA_Person_Id__c="U1")
+    ready.org.chaos.plan("row_fail", code="DUPLICATE_VALUE", message="x")
+    (receipt,) = push(ready.adapter(), create("U1", {"LastName": "新", "Company": "A"}))
+    assert (receipt.status, receipt.remote_id) == ("done", ours)
+    assert ready.org.get("Lead", ours)["LastName"] == "新"
+
+
+def test_when_the_second_look_is_lost_the_others_stand(ready: Stage) -> None:
+    ready.org.chaos.plan("row_fail", code="DUPLICATE_VALUE", message="x")
+    ready.server.chaos.plan("reset_before", path="composite", skip=1)
+    receipts = push(ready.adapter(), create("U1"), create("U2"))
+    assert [r.status for r in receipts] == ["retry", "done"]
+
+
 @pytest.mark.parametrize("block", [False, True])
 @pytest.mark.parametrize("policy", ["park", "save_anyway"])
 def test_duplicate_rules(ready: Stage, policy: str, block: bool) -> None:
