@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.adapters.csvfile import cells
-from connector.adapters.csvfile.printing import spell
+from connector.adapters.csvfile.letters import spell
 from connector.engine.list_file import Layout, Row, Trouble, harmless, look_at, rows_of, unusable
 from connector.errors import ConfigError, ConnectorError, Language, Problem, Text, text
 from connector.model import Ref

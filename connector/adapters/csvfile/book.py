@@ -42,6 +42,8 @@ class Known:
     native: dict[str, str] = field(default_factory=dict)
     links: dict[str, str | None] = field(default_factory=dict)
     """Ids of its company and owner."""
+    written: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By header: what is read of the cell that we last wrote, and what was meant by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Book:
 
     def remember(self, known: Known) -> None:
         """Write a record, in place of what was known of it."""
-        data = json.dumps([known.fields, known.native, known.links], ensure_ascii=False)
+        data = json.dumps([known.fields, known.native, known.links, known.written], ensure_ascii=False)
         self._db.execute(
             "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
             (known.object, known.id, known.email, known.name, known.derived, data),

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from connector.adapters.csvfile import cells
+from connector.adapters.csvfile import cells, letters
 from connector.adapters.csvfile.book import Book, Known
 from connector.adapters.csvfile.config import Config, File
 from connector.adapters.csvfile.telling import DEAL, OWNER, derived_id
@@ -65,6 +65,7 @@ class Desk:
 
     def __init__(self, config: Config, zone: ZoneInfo, book: Book) -> None:
         self._layouts = config.files
+        self._encoding = config.encoding
         self._zone = zone
         self._book = book
         self.touched: dict[str, str] = {}
@@ -98,7 +99,11 @@ class Desk:
             return refusal
         created = self._book.creations("object = ? AND id = ? AND successor IS NULL", (ref.object, ref.id))
         key = created[0].key if created else ref.id
-        self._hand_out(new_file(ref.object) if created else updates_file(ref.object), ref.object, key, values)
+        file = new_file(ref.object) if created else updates_file(ref.object)
+        row = self._hand_out(file, ref.object, key, values)
+        known = self._book.known(ref.object, ref.id) or Known(ref.object, ref.id)
+        known.written |= self._written(row)
+        self._book.remember(known)
         return Receipt(change.key, "done", ref.id)
 
     def _create(self, change: CreatePerson) -> Receipt:
@@ -182,7 +187,19 @@ class Desk:
         """A created person as reading it from a file would tell."""
         columns = columns_of(self._layouts, object_)
         fields = {word: row[header] for word, header in columns.items() if word != "id" and row.get(header)}
-        return Known(object_, id_, cells.fold(fields.get("email", "")), derived=True, fields=fields, native=dict(row))
+        return Known(
+            object_,
+            id_,
+            cells.fold(fields.get("email", "")),
+            derived=True,
+            fields=fields,
+            native=dict(row),
+            written=self._written(row),
+        )
+
+    def _written(self, row: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        """What will be read of the cells of a row, and what is meant by them."""
+        return {name: (letters.read_back(cells.guard(cell), self._encoding), cell) for name, cell in row.items()}
 
     def _touch(self, file: str, about: str = "") -> None:
         self.touched[file] = about

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +13,11 @@ from connector.adapters.csvfile import cells
 from connector.adapters.csvfile.book import Book, Known
 from connector.adapters.csvfile.config import Config
 from connector.adapters.csvfile.handout import columns_of, list_file, updates_file
+from connector.adapters.csvfile.letters import spell
 from connector.adapters.csvfile.reading import Bad
 from connector.errors import Text, text
 
 PROBLEMS = "problems"
-GETA = "〓"
-"""What Japanese printers set for a letter they lacked."""
-
 IDENTITY = ("email", "name", "family_name", "given_name", "company")
 """The words by which a row tells, beside the id, who it is about."""
 
@@ -29,8 +26,6 @@ LOST = (
     "{letters} cannot be written in {encoding}; 〓 stands for it",
     "{letters} は {encoding} で書けないため 〓 に置き換えました",
 )
-
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 class Printer:
@@ -114,19 +109,6 @@ class Printer:
         save(path, encoded(lines, self._config.encoding, self._config.delimiter))
 
 
-def spell(cell: str, encoding: str) -> tuple[str, str]:
-    """The cell in letters the encoding has, and the code points of those it lacks."""
-    try:
-        cell.encode(encoding)
-    except UnicodeEncodeError:
-        plain = _SELECTORS.sub("", cell)
-    else:
-        return cell, ""
-    lacking = {letter for letter in plain if not _has(encoding, letter)}
-    spelt = "".join(GETA if letter in lacking else letter for letter in plain)
-    return spelt, " ".join(f"U+{ord(letter):04X}" for letter in sorted(lacking))
-
-
 def encoded(lines: Sequence[Sequence[str]], encoding: str, delimiter: str) -> bytes:
     """Lines of cells as a file holds them."""
     buffer = io.StringIO(newline="")
@@ -156,11 +138,3 @@ def save(path: Path, content: bytes) -> None:
 
 def _both(what: Text) -> list[str]:
     return [what.in_("ja"), what.in_("en")]
-
-
-def _has(encoding: str, letter: str) -> bool:
-    try:
-        letter.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,6 +10,7 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from connector.adapters.csvfile import cells as spelling
+from connector.adapters.csvfile import letters
 from connector.adapters.csvfile.book import Book, Known
 from connector.adapters.csvfile.config import IGNORE, File
 from connector.adapters.csvfile.reading import Bad, Cells
@@ -48,8 +49,7 @@ def person_needs(needs: Needs, object_: str) -> ObjectNeeds:
 def person_of(system: str, known: Known, needs: Needs, zone: ZoneInfo) -> Person:
     """A remembered person as the model knows it."""
     wanted = person_needs(needs, known.object)
-    held = {name: known.native.get(name, "") for name in wanted.read}
-    native: dict[str, Value] = {n: spelling.native(cell, zone) if cell.strip() else None for n, cell in held.items()}
+    native = {name: _value(known, name, zone) for name in wanted.read}
     key = known.native.get(wanted.key, "").strip() if wanted.key else ""
     return Person(
         Ref(system, known.object, known.id),
@@ -59,6 +59,15 @@ def person_of(system: str, known: Known, needs: Needs, zone: ZoneInfo) -> Person
         known.links.get("company"),
         known.links.get("owner"),
     )
+
+
+def _value(known: Known, name: str, zone: ZoneInfo) -> Value:
+    """What a column holds; where it is what the encoding left of a value of ours, that value."""
+    cell = known.native.get(name, "")
+    left, meant = known.written.get(name, ("", ""))
+    if letters.with_one_line_end(cell) == left:
+        cell = meant
+    return spelling.native(cell, zone) if cell.strip() else None
 
 
 class Teller:
@@ -293,6 +302,10 @@ class Teller:
         if created is None:
             return []
         self.arrived.add((known.object, key))
+        made = self._book.known(known.object, created.id)
+        if made is not None:
+            known.written = made.written | known.written
+            self._book.remember(known)
         successor = Ref(self._system, known.object, known.id)
         return [Gone(Ref(self._system, known.object, created.id), self._at, successor)]
 

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import date, datetime, tzinfo
 
 from connector.adapters.csvfile import cells
-from connector.adapters.csvfile.printing import GETA, spell
+from connector.adapters.csvfile.letters import GETA, spell
 from connector.adapters.esales_csv.config import Config
 from connector.errors import Text, text
 from connector.model import Value

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from connector.adapters.csvfile import cells as spelling
+from connector.adapters.csvfile import letters
 from connector.adapters.csvfile.config import Ours
 from connector.adapters.csvfile.reading import Cells
 from connector.adapters.csvfile.telling import derived_id
@@ -233,11 +234,11 @@ class Teller:
 
     def _value(self, known: Known, name: str) -> Value:
         """What a column holds; where it is what the encoding left of a value of ours, that value."""
-        cell = known.native.get(name, "").replace("\r\n", "\n")
+        cell = letters.with_one_line_end(known.native.get(name, ""))
         if not cell.strip():
             return None
         written, meant = known.written.get(name, ("", ""))
-        if meant and cell == _read_back(written, self._config.encoding):
+        if meant and cell == letters.read_back(written, self._config.encoding):
             return meant
         if _same_number(cell.replace(",", ""), written, as_text=bool(meant)):
             return written
@@ -347,8 +348,3 @@ def _same_number(cell: str, written: str, *, as_text: bool) -> bool:
     if not (_NUMBER.fullmatch(written) and _NUMBER.fullmatch(cell)):
         return False
     return cell == written if as_text else Decimal(cell) == Decimal(written)
-
-
-def _read_back(cell: str, encoding: str) -> str:
-    """A cell as an export gives it after an import: CP932 has one code for 〜 and ～."""
-    return spelling.unguard(cell.encode(encoding).decode(encoding)).replace("\r\n", "\n") if cell else cell

@@ -14,11 +14,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from connector.adapters.csvfile.printing import Printer
+from connector.adapters.csvfile import cells
+from connector.adapters.csvfile.printing import Printer, encoded
 from connector.changes import AnyChange
 from connector.errors import Unavailable, Uncertain
-from connector.model import Membership
-from tests.unit.adapters.csv_kit import PEOPLE, Office, alert, create, put_on, rows, set_fields, take_off
+from connector.model import Membership, Person, Value
+from tests.unit.adapters.csv_kit import PEOPLE, Office, alert, create, of, put_on, rows, set_fields, take_off
 
 HEAD = "番号,メール,氏名,会社,電話,スコア,根拠"
 DAY = date(2026, 4, 2)
@@ -167,6 +168,56 @@ def test_formulas_and_letters_the_encoding_lacks(office: Office) -> None:
     assert report[0]["理由"] == "U+1F600 U+20BB7 は cp932 で書けないため 〓 に置き換えました"
     office.push(set_fields("2", 根拠="吉野家"))
     assert office.table("problems/person.csv") is None
+
+
+CHANGED = [
+    "9〜18時",
+    "差−引",
+    "甲‖乙",
+    "注—記",
+    "5¢",
+    "£5",
+    "¬x",
+    "𠮷野 😀",
+    "葛\U000e0100城",
+    "一行目\n〜二行目",
+    "=1〜2",
+    "〜",
+]
+"""Texts of which CP932 leaves something else."""
+
+
+def exported(office: Office, name: str, **person: str) -> Value:
+    """The text that is read of a person, from the export of a system that imported our file."""
+    row = dict.fromkeys(HEAD.split(","), "") | person
+    office.drop(name, encoded([list(row), list(row.values())], office.config.encoding, ","))
+    last: Person = of(Person, office.pull("people")[0])[-1]
+    assert last.ref.id == person["番号"]
+    return last.native["根拠"]
+
+
+@pytest.mark.parametrize("value", CHANGED)
+def test_what_the_encoding_changed_is_written_once(office: Office, value: str) -> None:
+    office.push(set_fields("1", 根拠=value))
+    (imported,) = office.table("person.csv") or []
+    (office.out / "person.csv").unlink()
+    imported["根拠"] = cells.unguard(imported["根拠"])
+    assert imported["根拠"] != value
+    assert exported(office, "人物2.csv", **imported) == value
+    for typed in ("営業が直した", "", imported["根拠"] + "!"):
+        assert exported(office, "人物3.csv", **imported | {"根拠": typed}) == (typed or None)
+
+
+def test_what_the_encoding_changed_of_somebody_we_created_is_written_once(office: Office) -> None:
+    office.push(create("p9", 氏名="新人", メール="n@example.com", 根拠="9〜18時"))
+    (imported,) = office.table("person-new.csv") or []
+    own = imported | {"番号": "9"}
+    for name in ("人物2.csv", "人物3.csv"):  # our key comes with each export
+        assert exported(office, name, **own) == "9〜18時"
+    office.push(set_fields("9", 根拠="−5点"))
+    (updated,) = office.table("person.csv") or []
+    for name in ("人物4.csv", "人物5.csv"):
+        assert exported(office, name, **own | {"根拠": cells.unguard(updated["根拠"])}) == "−5点"
 
 
 def test_utf8_lacks_nothing(tmp_path: Path) -> None:
