@@ -278,7 +278,7 @@ class Teller:
             return []
         made = self._state.known(PERSON, created.id)
         if made is not None:
-            known.written = made.written
+            known.written = made.written | known.written
             self._state.remember(known)
         successor = Ref(self._system, PERSON, known.id)
         return [Gone(Ref(self._system, PERSON, created.id), self._at, successor)]

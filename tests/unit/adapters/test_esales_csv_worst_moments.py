@@ -15,7 +15,7 @@ from connector.adapters.esales_csv import tray
 from connector.errors import Unavailable, Uncertain
 from connector.model import Gone, Inventory, Person, Value
 from connector.rules.translate import same
-from tests.unit.adapters.esales_csv_kit import COLUMNS, OURS, Office, asking, of
+from tests.unit.adapters.esales_csv_kit import COLUMNS, OURS, Office, asking, config, of
 
 HEAD = "ファイル名,行番号,キー,エラー内容"
 
@@ -84,6 +84,23 @@ def test_a_card_that_was_deleted_after_it_came_back_can_be_created_anew(office: 
     assert [each.status for each in office.push(office.set_fields("new-U1", MAスコア=5))] == ["done"]
     (second,) = of(Gone, night())
     assert second.successor not in (None, first.successor)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_card_that_came_back_and_was_written_since_is_read_as_it_was_meant(tmp_path: Path, full: bool) -> None:
+    office = Office(tmp_path, people=config().people.model_copy(update={"full": full}))
+
+    def night() -> list[Any]:
+        office.client.run()
+        office.export(office.cards)
+        return office.pull()[0]
+
+    office.push(office.create("U1", 姓="田中", 企業名="C社", MA根拠="9〜18時"))
+    (gone,) = of(Gone, night())
+    code = gone.successor.id
+    office.push(office.set_fields(code, MA根拠="差−引"))
+    for _ in range(3):
+        assert {person.ref.id: person.native["MA根拠"] for person in of(Person, night())}[code] == "差−引"
 
 
 def test_the_code_of_a_card_is_never_overwritten(office: Office) -> None:
