@@ -15,8 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from connector.adapters.csvfile import cells
-from connector.adapters.csvfile.letters import spell
+from connector.adapters.csvfile.letters import cell_of
 from connector.engine.list_file import Layout, Row, Trouble, harmless, look_at, rows_of, unusable
 from connector.errors import ConfigError, ConnectorError, Language, Problem, Text, text
 from connector.model import Ref
@@ -441,7 +440,7 @@ def _write(path: Path, encoding: str, lines: Iterable[Sequence[str]], report: Re
         with beside.open("w", encoding=encoding, newline="") as stream:
             writer = csv.writer(stream, lineterminator="\r\n")
             for line in lines:
-                spelt = [spell(cells.guard(cell), encoding) for cell in line]
+                spelt = [cell_of(cell, encoding) for cell in line]
                 report.lost_letters += sum(bool(letters) for _, letters in spelt)
                 writer.writerow([cell for cell, _ in spelt])
         beside.replace(path)

@@ -180,8 +180,8 @@ def flag(cell: str) -> bool:
 
 # --- cells that a spreadsheet would take for formulas -----------------------------------------------------------------
 
-# A Japanese spreadsheet takes the full-width signs, too.
-_FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r]")
+# A Japanese spreadsheet takes the full-width signs, too; CP932 makes one of the minus sign.
+_FORMULA = re.compile(r"'*[=+\-@＝＋－\N{MINUS SIGN}＠\t\r]")
 _HARMLESS = re.compile(r"[-+][0-9][0-9 ().-]*")
 _QUOTED = re.compile(r'="([^"]*)"')
 

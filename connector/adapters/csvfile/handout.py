@@ -199,7 +199,8 @@ class Desk:
 
     def _written(self, row: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         """What will be read of the cells of a row, and what is meant by them."""
-        return {name: (letters.read_back(cells.guard(cell), self._encoding), cell) for name, cell in row.items()}
+        given = {name: letters.cell_of(value, self._encoding)[0] for name, value in row.items()}
+        return {name: (letters.read_back(cell, self._encoding), row[name]) for name, cell in given.items()}
 
     def _touch(self, file: str, about: str = "") -> None:
         self.touched[file] = about

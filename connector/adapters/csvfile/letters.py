@@ -25,10 +25,15 @@ def spell(cell: str, encoding: str) -> tuple[str, str]:
     return spelt, " ".join(f"U+{ord(letter):04X}" for letter in sorted(lacking))
 
 
+def cell_of(value: str, encoding: str) -> tuple[str, str]:
+    """The cell for a text, and the code points of the letters that it lost: disarmed as it then stands there."""
+    spelt, lost = spell(value, encoding)
+    return cells.guard(spelt), lost
+
+
 def read_back(cell: str, encoding: str) -> str:
     """A cell as an export gives it after an import: CP932 has one code for 〜 and ～."""
-    spelt, _ = spell(cell, encoding)
-    return with_one_line_end(cells.unguard(spelt.encode(encoding).decode(encoding)))
+    return with_one_line_end(cells.unguard(cell.encode(encoding).decode(encoding)))
 
 
 def with_one_line_end(cell: str) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from connector.adapters.csvfile import cells
 from connector.adapters.csvfile.book import Book, Known
 from connector.adapters.csvfile.config import Config
 from connector.adapters.csvfile.handout import columns_of, list_file, updates_file
-from connector.adapters.csvfile.letters import spell
+from connector.adapters.csvfile.letters import cell_of
 from connector.adapters.csvfile.reading import Bad
 from connector.errors import Text, text
 
@@ -88,7 +87,7 @@ class Printer:
         for key, row in rows:
             line = []
             for name in header:
-                cell, letters = spell(cells.guard(row.get(name, "")), self._config.encoding)
+                cell, letters = cell_of(row.get(name, ""), self._config.encoding)
                 line.append(cell)
                 if letters:
                     lost.append([key, name, *_both(text(*LOST, letters=letters, encoding=self._config.encoding))])
@@ -101,7 +100,7 @@ class Printer:
         path = self._out / PROBLEMS / f"{name.replace('/', '-').removesuffix('.csv')}.csv"
         if lines:
             encoding = self._config.encoding
-            self._save(path, [header, *([spell(cells.guard(cell), encoding)[0] for cell in line] for line in lines)])
+            self._save(path, [header, *([cell_of(cell, encoding)[0] for cell in line] for line in lines)])
         else:
             path.unlink(missing_ok=True)
 

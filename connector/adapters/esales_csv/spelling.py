@@ -79,7 +79,7 @@ class Spelling:
                 text("the name of column {column} cannot be written", "列名 {column} を書けません", column=column),
                 text("rename the item", "項目名を変更してください"),
             )
-        plain = cells.guard(_IN_TWO_PARTS.sub(_joined, self.shown(value)))
+        plain = _IN_TWO_PARTS.sub(_joined, self.shown(value))
         spelt, lost = spell(plain, self._config.encoding)
         if lost and self._config.unencodable == "error":
             raise Unwritable(
@@ -90,7 +90,7 @@ class Spelling:
             )  # fmt: skip
         if lost and self._config.unencodable == "transliterate":
             spelt = "".join(letter if _has(letter, self._config.encoding) else self._alike(letter) for letter in plain)
-        return spelt, lost
+        return cells.guard(spelt), lost
 
     def _alike(self, letter: str) -> str:
         """What stands for a letter: its usual substitute, its parts (㍿), its base (é), or nothing better than 〓."""

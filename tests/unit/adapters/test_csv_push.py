@@ -187,6 +187,13 @@ CHANGED = [
 """Texts of which CP932 leaves something else."""
 
 
+@pytest.mark.parametrize("value", ["\ufe0f=1+1", "−1+1"])
+def test_what_the_encoding_makes_a_formula_is_disarmed(office: Office, value: str) -> None:
+    office.push(set_fields("1", 根拠=value))
+    (cell,) = values(office, "person.csv", "根拠")
+    assert cell[0] == "'"
+
+
 def exported(office: Office, name: str, **person: str) -> Value:
     """The text that is read of a person, from the export of a system that imported our file."""
     row = dict.fromkeys(HEAD.split(","), "") | person

@@ -181,6 +181,16 @@ def test_letters_are_transliterated_where_that_is_wanted(tmp_path: Path, value: 
     assert office.rows("名刺")[0]["MA根拠"] == written
 
 
+@pytest.mark.parametrize("value", ["\ufe0f=1+1", "﹦1+1", "−1+1"])
+def test_what_the_encoding_makes_a_formula_is_guarded(tmp_path: Path, value: str) -> None:
+    office = Office(tmp_path, unencodable="transliterate")
+    office.card()
+    office.export(office.cards)
+    office.pull()
+    office.push(office.set_fields("1001", MA根拠=value))
+    assert office.rows("名刺")[0]["MA根拠"][0] == "'"
+
+
 @pytest.mark.parametrize("value", ["𠮷野", "9〜18時", "一行目\n二行目"])
 def test_what_the_encoding_changed_is_read_back_as_it_was_meant(tmp_path: Path, value: str) -> None:
     office = Office(tmp_path, unencodable="replace")
