@@ -154,7 +154,6 @@ def test_frozen_around_a_comment_it_is_doubled_only_where_it_was_noted_and_not_y
     for number, at in enumerate(sleeps(commented, all_=prove)):
         found, open_ = slept(commented, tmp_path / f"{number}", at)
         faults[at] = forgiven(found, open_)
-        tally.count("freezes")
         tally.count("events", len(commented.ought[WHEN]))
         tally.note("class C points", at)
     judged(faults)

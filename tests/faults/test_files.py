@@ -130,6 +130,5 @@ def test_a_sleeper_that_was_taken_over_changes_nothing_more(begun: Begun, tmp_pa
         # Whoever slept held what an adapter remembers: its system could not be read, and nobody was nurtured by that.
         town.house.clock.advance(RETRY_STALE)
         faults[at] = found + after(begun, town)
-        tally.count("freezes")
         tally.count("events", len(begun.ought))
     judged(faults)

@@ -114,7 +114,6 @@ def test_a_sleeper_that_was_taken_over_writes_nothing_more(stage: Stage, tmp_pat
     faults = {}
     for number, (when, at) in enumerate(dice.sample(quiet, 60 if prove else 3)):
         faults[f"{when}: {at}"] = but_known(at, thawed(stage, when, tmp_path / f"{number}", at))
-        tally.count("freezes")
         tally.count("events", len(stage.ought[when]))
     judged(faults)
 
@@ -123,7 +122,6 @@ def test_a_sleeper_that_was_taken_over_writes_nothing_more(stage: Stage, tmp_pat
 def test_who_slept_after_looking_whether_to_write_does_not_write(when: str, stage: Stage, tmp_path: Path) -> None:
     (at,) = some(stage.points[when], "esales", "remix.write._is_keyed", "answered")
     judged({at: thawed(stage, when, tmp_path / "world", at)})
-    tally.count("freezes")
 
 
 @pytest.mark.parametrize("when", MOMENTS)

@@ -79,7 +79,6 @@ def test_a_sleeper_that_was_taken_over_writes_nothing_more(newer: Stage, tmp_pat
     faults = {}
     for number, at in enumerate(quiet if prove else dice.sample(quiet, 3)):
         faults[at] = but_known(at, thawed(newer, WHEN, tmp_path / f"{number}", at))
-        tally.count("freezes")
         tally.count("events", len(newer.ought[WHEN]))
     judged(faults)
 

@@ -374,12 +374,13 @@ def test_an_undo_that_waits_goes_together_with_what_a_rule_wants_of_the_same_rec
     assert fields(world, ref)["score"] is None
 
 
-@pytest.mark.parametrize("word", ["title", "opted_out"])
-def test_what_a_rule_still_wanted_of_a_record_is_not_lost_by_an_undo(world: World, word: str) -> None:
+@pytest.mark.parametrize(("word", "wanted"), [("title", "部長"), ("opted_out", True)])
+def test_what_a_rule_still_wanted_of_a_record_is_not_lost_by_an_undo(
+    world: World, word: str, wanted: str | bool
+) -> None:
     ref = known_lead(world)
     run = world.run().run
     (visitor,) = world.ma.people.values()
-    wanted = {"title": "部長", "opted_out": True}[word]
     world.ma.edit_person(visitor.ref, **{word: wanted})
     world.run_with_sfa_down_at_delivery()
 
