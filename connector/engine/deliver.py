@@ -62,9 +62,18 @@ def deliver(app: App, lease: Lease, report: Report, *, only: str | None = None) 
 
     :raises Fenced: another run has taken over; nothing was recorded after that
     """
-    with Pool(max_workers=len(app.adapters)) as pool:
-        for done in [pool.submit(Delivery(app, name, lease, report, only).deliver) for name in app.adapters]:
+    names = to_deliver(app, lease, report)
+    with Pool(max_workers=max(len(names), 1)) as pool:
+        for done in [pool.submit(Delivery(app, name, lease, report, only).deliver) for name in names]:
             done.result()
+
+
+def to_deliver(app: App, lease: Lease, report: Report) -> list[str]:
+    """The systems to send to; what was planned since for one that stopped earlier in this run is deferred."""
+    for name in sorted(report.left_alone):
+        with lease.writing() as conn:
+            Delivery(app, name, lease, report).count_since(conn, report.left_alone[name])
+    return [name for name in app.adapters if name not in report.left_alone]
 
 
 def collect(app: App, lease: Lease, report: Report) -> None:
@@ -140,9 +149,17 @@ class Delivery:
         """Count what was left, and tell what stood in the way; in the transaction that ends this delivery."""
         self._count_deferred(conn)
         self._count(conn)
+        if self.stopped is not None:
+            self.report.leave_alone(self.name, self.app.clock())
         for error in [*self.unfit.values(), *([self.stopped] if self.stopped else [])]:
             if not isinstance(error, Exhausted):
                 self.report.problem(self.name, error)
+
+    def count_since(self, conn: Connection, at: datetime) -> None:
+        """Count what was planned since then as left."""
+        self._defer(outbox.still_due(conn, self.name, self.began, self._kinds, since=at))
+        self._count(conn)
+        self.report.leave_alone(self.name, self.began)
 
     def _room(self) -> bool:
         """Whether the receipts of what is sent next could be written down; if not, this delivery ends."""

@@ -38,6 +38,8 @@ class Report:
     problems: list[tuple[str, ConnectorError]] = field(default_factory=list)
     deferred: list[tuple[str, str, ConnectorError]] = field(default_factory=list)
     """(system, stream, why) of streams that a spent budget left unread, and of changes in jobs that are at work."""
+    left_alone: dict[str, datetime] = field(default_factory=dict)
+    """Systems to which nothing more is sent in this run, and until when what stays there is counted."""
     halted: list[Text] = field(default_factory=list)
     to_mend: bool = False
     """What halted the run is nothing that can be overruled: it must be mended."""
@@ -78,6 +80,11 @@ class Report:
         with self._lock:
             self.deferred += [(system, stream, error) for stream in streams]
 
+    def leave_alone(self, system: str, at: datetime) -> None:
+        """A system that stopped: nothing more is sent to it."""
+        with self._lock:
+            self.left_alone[system] = at
+
     def halt(self, why: Text) -> None:
         """The brake: nothing will be sent."""
         with self._lock:
@@ -96,6 +103,7 @@ class Report:
                 "identities": self.identities,
                 "problems": [[system, _error_data(error)] for system, error in self.problems],
                 "deferred": [[system, stream, _error_data(error)] for system, stream, error in self.deferred],
+                "left_alone": {system: at.isoformat() for system, at in self.left_alone.items()},
                 "halted": [_text_data(why) for why in self.halted],
                 "least_calls": dict(self.least_calls),
             }
@@ -107,6 +115,7 @@ class Report:
             self.identities += part["identities"]
             self.problems += [(system, _error_of(data)) for system, data in part["problems"]]
             self.deferred += [(system, stream, _error_of(data)) for system, stream, data in part["deferred"]]
+            self.left_alone |= {system: datetime.fromisoformat(at) for system, at in part["left_alone"].items()}
             self.halted += [_text_of(data) for data in part["halted"]]
         for system, calls in part["least_calls"].items():
             self.expect_calls(system, calls)

@@ -17,6 +17,7 @@ import structlog
 
 from connector.engine import planning, queue
 from connector.engine.app import App
+from connector.engine.deliver import to_deliver
 from connector.engine.identify import refile
 from connector.engine.part import Kind, Part
 from connector.engine.report import Report
@@ -96,7 +97,8 @@ class Spread(Stages):
 
     def deliver(self, app: App, lease: Lease, report: Report) -> None:
         """Have what is due sent, each system by one worker."""
-        some = [_part(app, lease, report, "deliver", self._turn, system=name) for name in app.adapters]
+        names = to_deliver(app, lease, report)
+        some = [_part(app, lease, report, "deliver", self._turn, system=name) for name in names]
         self._have_done(app, lease, report, some)
 
     def _have_done(self, app: App, lease: Lease, report: Report, some: Sequence[Part]) -> None:

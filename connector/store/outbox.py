@@ -442,16 +442,19 @@ def still_due(
     kinds: Iterable[str],
     run: str | None = None,
     but: Collection[str] = (),
+    since: datetime | None = None,
 ) -> dict[str, int]:
     """How many of the changes that `pending` may give are still to be sent, per kind; those in jobs are sent.
 
-    `but`: keys not to count.
+    `but`: keys not to count; `since`: only those that were written down after that.
     """
     c = t.outbox.c
     waits = c.state.in_(("pending", "inflight")) & c.job.is_(None)
     due = (c.system == system) & waits & (c.next_at <= micros(now)) & c.kind.in_(sorted(kinds))
     if run is not None:
         due &= c.run == run
+    if since is not None:
+        due &= c.created_at > micros(since)
     query = select(c.kind, func.count().label("n")).where(due).group_by(c.kind)
     counts: Counter[str] = Counter({row.kind: row.n for row in conn.execute(query)})
     for some in chunks(sorted(but) if counts else ()):

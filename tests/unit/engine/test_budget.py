@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from werkzeug.wrappers import Request, Response
 
 from connector.adapters.memory import Memory
-from connector.changes import AnyChange, Lane, SetFields
+from connector.changes import AnyChange, CreatePerson, Lane, SetFields
+from connector.engine import planning
 from connector.engine.check import check_all
 from connector.engine.deliver import deliver
 from connector.engine.probing import probe as probe_system
@@ -370,6 +371,43 @@ def test_what_was_put_off_before_its_system_stopped_is_deferred_once(
     assert report.ledger["sfa", "→SetFields"] == Counts(read=12, deferred=12)
     with world.app.reading() as conn:
         assert runs.ledger(conn, "r") == report.ledger
+
+
+def test_a_system_that_stopped_is_left_alone_and_what_stays_there_counts_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody is created, so that the run has a second round; then their system goes down."""
+    for n in range(3):
+        world.sfa.add_person(email=f"t{n}@alpha{n}.co.jp", family_name="山田")
+        hot_visitor(world, f"t{n}@alpha{n}.co.jp")
+    hot_visitor(world, "new@beta.co.jp")
+    push, asked = Memory.push, list[str]()
+
+    def stopping(self: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        asked.append(type(changes[0]).__name__)
+        world.now += timedelta(seconds=1)
+        if not isinstance(changes[0], CreatePerson):
+            raise Unavailable(text("is down", "停止中"), where="sfa")
+        yield from push(self, changes)
+
+    monkeypatch.setattr(Memory, "push", stopping)
+    monkeypatch.setattr(Memory, "connections", 1)
+    plan_all = planning.plan_all
+
+    def later(*args: Any) -> None:
+        world.now += timedelta(seconds=1)
+        plan_all(*args)
+
+    monkeypatch.setattr("connector.engine.run.plan_all", later)
+
+    report = world.run()
+
+    assert report.created == 1
+    assert len(asked) == 2, "nothing is asked for in the second round"
+    with world.app.reading() as conn:
+        waiting = outbox.waiting_kinds(conn)
+    counted = {(system, stream[1:]): n.deferred for (system, stream), n in report.ledger.items() if n.deferred}
+    assert counted == waiting
 
 
 def _delivered(world: World, lanes: Sequence[Lane]) -> Report:
