@@ -63,9 +63,9 @@ def facts_of(
         return Facts(loaded.subjects, touchpoints, world)
     doubts = may_be(conn, [subject.identity.id for subject in loaded.subjects])
     subjects = tuple(replace(each, may_be=doubts.get(each.identity.id, {})) for each in loaded.subjects)
-    making = outbox.making(conn, {other for others in doubts.values() for other in others})
+    others = {other for others in doubts.values() for other in others}
     tried = outbox.tried(conn, [subject.identity.id for subject in loaded.subjects])
-    return Facts(subjects, touchpoints, world, making, tried)
+    return Facts(subjects, touchpoints, world, outbox.making(conn, others), outbox.made(conn, others), tried)
 
 
 def plan_chunk(

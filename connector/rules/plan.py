@@ -60,14 +60,16 @@ class Rules:
 class Facts:
     """What is known of a chunk of identities; `touchpoints` by their index in `subjects`.
 
-    `making`: system and identity of those for whom a record is being made, and is not there yet; `tried`: by system,
-    object and identity, the id under which somebody may have been made there before being joined to this identity.
+    `making`: system and identity of those for whom a record is being made, and is not there yet; `made`: of those for
+    whom one was made and read, which is not done again; `tried`: by system, object and identity, the id under which
+    somebody may have been made there before being joined to this identity.
     """
 
     subjects: Sequence[Subject]
     touchpoints: Touchpoints
     world: World
     making: AbstractSet[tuple[str, str]] = frozenset()
+    made: AbstractSet[tuple[str, str]] = frozenset()
     tried: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
 
@@ -104,10 +106,10 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
     kept: list[Kept] = []
-    making = set(facts.making)
+    making = set(facts.making - facts.made)
     for view in views(facts, rules):
         said = [_once(view, said, making, facts.tried) for step in STEPS for said in step(view, rules)]
-        making |= {(s.system, s.identity) for s in said if isinstance(s, CreatePerson)}
+        making |= {(s.system, s.identity) for s in said if isinstance(s, CreatePerson)} - facts.made
         held = [s for s in said if isinstance(s, Withheld)]
         changes += _one_wish_per_record(
             [s for s in said if not isinstance(s, Withheld | Kept | LookAgain | BandUntold)]

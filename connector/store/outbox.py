@@ -499,6 +499,21 @@ def making(conn: Connection, identities: Collection[str]) -> set[tuple[str, str]
     return found
 
 
+def made(conn: Connection, identities: Collection[str]) -> set[tuple[str, str]]:
+    """System and identity of those of these people whom we have created there, once and for all: that was read since.
+
+    Whether the record is still there, is somebody else's by now, or was deleted.
+    """
+    c = t.outbox.c
+    found: set[tuple[str, str]] = set()
+    for some in chunks(sorted(identities)):
+        done = (c.kind == "CreatePerson", c.state == "done", c.identity.in_(some))
+        for row in conn.execute(select(*_MADE).where(*done)):
+            if _read_back(conn, row) is not None:
+                found.add((row.system, row.identity))
+    return found
+
+
 def tried(conn: Connection, identities: Collection[str]) -> dict[tuple[str, str, str], str]:
     """By system, object and identity of those of these people: another id, under which they may have been made there.
 

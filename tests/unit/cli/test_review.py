@@ -332,7 +332,9 @@ def test_who_is_joined_to_somebody_after_being_made_is_not_made_a_second_time(st
     assert all(person.fields["ma_id"] == left for person in strangers.sfa.people.values())
 
 
-def test_who_may_be_somebody_whose_record_was_deleted_does_not_wait_for_ever(tmp_path: Path) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+def test_who_may_be_somebody_whose_record_was_deleted_does_not_wait_for_ever(tmp_path: Path, busy: bool) -> None:
+    """Even when that one is planned every time."""
     world = World(tmp_path / "w")
     comes(world, "suzuki")
     world.run()
@@ -341,6 +343,9 @@ def test_who_may_be_somebody_whose_record_was_deleted_does_not_wait_for_ever(tmp
     world.run()
 
     comes(world, "suzuki.d")
+    if busy:
+        first = min(world.ma.people.values(), key=lambda person: person.ref.id)
+        world.ma.add_touchpoint(first.ref, Kind.PAGE_VIEW, world.now)
     world.run()
 
     assert len(world.sfa.people) == 1
