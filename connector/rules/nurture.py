@@ -147,7 +147,7 @@ def _send(view: View, rule: NurtureRule, name: str, person: Person, deal: Deal |
     key = (person.ref.system, name)
     identity = view.subject.identity.id
     on_list = person.ref.id in view.subject.lists.get(key, frozenset())
-    if not on_list and person.ref.id in view.subject.ours.get(key, frozenset()):
+    if not on_list and any(own.ref.id in view.subject.ours.get(key, frozenset()) for own in view.ma_people):
         yield Withheld(
             identity, rule.id, view.say(f"somebody took this person off {name}", f"{name} から手作業で外されている")
         )

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connector.changes import UNDO, AnyChange, CreatePerson, Kept, Lane, Outcome, Plan, SetFields, Withheld
+from connector.changes import UNDO, AnyChange, CreatePerson, Kept, Lane, Outcome, Plan, RaiseAlert, SetFields, Withheld
 from connector.model import Role, Score, Subject
 from connector.rules.alert import AlertRule, alerts
 from connector.rules.columns import Touchpoints, moment
@@ -106,10 +106,10 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     outcomes: list[Outcome] = []
     withheld: list[Withheld] = []
     kept: list[Kept] = []
-    making = set(facts.making - facts.made)
+    sofar = _Sofar(facts)
     for view in views(facts, rules):
-        said = [_once(view, said, making, facts.tried) for step in STEPS for said in step(view, rules)]
-        making |= {(s.system, s.identity) for s in said if isinstance(s, CreatePerson)} - facts.made
+        said = [sofar.once(view, said) for step in STEPS for said in step(view, rules)]
+        sofar.note(said)
         held = [s for s in said if isinstance(s, Withheld)]
         changes += _one_wish_per_record(
             [s for s in said if not isinstance(s, Withheld | Kept | LookAgain | BandUntold)]
@@ -120,22 +120,41 @@ def plan(facts: Facts, rules: Rules) -> Plan:
     return Plan(tuple(changes), tuple(outcomes), tuple(withheld), tuple(kept))
 
 
-def _once(
-    view: View, said: Said, making: AbstractSet[tuple[str, str]], tried: Mapping[tuple[str, str, str], str]
-) -> Said:
-    """A creation waits for `review` while somebody who may be this person is being made in the same system.
+class _Sofar:
+    """What was planned of a chunk, and stands in the way of saying the like of somebody else."""
 
-    It keeps the id under which it was tried, whoever this person has been joined to since: another would be a second.
-    """
-    if not isinstance(said, CreatePerson):
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._making = set(facts.making - facts.made)
+        self._told: dict[tuple[str, str], str] = {}
+
+    def note(self, said: Sequence[Said]) -> None:
+        """This is planned of one person."""
+        self._making |= {(s.system, s.identity) for s in said if isinstance(s, CreatePerson)} - self._facts.made
+        self._told |= {(s.rule, s.subject): s.key for s in said if isinstance(s, RaiseAlert)}
+
+    def once(self, view: View, said: Said) -> Said:
+        """What is planned of a person, or why it is not."""
+        if isinstance(said, CreatePerson):
+            return self._created(view, said)
+        if isinstance(said, RaiseAlert) and self._told.get((said.rule, said.subject), said.key) != said.key:
+            why = view.say("told with this run because of another person", "同じ実行で別の人により通知します")
+            return Withheld(said.identity, said.rule, why)
         return said
-    if first := tried.get((said.system, said.object, said.identity)):
-        said = replace(said, key=creation_key(said.system, said.object, first), key_value=first)
-    twins = ", ".join(other for other in sorted(view.subject.may_be) if (said.system, other) in making)
-    if not twins:
-        return said
-    why = view.say(f"not created: may be {twins}, who is", f"作成しない: 作成対象の {twins} と同一人物の可能性")
-    return Withheld(said.identity, "review", why)
+
+    def _created(self, view: View, said: CreatePerson) -> Said:
+        """A creation waits for `review` while somebody who may be this person is being made in the same system.
+
+        It keeps the id under which it was tried, whoever this person has been joined to since: another would be a
+        second.
+        """
+        if first := self._facts.tried.get((said.system, said.object, said.identity)):
+            said = replace(said, key=creation_key(said.system, said.object, first), key_value=first)
+        twins = ", ".join(other for other in sorted(view.subject.may_be) if (said.system, other) in self._making)
+        if not twins:
+            return said
+        why = view.say(f"not created: may be {twins}, who is", f"作成しない: 作成対象の {twins} と同一人物の可能性")
+        return Withheld(said.identity, "review", why)
 
 
 def views(facts: Facts, rules: Rules) -> Iterator[View]:

@@ -346,6 +346,44 @@ def test_a_person_taken_off_by_hand_is_not_added_again(world: World) -> None:
     assert world.ma.lists["budget"] == set()
 
 
+def test_a_person_taken_off_by_hand_is_not_added_by_another_record_either(world: World) -> None:
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    both = [world.ma.add_person(email="taro@alpha.co.jp", family_name="山田") for _ in range(2)]
+    closed = world.now - timedelta(days=15)
+    world.sfa.add_deal("案件", DealState.LOST, lost_reason="予算", closed_at=closed, people=(contact.id,))
+    world.run()
+    (added,) = world.ma.lists["budget"]
+    (other,) = (ref for ref in both if ref.id != added)
+    world.ma.lists["budget"].discard(added)
+    world.run()
+
+    world.pass_time(timedelta(days=1))
+    world.ma.edit_person(other, title="部長")  # now the newest of the two
+    world.run()
+
+    assert world.ma.lists["budget"] == set()
+
+
+def test_two_people_of_a_deal_who_stir_on_two_days_are_one_alert(world: World) -> None:
+    """The days lie in two periods of the rule (seven days from a Thursday), and one run is the first to see either."""
+    owner = world.sfa.add_owner("営業")
+    known = [world.sfa.add_person(email=f"t{n}@alpha.co.jp", family_name=f"山田{n}") for n in range(2)]
+    visitors = [world.ma.add_person(email=f"t{n}@alpha.co.jp", family_name=f"山田{n}") for n in range(2)]
+    stalled = world.now - timedelta(days=90)
+    people = tuple(contact.id for contact in known)
+    world.sfa.add_deal("案件", stage="提案", stage_since=stalled, owner_id=owner, people=people)
+    world.run()
+    world.pass_time(timedelta(days=1))
+
+    for visitor, hours in zip(visitors, (19, 2), strict=True):
+        world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now - timedelta(hours=hours))
+    world.run()
+    world.pass_time(timedelta(days=2))
+    world.run()
+
+    assert len(world.sfa.alerts) == 1
+
+
 def test_people_whom_others_put_on_a_list_stay(world: World) -> None:
     visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
     world.ma.lists["no-mail"] = {visitor.id}
