@@ -352,7 +352,8 @@ class Delivery:
         attempts = self.app.setup.config.run.attempts
         states = outbox.settle(conn, self.app.trail, wishes, receipts, self.report.run, now, now + BACK_OFF, attempts)
         done = [wishes[receipt.key].change for receipt in receipts if receipt.status == "done"]
-        people.write_back(conn, [_write_back(change) for change in done if isinstance(change, SetFields)], now)
+        written = [_write_back(change) for change in done if isinstance(change, SetFields)]
+        people.write_back(conn, written, now, self.app.setup.rules.flip_flop.within)
         for receipt in receipts:
             change = wishes[receipt.key].change
             if receipt.status == "done":

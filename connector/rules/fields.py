@@ -248,7 +248,8 @@ def _update(
             said = view.say(f"{person.ref} {rule.to} was undone", f"{person.ref} {rule.to} は取り消し済み")
             yield Withheld(identity, UNDO, said)
             continue
-        if _fought_over(wanted, written.get(rule.to), guard, view.world.as_of):
+        # A no to mail is said as often as somebody takes it back.
+        if rule.wins != "strictest" and _fought_over(wanted, written.get(rule.to), guard, view.world.as_of):
             place = f"{person.ref} {rule.to}"
             said = view.say(f"{place} is always changed back; left alone", f"{place} が繰り返し戻されるため停止中")
             yield Withheld(identity, "flip_flop", said)

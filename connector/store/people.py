@@ -347,15 +347,19 @@ class WriteBack:
     undone: Mapping[str, Value] = field(default_factory=lambda: EMPTY)
 
 
-def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime) -> None:
-    """Remember what was just written, so that reading it back is no news."""
+def write_back(conn: Connection, writes: Sequence[WriteBack], at: datetime, within: timedelta) -> None:
+    """Remember what was just written, so that reading it back is no news.
+
+    The same value again `within` that time counts as once more in a row: somebody had changed it back.
+    """
     of = {write.ref: write for write in writes}
     rows = []
     for filed in load_filed(conn, t.person.c.no, sorted(person_nos(conn, of).values())):
         write = of[filed.person.ref]
         native = {**filed.person.native, **write.values}
         person = replace(filed.person, native=native, key=write.key or filed.person.key)
-        written = {name: _written(filed.written.get(name), value, at) for name, value in write.values.items()}
+        last = filed.written
+        written = {name: _written(last.get(name), value, at, within) for name, value in write.values.items()}
         for name in write.undone.keys() & written.keys():
             written[name] = replace(written[name], undone=(write.undone[name],))
         rows.append(
@@ -410,9 +414,8 @@ def put_created(conn: Connection, ref: Ref, values: Mapping[str, Value], identit
     assign(conn, {no: identity}, at)
 
 
-def _written(last: Written | None, value: Value, at: datetime) -> Written:
-    """The same value again within a day means that somebody changed it back."""
-    again = last is not None and last.value == value and at - last.at < timedelta(days=1)
+def _written(last: Written | None, value: Value, at: datetime, within: timedelta) -> Written:
+    again = last is not None and last.value == value and at - last.at < within
     return Written(value, at, last.times + 1 if last and again else 1)
 
 

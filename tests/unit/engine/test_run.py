@@ -407,6 +407,36 @@ def test_what_somebody_always_changes_back_is_left_alone(world: World) -> None:
     assert world.sfa.people[person.ref.id].fields["score"] == 99
 
 
+def test_so_is_what_changes_back_day_by_day_where_that_is_asked_for(world: World) -> None:
+    config = world.folder / "config.yaml"
+    said = config.read_text(encoding="utf-8").replace("at_least: 100000", "at_least: 100000, flip_flop: {within: 7d}")
+    config.write_text(said, encoding="utf-8")
+    world.restart()
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    world.ma.add_person(email="taro@alpha.co.jp", family_name="山田", title="部長")
+    edit_mapping(world, "people", "title: {to: title, wins: once}", "title: {to: title, wins: ma}")
+    world.run()
+
+    def fought_over() -> int:
+        world.pass_time(timedelta(days=1))
+        world.sfa.edit_person(contact, title="課長")
+        return world.run().sent()
+
+    assert [fought_over() for _ in range(4)] == [1, 1, 0, 0]
+
+
+def test_a_no_to_mail_is_said_as_often_as_it_is_taken_back(world: World) -> None:
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    world.ma.add_person(email="taro@alpha.co.jp", family_name="山田", opted_out=True)
+    world.run()
+
+    for _ in range(6):
+        world.sfa.edit_person(contact, opted_out=False)
+        world.run()
+
+        assert world.sfa.people[contact.id].fields["opted_out"] is True
+
+
 def test_a_record_that_bears_our_key_keeps_its_person_when_the_address_changes(world: World) -> None:
     hot_visitor(world)
     world.run()
