@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -287,8 +287,9 @@ def put_deal_people(conn: Connection, parts: Sequence[DealPerson], told: Told) -
         for ref, p in latest.items()
         if not (p.gone and not p.deal_id)
     }
+    # Who took part until now is concerned as well: a part may pass from one person to another.
+    concerned = [*_taking_part(conn, rows), *((row["system"], row["person_id"]) for row in rows.values())]
     changed = _put_changed(conn, t.deal_person, rows, told)
-    concerned = [(row["system"], row["person_id"]) for row in rows.values()]
     for ref in latest.keys() - rows.keys():
         here = and_(t.deal_person.c.system == ref.system, t.deal_person.c.id == ref.id)
         old = conn.execute(select(t.deal_person).where(here, t.deal_person.c.gone.is_(False))).one_or_none()
@@ -305,6 +306,15 @@ def put_deal_people(conn: Connection, parts: Sequence[DealPerson], told: Told) -
                     conn,
                     conn.scalars(select(t.person.c.no).where(t.person.c.system == system, t.person.c.id.in_(some))),
                 )
+
+
+def _taking_part(conn: Connection, refs: Collection[Ref]) -> Iterator[tuple[str, str]]:
+    """System and person of these parts, as they are stored."""
+    c = t.deal_person.c
+    for system in sorted({ref.system for ref in refs}):
+        for some in chunks(sorted(ref.id for ref in refs if ref.system == system)):
+            for person in conn.scalars(select(c.person_id).where(c.system == system, c.id.in_(some))):
+                yield system, person
 
 
 def load_deal(row: Any) -> Deal:

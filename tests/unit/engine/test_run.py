@@ -7,17 +7,22 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from connector.adapters.memory import Memory
 from connector.changes import AnyChange, SetFields
 from connector.engine.report import Exit
 from connector.engine.run import run
 from connector.errors import Locked, Mismatch, Unavailable, text
-from connector.model import DealState, Kind
+from connector.model import DealPerson, DealState, Kind, Ref
 from connector.ports import Page, Receipt
 from connector.rules import resolve
+from connector.store import load
 from connector.store import people as people_store
+from connector.store import tables as t
+from connector.store.deals import put_deal_people
 from connector.store.people import all_filed
+from connector.store.told import Told
 from tests.machine.world import World
 
 
@@ -580,3 +585,22 @@ def test_what_is_mapped_otherwise_or_no_more_is_not_read_again(world: World) -> 
     edit_mapping(world, "people", "email: {to: email, wins: sfa_unless_blank}", "email: {to: email, wins: sfa}")
 
     assert world.run().ledger["sfa", "people"].read == 0
+
+
+def test_who_is_no_more_the_contact_of_a_deal_is_planned_again(world: World) -> None:
+    """The part of somebody in a deal passes to somebody else, in place, as when contacts are changed or merged."""
+    both = [world.sfa.add_person(email=f"t{n}@alpha{n}.co.jp", family_name="山田") for n in range(2)]
+    deal = world.sfa.add_deal("案件")
+    world.run()
+
+    for contact in both:
+        with world.app.lease() as lease, lease.writing() as conn:
+            part = DealPerson(Ref("sfa", "part", "1"), deal.id, contact.id)
+            put_deal_people(conn, [part], Told())
+        with world.app.reading() as conn:
+            due = set(load.affected_chunk(conn, world.now, 0, 10))
+            ids = {one.person.ref: one.identity for one in all_filed(conn, 0, 10)}
+            nos = {row.id: row.no for row in conn.execute(select(t.identity))}
+        concerned = {nos[ids[ref]] for ref in (both if contact is both[1] else both[:1])}
+        assert due == concerned
+        world.run()
