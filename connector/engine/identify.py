@@ -23,14 +23,14 @@ from connector.store import tables as t
 from connector.store.lease import Lease
 from connector.store.people import Changed, Filed, Filing
 
-VERSION = 3
-"""Of what this program makes of the rules; when it differs from the store's, everybody is decided anew."""
+VERSION = 4
+"""Of what this program makes of the rules; when it differs from the store's, people and companies are decided anew."""
 REKEY = 1000
-"""Records that get new keys in one transaction when the rules of identity change."""
+"""Records that get new keys, or spellings that are decided, in one transaction when the rules of identity change."""
 
 
 def refile(app: App, lease: Lease) -> None:
-    """When the rules of identity changed since the last run, decide about everybody anew."""
+    """When the rules of identity changed since the last run, decide about everybody and every company anew."""
     rules = f"{VERSION}:{app.setup.identity.model_dump_json()}"
     with app.reading() as conn:
         if runs.remembered(conn, "identity") == rules:
@@ -40,11 +40,19 @@ def refile(app: App, lease: Lease) -> None:
         with lease.writing() as conn:
             filed = people.all_filed(conn, last, REKEY)
             if not filed:
-                runs.remember(conn, "identity", rules)
-                return
+                break
             filings = {one.no: filing(one.person, keys_of_filed(one, app.setup.identity)) for one in filed}
             decide_around(conn, app.setup, people.refile(conn, filings), app.clock())
             last = filed[-1].no
+    last = 0
+    while True:
+        with lease.writing() as conn:
+            nos = spellings.numbered(conn, last, REKEY)
+            if not nos:
+                runs.remember(conn, "identity", rules)
+                return
+            settle_companies(conn, nos)
+            last = nos[-1]
 
 
 def filing(person: Person, keys: Keys) -> Filing:

@@ -20,6 +20,8 @@ ESTABLISHED = 2
 """So many records must spell a company in one way before its domain may speak for it."""
 AT_HOME = 4
 """... and before it may be a company of its own there, beside one of the same name that is at home elsewhere."""
+SETTLED = max(ESTABLISHED, AT_HOME)
+"""When so many use a spelling, one record more decides nothing: not of the spelling, nor of any sum it is part of."""
 ALIKE = 0.75
 """How much of two names must be the same for one to be a misspelling of the other (1: all)."""
 

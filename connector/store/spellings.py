@@ -16,6 +16,8 @@ Triple = tuple[str, str, str]
 
 ACCOUNT = 2
 """A company record of an SFA counts as so many records of people: somebody keeps it."""
+SETTLED = 4
+"""As `connector.rules.companies` has it: among spellings with so many uses, one record more or less decides nothing."""
 
 _c = t.spelling.c
 
@@ -50,7 +52,7 @@ def use(conn: Connection, before: Iterable[int | None], after: Iterable[int | No
     changed: set[int] = set()
     for some in chunks(sorted(deltas)):
         for row in conn.execute(select(_c.no, _c.used).where(_c.no.in_(some))):
-            if min(row.used, row.used + deltas[row.no]) < ACCOUNT:
+            if min(row.used, row.used + deltas[row.no]) < SETTLED:
                 changed.add(row.no)
     if deltas:
         conn.execute(
@@ -72,6 +74,11 @@ def uses_of(conn: Connection, nos: Collection[int]) -> list[tuple[Triple, int]]:
         rows = conn.execute(select(_c.core, _c.number, _c.domain, _c.used).where(_c.no.in_(some)))
         found += [((row.core, row.number, row.domain), row.used) for row in rows]
     return found
+
+
+def numbered(conn: Connection, after: int, limit: int) -> list[int]:
+    """The next row numbers of spellings."""
+    return list(conn.scalars(select(_c.no).where(_c.no > after).order_by(_c.no).limit(limit)))
 
 
 def with_cores(conn: Connection, cores: Collection[str]) -> list[tuple[Triple, int]]:
