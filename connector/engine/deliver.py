@@ -23,6 +23,7 @@ from connector.engine.app import App
 from connector.engine.jobs import JobDesk, loads
 from connector.engine.report import Report
 from connector.engine.threads import Pool
+from connector.engine.waiting_alerts import renewed
 from connector.errors import (
     AdapterError,
     ConnectorError,
@@ -137,6 +138,8 @@ class Delivery:
         seen: set[str] = set()
         http = self.adapter.http
         with http.writing_while(lambda: self.lease.check(SAFETY)) if http is not None else nullcontext():
+            if self._room():
+                self._renew_alerts()
             while self._room():
                 wishes = [w for w in self._due() if w.change.key not in seen]
                 if not wishes:
@@ -144,6 +147,24 @@ class Delivery:
                 seen.update(w.change.key for w in wishes)
                 self._send_all(self._fit_to_send(wishes))
             self._wait_for_jobs()
+
+    def _renew_alerts(self) -> None:
+        with self.app.reading() as conn:
+            found = renewed(conn, self.app.setup.rules.alerts, self.name, self.only)
+        if not (found.turned or found.over or found.ownerless):
+            return
+        now = self.app.clock()
+        with self.lease.writing() as conn:
+            outbox.redirect(conn, found.turned, now)
+            outbox.drop(conn, [alert.key for alert in found.over], "over")
+            outbox.wait(conn, [alert.key for alert in found.ownerless], now + BACK_OFF)
+            for alert in found.over:
+                self._tally(alert, Counts(read=1, ignored=1))
+            self._count(conn)
+        log.info(
+            "alerts_renewed", system=self.name, turned=len(found.turned), over=len(found.over),
+            ownerless=len(found.ownerless),
+        )  # fmt: skip
 
     def sum_up(self, conn: Connection) -> None:
         """Count what was left, and tell what stood in the way; in the transaction that ends this delivery."""

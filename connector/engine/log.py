@@ -63,6 +63,7 @@ EVENTS = {
     "publishing_failed": "One of these two could not be written; the run itself is not touched by that.",
     "chunk_outdated": "What another worker told meanwhile: the chunk is planned again.",
     "alerts_held": "Alerts that may have been raised before the store was restored count as raised.",
+    "alerts_renewed": "Alerts that wait: so many are for another owner now, over with their deal, or for nobody yet.",
     "job_submitted": "So many `changes` were handed over as a job that the system does in its own time.",
     "job_refused": "The system does not take them as a job: they go the other way.",
     "job_collected": "The results of a job are in: `receipts`, changes it never tried, and those without known result.",

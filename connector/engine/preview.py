@@ -22,6 +22,7 @@ from connector.engine.report import Exit, Report
 from connector.engine.run import Watch, counting_calls
 from connector.engine.selecting import EVERYTHING, Selection, kept_of, selection
 from connector.engine.spending import spending
+from connector.engine.waiting_alerts import Renewed, renewed
 from connector.errors import Text
 from connector.ports import Adapter, Quota
 from connector.store import outbox, runs
@@ -104,7 +105,7 @@ def wanted_now(
     """What a run would send of what is selected: new wishes, those of earlier plans; and all that was planned."""
     fresh, whole = preview(app, as_of, run)
     with app.reading() as conn:
-        held = _held(conn, fresh, whole)
+        held = _renewed(_held(conn, fresh, whole), renewed(conn, app.setup.rules.alerts))
     return list(filter(selected.takes, fresh)), list(filter(selected.takes, held)), whole
 
 
@@ -132,6 +133,14 @@ def _held(conn: Connection, fresh: Sequence[AnyChange], whole: Plan) -> list[Any
         if change.key not in replaced
         and (change.identity not in planned or change.key in kept or not outbox.revocable(change))
     ]
+
+
+def _renewed(held: Sequence[AnyChange], found: Renewed) -> list[AnyChange]:
+    """With alerts as they will go out: for whom they are now, without those that nobody gets; with refused ones."""
+    turned: dict[str, AnyChange] = {alert.key: alert for alert in found.turned}
+    none = {alert.key for alert in (*found.over, *found.ownerless)}
+    waiting = [turned.pop(change.key, change) for change in held if change.key not in none]
+    return [*waiting, *turned.values()]
 
 
 def _read(app: App, report: Report) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal
@@ -19,6 +19,8 @@ from connector.rules.when import When
 from connector.spec import Duration, Hours, Spec
 
 To = Literal["deal_owner", "person_owner"]
+Active = Callable[[str, str], bool]
+"""Whether a user (system, id) may be told."""
 
 
 class Repeat(Spec):
@@ -91,7 +93,7 @@ def _alert(view: View, rule: AlertRule, deal: Deal | None) -> Step:
             view.say(f"said on {_day(last, view.world.tz)}, not again yet", f"{_day(last, view.world.tz)} に通知済み"),
         )
         return
-    owner = _owner(view, rule, deal, person)
+    owner = owner_of(rule, deal, person, view.active)
     if owner is None:
         yield Withheld(
             view.subject.identity.id, rule.id, view.say("no active owner to tell", "通知先となる有効な担当者がいない")
@@ -139,15 +141,24 @@ def _person(view: View, rule: AlertRule, deal: Deal | None) -> Person | None:
     return next(tended, next(iter(known), None))
 
 
-def _owner(view: View, rule: AlertRule, deal: Deal | None, person: Person | None) -> tuple[str, str] | None:
+def owner_of(rule: AlertRule, deal: Deal | None, person: Person | None, active: Active) -> tuple[str, str] | None:
     """(system, id) of the user to tell: the one the rule names first, then the other, if they are active."""
     of_deal = (deal.ref.system, deal.owner_id) if deal else None
     of_person = (person.ref.system, person.owner_id) if person else None
     for found in (of_deal, of_person) if rule.to == "deal_owner" else (of_person, of_deal):
-        if found and found[1] and view.active(found[0], found[1]):
+        if found and found[1] and active(found[0], found[1]):
             return found[0], found[1]
     system = deal.ref.system if deal else person.ref.system if person else rule.system
     return (system, rule.else_to) if system and rule.else_to else None
+
+
+def is_over(rule: AlertRule, deal: Deal | None) -> bool:
+    """Whether the deal that an alert was about is gone, or no more in a state that the rule asks for.
+
+    What else the rule asks for may pass while the alert waits, as time does, and was so when it was decided.
+    """
+    asked = rule.when.deal
+    return asked is not None and (deal is None or bool(asked.state and deal.state not in asked.state))
 
 
 def _title(view: View, rule: AlertRule, person: Person | None) -> str:
@@ -244,4 +255,14 @@ def _digest(owner: str, alerts: Sequence[RaiseAlert], today: date, *, ja: bool) 
     )
     body = "\n\n".join(f"{alert.title}\n{alert.body}" for alert in alerts)
     parts = key_of("digest", first.system, owner, today, *sorted(alert.key for alert in alerts))
-    return replace(first, key=parts, title=title, body=body[:30_000], person=None, deal=None, subject=f"digest:{owner}")
+    return replace(
+        first, key=parts, title=title, body=body[:30_000], person=None, deal=None, subject=f"{_DIGEST}{owner}"
+    )
+
+
+def is_digest(alert: RaiseAlert) -> bool:
+    """Whether it stands for several alerts of one owner."""
+    return alert.subject.startswith(_DIGEST)
+
+
+_DIGEST = "digest:"

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, insert, or_, select, true, update
 
 from connector.changes import (
     UNDO,
@@ -51,6 +51,16 @@ _CLAIMING = (
     update(t.outbox)
     .where(t.outbox.c.key.in_(bindparam("keys", expanding=True)))
     .values(state="inflight", attempts=t.outbox.c.attempts + 1)
+)
+_UNTOLD = (
+    (t.outbox.c.kind == "RaiseAlert")
+    & or_(
+        (t.outbox.c.state == "pending") & (t.outbox.c.attempts == 0),
+        (t.outbox.c.state == "parked") & (t.outbox.c.attempts == 1),
+    )
+    & t.outbox.c.uncertain_until.is_(None)
+    & t.outbox.c.job.is_(None)
+    & t.outbox.c.doubtful.is_(False)
 )
 _SETTLING = update(t.outbox).where(t.outbox.c.key == bindparam("of")).values(uncertain_until=None, job=None)
 
@@ -395,6 +405,14 @@ def put_off(conn: Connection, keys: Sequence[str], until: datetime) -> None:
         )
 
 
+def wait(conn: Connection, keys: Sequence[str], until: datetime) -> None:
+    """Those of these that would be due before then are not."""
+    c = t.outbox.c
+    for some in chunks(keys):
+        early = (c.key.in_(some), c.state == "pending", c.next_at < micros(until))
+        conn.execute(update(t.outbox).where(*early).values(next_at=micros(until)))
+
+
 def bring_forward(conn: Connection, now: datetime) -> None:
     """What waits longer than anything is put off was put off by a clock that was wrong: it is due."""
     c = t.outbox.c
@@ -411,6 +429,38 @@ def adopt(conn: Connection, keys: Sequence[str], run: str) -> None:
     c = t.outbox.c
     for some in chunks(keys):
         conn.execute(update(t.outbox).where(c.key.in_(some), c.state == "pending").values(run=run))
+
+
+def untold(conn: Connection, system: str | None = None, run: str | None = None) -> list[RaiseAlert]:
+    """Alerts that no system has taken: never tried, or refused the only time.
+
+    `system`: only those that go there; `run`: only those it wrote down.
+    """
+    c = t.outbox.c
+    there = c.system == system if system is not None else true()
+    mine = c.run == run if run is not None else true()
+    query = select(c.kind, c.payload, c.identity).where(_UNTOLD, there, mine).order_by(c.created_at, c.key)
+    return [change for row in conn.execute(query) if isinstance(change := as_stored(row), RaiseAlert)]
+
+
+def redirect(conn: Connection, alerts: Sequence[RaiseAlert], now: datetime) -> None:
+    """Those of these that are still `untold` are for the owner they name now; what was refused is due again."""
+    c = t.outbox.c
+    for alert in alerts:
+        payload = dump_change(alert)
+        refused = c.state == "parked"
+        conn.execute(
+            update(t.outbox)
+            .where(c.key == alert.key, _UNTOLD)
+            .values(
+                payload=payload,
+                payload_hash=fingerprint(payload),
+                state="pending",
+                attempts=0,
+                next_at=case((refused, micros(now)), else_=c.next_at),
+                **NO_CAUSE,
+            )
+        )
 
 
 def standing(conn: Connection, keys: Sequence[str]) -> dict[str, tuple[str, AnyChange]]:

@@ -126,6 +126,36 @@ def test_an_alert_is_raised_once_for_ever(store: Engine) -> None:
     assert due(store) == []
 
 
+def test_an_alert_turns_to_another_owner_only_while_no_system_can_have_taken_it(store: Engine) -> None:
+    other = replace(ALERT, owner_id="006")
+
+    def untold() -> list[RaiseAlert]:
+        with database.writing(store) as conn:
+            found = outbox.untold(conn, "sfa")
+            outbox.redirect(conn, [other], NOW)
+            assert outbox.untold(conn, "elsewhere") == outbox.untold(conn, "sfa", "another run") == []
+            return found
+
+    enqueue(store, ALERT)
+    assert untold() == [ALERT]
+    assert due(store) == [outbox.Wish(other, 0)]
+
+    settle(store, other, Receipt(ALERT.key, "refused", code="X"))
+    assert due(store) == []
+    assert untold() == [other]
+    assert due(store) == [outbox.Wish(other, 0)]
+
+    enqueue(store, TOUCHED)
+    with database.writing(store) as conn:
+        outbox.claim(conn, [ALERT.key, TOUCHED.key], 1, NOW)
+    assert untold() == []
+    with database.writing(store) as conn:
+        outbox.in_doubt(conn, [ALERT.key])
+    assert untold() == []
+    with database.reading(store) as conn:
+        assert outbox.standing(conn, [ALERT.key]) == {ALERT.key: ("pending", other)}
+
+
 def test_a_refused_change_is_parked_and_stays_so_until_the_wish_differs(store: Engine) -> None:
     enqueue(store, SCORE)
     assert settle(store, SCORE, Receipt(SCORE.key, "refused", code="STRING_TOO_LONG")) == {SCORE.key: "parked"}
