@@ -12,6 +12,8 @@ from sqlalchemy import select, update
 
 from connector.adapters.memory import SYSTEMS
 from connector.changes import AnyChange, RaiseAlert
+from connector.engine.applying import apply_plan
+from connector.engine.plan_file import write_plan
 from connector.engine.preview import plan_preview
 from connector.engine.retry import retry
 from connector.errors import text
@@ -104,6 +106,40 @@ def test_who_has_the_deal_when_the_quiet_hours_end_is_told_under_the_same_key(wo
     assert stored(world) == [(key, "done")]
     assert all(counts.balances() for counts in report.ledger.values())
     world.pass_time(timedelta(days=1))
+    world.run()
+    assert told(world) == [new]
+
+
+def test_what_is_applied_goes_to_whom_the_plan_showed(world: World, tmp_path: Path) -> None:
+    quiet(world)
+    old, new = world.sfa.add_owner("旧"), world.sfa.add_owner("新")
+    deal = stir(world, old)
+    world.run()
+    world.sfa.edit_deal(deal, owner_id=new)
+    world.pass_time(timedelta(hours=2, minutes=1))
+    shown = plan_preview(world.app, pull=True, as_of=None)
+    write_plan(world.app, tmp_path / "plan", shown.as_of, [*shown.fresh, *shown.held])
+
+    applied = apply_plan(world.app, tmp_path / "plan")
+
+    assert applied.skipped == []
+    assert told(world) == [new]
+
+
+def test_a_plan_whose_owner_changed_since_is_not_applied_for_either(world: World, tmp_path: Path) -> None:
+    quiet(world)
+    old, new = world.sfa.add_owner("旧"), world.sfa.add_owner("新")
+    deal = stir(world, old)
+    world.run()
+    world.pass_time(timedelta(hours=2, minutes=1))
+    shown = plan_preview(world.app, pull=True, as_of=None)
+    write_plan(world.app, tmp_path / "plan", shown.as_of, [*shown.fresh, *shown.held])
+
+    world.sfa.edit_deal(deal, owner_id=new)
+    applied = apply_plan(world.app, tmp_path / "plan")
+
+    assert [skipped.code for skipped in applied.skipped if isinstance(skipped.change, RaiseAlert)] == ["wish"]
+    assert told(world) == []
     world.run()
     assert told(world) == [new]
 
