@@ -104,8 +104,8 @@ def _rows(who: Traces) -> Sequence[tuple[Table, ColumnElement[bool]]]:
         (t.member, named(t.member, "person_id")),
         (t.deal_person, named(t.deal_person, "person_id")),
         (t.score, t.score.c.identity.in_(who.identity_nos)),
-        (t.outbox, t.outbox.c.identity.in_(ids)),
-        (t.delivery, t.delivery.c.identity.in_(ids)),
+        (t.outbox, t.outbox.c.identity.in_(ids) | _names(t.outbox, who.refs)),
+        (t.delivery, t.delivery.c.identity.in_(ids) | _names(t.delivery, who.refs)),
         (
             t.identity_event,
             or_(t.identity_event.c.identity.in_(ids), t.identity_event.c.other.in_(ids), *named_in),
@@ -114,6 +114,23 @@ def _rows(who: Traces) -> Sequence[tuple[Table, ColumnElement[bool]]]:
         (t.person, t.person.c.no.in_(nos)),
         (t.identity, t.identity.c.no.in_(who.identity_nos)),
     )
+
+
+def _names(table: Table, refs: Iterable[Ref]) -> ColumnElement[bool]:
+    """Changes of `outbox` or `delivery` that name one of these records, or that made it, whoever's it was then."""
+    c = table.c
+
+    def says(name: str, value: object) -> ColumnElement[bool]:
+        # Not LIKE: SQLite's takes capitals for small letters, and ids of two records may differ in that alone.
+        said = f'"{name}":{orjson.dumps(value).decode()}'
+        return func.replace(c.payload, said, "") != c.payload
+
+    found: list[ColumnElement[bool]] = []
+    for ref in refs:
+        made = (c.kind == "CreatePerson") & (c.system == ref.system) & (c.remote_id == ref.id)
+        found += [says(name, [ref.system, ref.object, ref.id]) for name in ("ref", "person")]
+        found.append(made & says("object", ref.object))
+    return or_(false(), *found)
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------
@@ -125,7 +142,7 @@ def _alerts(conn: Connection, who: Traces) -> int:
     How many deliveries of digests lost what they said.
     """
     c = t.outbox.c
-    here = (c.kind == "RaiseAlert", c.identity.in_(list(who.identities)))
+    here = (c.kind == "RaiseAlert", c.identity.in_(list(who.identities)) | _names(t.outbox, who.refs))
     rows = conn.execute(select(c.key, c.payload, c.subject, c.state, c.code, c.remote_id).where(*here)).all()
     told = [(row, _alert(row.payload)) for row in rows]
     parts: dict[str, list[str]] = defaultdict(list)

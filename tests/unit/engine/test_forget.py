@@ -8,13 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, make_url, select
+from sqlalchemy import func, make_url, select, update
 
 from connector.config import load
 from connector.engine.forget import forget
-from connector.engine.review import Answer, decide, parse_ref, questions
+from connector.engine.review import Answer, cut, decide, parse_ref, questions
 from connector.engine.safekeeping import backup, restore
 from connector.engine.status import status
+from connector.engine.trail import audit
 from connector.engine.why import why
 from connector.errors import ConnectorError, Locked, WrongStore
 from connector.model import Kind, Ref
@@ -258,6 +259,70 @@ def test_a_shared_mailbox_shuts_out_nobody_else(world: World) -> None:
         known = set(conn.scalars(select(t.person.c.id).where(t.person.c.system == "ma")))
     assert len(known) == 2
     assert again.id not in known
+
+
+def parted(world: World) -> tuple[Ref, Ref]:
+    """Two contacts that were one person, and were written to, until somebody parted them: the person's, another's."""
+    mine, other = (
+        world.sfa.add_person(email="hanane.takanohashi@alpha.co.jp", given_name="椛音", mobile=mobile)
+        for mobile in ("09081234567", "09011112222")
+    )
+    world.ma.add_person(email="hanane.takanohashi@alpha.co.jp", family_name="鷹觜", given_name="椛音", opted_out=True)
+    world.run()
+    decide(world.app, cut(world.app, [mine]), "somebody")
+    world.run()
+    return mine, other
+
+
+def payloads(world: World, ref: Ref) -> list[str]:
+    """What is kept of changes to a record."""
+    said = f'"{ref.system}","{ref.object}","{ref.id}"'
+    with world.app.reading() as conn:
+        kept = [*conn.scalars(select(t.delivery.c.payload)), *conn.scalars(select(t.outbox.c.payload))]
+    return [each for each in kept if said in each]
+
+
+def test_what_was_sent_while_the_record_was_anothers_goes_too_and_theirs_stays(either: World) -> None:
+    mine, other = parted(either)
+    theirs = payloads(either, other)
+    assert payloads(either, mine)
+
+    forget(either.app, str(mine), really=True)
+
+    assert payloads(either, mine) == []
+    assert theirs
+    assert payloads(either, other) == theirs
+    assert audit(either.app, []).checked.faults == 0
+
+
+def test_what_made_the_record_goes_though_the_record_became_somebody_elses(world: World) -> None:
+    enter(world)
+    world.run()
+    world.run()
+    (made,) = (person.ref for person in world.sfa.people.values())
+    decide(world.app, cut(world.app, [made]), "somebody")
+    world.run()
+
+    forget(world.app, str(made), really=True)
+
+    with world.app.reading() as conn:
+        assert conn.scalar(select(func.count()).where(t.delivery.c.kind == "CreatePerson")) == 0
+    assert payloads(world, made) == []
+
+
+def test_ids_that_differ_only_in_capitals_are_two_records(world: World) -> None:
+    world.sfa.add_person(email="hanane.takanohashi@alpha.co.jp", family_name="鷹觜", given_name="椛音")
+    enter(world)
+    world.run()
+    before = payloads(world, Ref("sfa", "person", "000001"))
+    with database.writing(world.app.store) as conn:
+        for table in (t.outbox, t.delivery):
+            said = func.replace(table.c.payload, '"sfa","person","000001"', '"sfa","person","00000a"')
+            conn.execute(update(table).values(payload=said, identity="another"))
+        conn.execute(update(t.person).where(t.person.c.system == "sfa").values(id="00000A"))
+
+    forget(world.app, "sfa/person/00000A", really=True)
+    assert len(payloads(world, Ref("sfa", "person", "00000a"))) == len(before) > 0
 
 
 def test_a_deal_that_was_told_of_is_not_told_again_by_a_colleague(world: World) -> None:
