@@ -6,7 +6,8 @@ What a system holds is not touched; that is for whoever answers for that system.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,18 +21,22 @@ from connector.engine.app import who as account
 from connector.engine.identify import decide_around
 from connector.engine.keep_out import ADDRESSES, is_erased
 from connector.engine.why import nobody_or_many
+from connector.errors import StoreError
 from connector.model import Person, Ref
 from connector.rules.identify import keys_of, mailbox_of
-from connector.store import erase, files, load, people, spellings, tombstones
+from connector.store import erase, files, load, people, runs, spellings, tombstones
 from connector.store import tables as t
 from connector.store.beside import Beside, cannot_write, sqlite_file
 from connector.store.erase import Traces
-from connector.store.people import Changed
+from connector.store.lease import Lease
+from connector.store.marks import mark_people
+from connector.store.people import Changed, Filed
 from connector.store.trail import forgot, restored
 
 log = structlog.get_logger("connector.forget")
 
 BATCH = 1000
+_TO_WIPE = "wipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,8 @@ def _hashes(conn: Connection, setup: Setup, who: Traces, unknown: Person | None)
 
 def _erase(conn: Connection, setup: Setup, who: Traces, hashes: Collection[str], at: datetime) -> int:
     """Everything about a person goes, and those who were like them are decided anew; as `erase.erase`."""
-    near = people.put_keys(conn, dict.fromkeys(who.nos, ())) - set(who.nos)
+    near = {*people.put_keys(conn, dict.fromkeys(who.nos, ())), *erase.fellows(conn, who.nos)} - set(who.nos)
+    mark_people(conn, near)
     spelt = erase.spellings_of(conn, who.nos)
     sealed = erase.erase(conn, who)
     unused = spellings.use(conn, spelt, ())
@@ -150,6 +156,69 @@ def _names(records: Sequence[Person]) -> set[str]:
         if "family_name" in said and "given_name" in said:
             found |= {f"{said['family_name']}{gap}{said['given_name']}" for gap in ("", " ", "\u3000")}
     return found
+
+
+def erase_stored(conn: Connection, setup: Setup, refs: Collection[Ref], at: datetime, run: str) -> None:
+    """Erase those of these records that are stored, and what was merged into them: they are of somebody erased.
+
+    Who has no other living record is erased as by `forget`; of anybody else only these records go. The bytes are left
+    to `wiping`.
+    """
+    theirs = _with_merged(conn, refs)
+    count = sealed = 0
+    for no in sorted(theirs):
+        for one in people.load_filed(conn, t.person.c.no, [no]):  # none where it went with one before it
+            who = _going(conn, one, theirs)
+            count += len(who.nos)
+            hashes = _hashes(conn, setup, who, None) if who.identities else _hashes_of(conn, who.refs)
+            sealed += _erase(conn, setup, who, hashes, at)
+    if count:
+        trail_of(setup).add(conn, run, at, [forgot(sealed, account())])
+        runs.remember(conn, _TO_WIPE, "due")
+        log.info("records_erased", records=count)
+
+
+def _hashes_of(conn: Connection, refs: Sequence[Ref]) -> set[str]:
+    stones = tombstones.load(conn)
+    return {stones.of_record(ref.system, ref.id) for ref in refs}
+
+
+def _with_merged(conn: Connection, refs: Collection[Ref]) -> set[int]:
+    stored = people.person_nos(conn, refs)
+    found, into = set(stored.values()), set(stored)
+    while into:
+        tied, _ = people.holders(conn, {"id": [str(ref) for ref in into]})
+        merged = [f for f in people.load_filed(conn, t.person.c.no, sorted(tied - found)) if f.successor in into]
+        found.update(one.no for one in merged)
+        into = {one.person.ref for one in merged}
+    return found
+
+
+def _going(conn: Connection, one: Filed, theirs: Collection[int]) -> Traces:
+    """The person whose record it is, where nothing else of them lives; or the record."""
+    if one.identity_no is not None:
+        fellows = people.load_filed(conn, t.person.c.identity, [one.identity_no])
+        if all(each.gone or each.no in theirs for each in fellows):
+            return erase.traces(conn, [one.identity_no], [one.no])
+    return erase.traces(conn, [], [one.no])
+
+
+@contextmanager
+def wiping(app: App, lease: Lease) -> Iterator[None]:
+    """At the end, leave no bytes of what `erase_stored` erased, here or earlier; what fails is left to the next."""
+    yield
+    if app.stopping:
+        return
+    try:
+        with app.reading() as conn:
+            if not runs.remembered(conn, _TO_WIPE):
+                return
+            _note(conn, app.beside)
+        erase.wipe(app.store)
+        with lease.writing() as conn:
+            runs.remember(conn, _TO_WIPE, "")
+    except StoreError:
+        log.warning("wipe_put_off")
 
 
 def erase_again(conn: Connection, setup: Setup, beside: Beside | None, at: datetime) -> tuple[int, bool]:

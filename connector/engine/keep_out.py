@@ -19,14 +19,14 @@ ADDRESSES: tuple[Kind, ...] = ("email", "mailbox_name", "key")
 
 def keep_out(
     conn: Connection, records: Sequence[Record], rules: IdentityRules, at: datetime
-) -> tuple[list[Record], int]:
-    """The records without those of people who were erased, and how many those were.
+) -> tuple[list[Record], list[Ref]]:
+    """The records without those of people who were erased; and which records are theirs, as may be stored so far.
 
-    A new record with the address of such a person, or of one that became such a record, is theirs too from now on.
+    A record with the address of such a person, or one that such a record became, is theirs too from now on.
     """
     erased = tombstones.load(conn)
     if not erased:
-        return list(records), 0
+        return list(records), []
     theirs: list[Ref] = []
     for record in records:
         if isinstance(record, Person) and is_erased(erased, record, rules):
@@ -35,8 +35,7 @@ def keep_out(
             theirs += [record.ref, *([record.successor] if record.successor else [])]
     erased = replace(erased, hashes=erased.hashes | {erased.of_record(ref.system, ref.id) for ref in theirs})
     tombstones.add(conn, [erased.of_record(ref.system, ref.id) for ref in theirs], at)
-    kept = [rest for record in records if (rest := _without(erased, record)) is not None]
-    return kept, len(records) - len(kept)
+    return [rest for record in records if (rest := _without(erased, record)) is not None], theirs
 
 
 def is_erased(erased: Tombstones, person: Person, rules: IdentityRules) -> bool:

@@ -74,6 +74,8 @@ EVENTS = {
     "replaced_store_unusable": "The store that a copy replaces cannot be used: it is kept aside as it is.",
     "store_not_remembered": "What tells this store from another could not be written beside it.",
     "person_forgotten": "A person was erased: so many `records` and `rows`.",
+    "records_erased": "So many `records` that are stored turned out to be of people who were erased, and were, too.",
+    "wipe_put_off": "The bytes of what was erased could not be removed; the next run does it.",
     "plan_applied": "A plan in a file was applied: so many `changes` still stood, so many were `skipped`.",
     "run_undone": "A run was taken back: `changes` for that, and what had to be `left`.",
     "entries_written_down": "`connector backfill`: so many older timeline entries wait to be sent.",

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from connector.config import Setup
 from connector.contain import each_contained
 from connector.engine.app import App
+from connector.engine.forget import erase_stored
 from connector.engine.identify import company_filing, decide_around, filing, refile, settle_companies
 from connector.engine.keep_out import keep_out
 from connector.engine.probing import keep_evidence
@@ -131,7 +132,7 @@ def _pull_stream(
             _guard_empty(app, name, stream, page, position)
         with lease.writing() as conn:
             at = app.clock()
-            counts = store_page(conn, app.setup, page, at, None if force else app.setup.config.run.guards)
+            counts = store_page(conn, app.setup, page, at, None if force else app.setup.config.run.guards, report.run)
             runs.move_cursor(conn, name, stream, page.cursor, at, page.read if page.complete else None)
             runs.put_rejects(conn, name, stream, page.rejects, report.run, at)
             runs.add_ledger(conn, report.run, name, stream, counts)
@@ -169,24 +170,30 @@ def _empty(system: str, what: str, count: int) -> Halted:
     )
 
 
-def store_page(conn: Connection, setup: Setup, page: Page, at: datetime, guards: Guards | None = None) -> Counts:
+def store_page(
+    conn: Connection, setup: Setup, page: Page, at: datetime, guards: Guards | None = None, run: str = ""
+) -> Counts:
     """Store what a page says and re-decide the identities it touches; what became of its records.
 
     Every column is counted where it is decided, and none is what the others leave: `read` is what the system gave.
 
+    `run`: in which the audit trail tells of what is erased.
+
     :raises Halted: by `guards`, when a system seems to have lost too much
     """
     told = Told()
-    store_records(conn, setup, page, at, guards, told)
+    store_records(conn, setup, page, at, guards, told, run)
     return Counts(page.read, told.used, told.unchanged, len(page.rejects), page.ignored.total() + told.erased)
 
 
 def store_records(
-    conn: Connection, setup: Setup, page: Page, at: datetime, guards: Guards | None, told: Told
+    conn: Connection, setup: Setup, page: Page, at: datetime, guards: Guards | None, told: Told, run: str = ""
 ) -> None:  # fmt: skip
     """As `store_page`, record by record."""
     by_type: dict[type, list[Any]] = defaultdict(list)
-    records, told.erased = keep_out(conn, page.records, setup.identity, at)
+    records, theirs = keep_out(conn, page.records, setup.identity, at)
+    told.erased = len(page.records) - len(records)
+    erase_stored(conn, setup, theirs, at, run)
     for record in records:
         by_type[type(record)].append(storable(record))
     steps: Mapping[type, Callable[[list[Any]], None]] = {

@@ -187,7 +187,8 @@ class _Comparing:
         told = Told()
         with self.lease.writing() as conn:
             before = _Before.of(conn, page)
-            store_records(conn, self.app.setup, page, self.app.clock(), self.app.setup.config.run.guards, told)
+            guards = self.app.setup.config.run.guards
+            store_records(conn, self.app.setup, page, self.app.clock(), guards, told, self.report.run)
             counts = Counts(page.read, told.used, told.unchanged, len(page.rejects), page.ignored.total() + told.erased)
             runs.add_ledger(conn, self.report.run, self.name, f"={stream}", counts)
         self.report.count(self.name, f"={stream}", counts)

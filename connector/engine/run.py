@@ -14,6 +14,7 @@ from connector.engine.braking import doubts
 from connector.engine.closing import closing
 from connector.engine.deliver import collect, deliver
 from connector.engine.drift import looked_for
+from connector.engine.forget import wiping
 from connector.engine.planning import plan_all
 from connector.engine.pull import pull
 from connector.engine.report import Report
@@ -71,6 +72,7 @@ def run(
     stages = stages or Stages()
     with (
         app.lease() as lease,
+        wiping(app, lease),
         written_down(app, lease, as_of, force) as report,
         looked_for(app, lease, report),
         counting_calls(app, lease, report, app.adapters if stages.calls_here else ()),

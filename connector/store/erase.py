@@ -56,6 +56,13 @@ def held_by_others(conn: Connection, kind: str, values: Collection[str], nos: Co
     return set(conn.scalars(query))
 
 
+def fellows(conn: Connection, nos: Collection[int]) -> set[int]:
+    """The records of the identities that these records are of."""
+    c = t.person.c
+    of = select(c.identity).where(c.no.in_(sorted(nos)), c.identity.is_not(None))
+    return set(conn.scalars(select(c.no).where(c.identity.in_(of))))
+
+
 def spellings_of(conn: Connection, nos: Sequence[int]) -> list[int | None]:
     """How these records spell their companies, each time they do."""
     return list(conn.scalars(select(t.person.c.spelling).where(t.person.c.no.in_(nos))))

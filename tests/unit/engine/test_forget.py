@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, make_url, select, update
 
+from connector.adapters.memory import Memory
 from connector.config import load
 from connector.engine.forget import forget
 from connector.engine.review import Answer, cut, decide, parse_ref, questions
@@ -17,9 +18,10 @@ from connector.engine.safekeeping import backup, restore
 from connector.engine.status import status
 from connector.engine.trail import audit
 from connector.engine.why import why
-from connector.errors import ConnectorError, Locked, WrongStore
-from connector.model import Kind, Ref
-from connector.store import database, files, runs
+from connector.errors import ConnectorError, Locked, StoreError, WrongStore, text
+from connector.model import DealState, Kind, Ref
+from connector.ports import Page
+from connector.store import database, erase, files, runs
 from connector.store import tables as t
 from tests.machine.world import World
 from tests.postgres import Cluster
@@ -242,6 +244,144 @@ def test_what_a_lead_becomes_stays_out_too(world: World) -> None:
 
     with pytest.raises(ConnectorError, match="nobody is known"):
         why(world.app, str(contact.id))
+
+
+def double(world: World) -> Ref:
+    """Somebody who may be the person, under another address, stays when the person goes; the person's record."""
+    visitor = enter(world)
+    twin = world.ma.add_person(email="h.t@gmail.com", mobile="09081234567", title="謎の人物")
+    world.ma.add_touchpoint(twin, Kind.SEMINAR_ATTENDED, world.now, label="謎の入門")
+    world.run()
+    world.run()
+    forget(world.app, str(visitor), really=True)
+    world.run()
+    assert [record.ref for record in why(world.app, "h.t@gmail.com").records] == [twin]
+    return twin
+
+
+OF_DOUBLE = ("h.t@gmail", "謎の人物", "謎の入門", "09081234567")
+
+
+def becomes_theirs(world: World, twin: Ref, how: str) -> None:
+    """The double turns out to be the person, by the address or because the person's record was merged into it."""
+    if how == "address":
+        world.ma.edit_person(twin, email="hanane.takanohashi@alpha.co.jp")
+    else:
+        visitor = next(ref for ref in world.ma.people if ref != twin.id)
+        world.ma.delete_person(Ref("ma", "person", visitor), into=twin)
+
+
+@pytest.mark.parametrize("how", ["address", "merge"])
+def test_a_double_that_turns_out_to_be_the_person_is_erased_too(world: World, how: str) -> None:
+    twin = double(world)
+    assert set(bytes_of(world.folder, OF_DOUBLE)["connector.db"]) == set(OF_DOUBLE)
+    becomes_theirs(world, twin, how)
+    report = world.run()
+    world.ma.edit_person(twin, opted_out=True)
+    world.run()
+
+    assert report.exit == 0
+    assert all(counts.balances() for counts in report.ledger.values())
+    assert bytes_of(world.folder, [*NAMES, *OF_DOUBLE]) == {}
+    assert audit(world.app, []).checked.faults == 0
+    assert world.fresh() == []
+
+
+@pytest.mark.parametrize("how", ["address", "merge"])
+def test_a_double_goes_on_both_databases_with_all_that_was_done_for_it(either: World, how: str) -> None:
+    twin = double(either)
+    identity = why(either.app, "h.t@gmail.com").identity
+    assert rows_about(either, identity) > 0
+
+    becomes_theirs(either, twin, how)
+    either.run()
+
+    assert rows_about(either, identity) == 0
+    with either.app.reading() as conn:
+        left = [conn.scalar(select(func.count()).select_from(x)) for x in (t.person, t.person_key, t.touchpoint)]
+    assert left == [0, 0, 0]
+
+
+def test_of_who_has_other_records_only_the_one_that_is_the_persons_goes(world: World) -> None:
+    twin = double(world)
+    earlier = world.ma.add_person(email="h.t@gmail.com", mobile="09081234567", address="以前の住所")
+    world.run()
+    world.ma.delete_person(earlier, into=twin)
+    contact = world.sfa.add_person(email="h.t@gmail.com", family_name="木村", mobile="09081234567")
+    lost = world.now - timedelta(days=15)
+    world.sfa.add_deal("案件", DealState.LOST, lost_reason="予算", closed_at=lost, people=(contact.id,))
+    world.run()
+    assert [ref.ref for ref in why(world.app, "h.t@gmail.com").records] == [twin, contact]
+    assert world.ma.lists["budget"] == {twin.id}
+    world.ma.lists["budget"].clear()
+
+    becomes_theirs(world, twin, "address")
+    world.run()
+    world.run()
+
+    assert [ref.ref for ref in why(world.app, "h.t@gmail.com").records] == [contact]
+    assert payloads(world, twin) == []
+    assert bytes_of(world.folder, ["以前の住所"]) == {}
+    assert not world.ma.lists["budget"]
+    world.sfa.edit_person(contact, title="課長")
+    world.run()
+    assert why(world.app, "h.t@gmail.com").records  # with the address, they are still who they were
+
+
+def test_what_somebody_did_before_we_knew_that_they_are_the_person_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = enter(world)
+    forget(world.app, str(visitor), really=True)
+    forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+    pull = Memory.pull
+    again: list[Ref] = []
+
+    def registering(self: Memory, stream: str, cursor: str | None) -> Iterator[Page]:
+        if stream == "touchpoints" and not again:
+            again.append(world.ma.add_person(email="hanane.takanohashi@alpha.co.jp"))
+            world.ma.add_touchpoint(again[0], Kind.SEMINAR_REGISTERED, label="鷹觜様")
+        yield from pull(self, stream, cursor)
+
+    monkeypatch.setattr(Memory, "pull", registering)
+    world.run()
+    assert bytes_of(world.folder) == {"connector.db": ["鷹觜"]}
+    world.run()
+
+    assert bytes_of(world.folder) == {}
+    with world.app.reading() as conn:
+        assert conn.scalar(select(func.count()).select_from(t.person)) == 0
+
+
+def test_bytes_that_could_not_be_removed_are_by_the_next_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = double(world)
+    becomes_theirs(world, twin, "address")
+    with monkeypatch.context() as patch:
+
+        def busy(_: object) -> None:
+            raise StoreError(text("busy", "busy"))
+
+        patch.setattr(erase, "wipe", busy)
+        assert world.run().exit == 0
+    wiped: list[object] = []
+    wipe = erase.wipe
+    monkeypatch.setattr(erase, "wipe", lambda engine: wiped.append(wipe(engine)))
+    world.run()
+    world.run()
+
+    assert len(wiped) == 1
+    assert bytes_of(world.folder, [*NAMES, *OF_DOUBLE]) == {}
+
+
+def test_an_older_copy_does_not_bring_a_double_back(world: World) -> None:
+    twin = double(world)
+    setup = load(world.folder / "config.yaml")
+    copy = backup(setup, world.folder / "copy.db").file
+    becomes_theirs(world, twin, "merge")
+    world.run()
+    world.app.close()
+
+    assert restore(setup, copy, clock=lambda: world.now).erased == 1
 
 
 def test_a_shared_mailbox_shuts_out_nobody_else(world: World) -> None:
