@@ -39,11 +39,15 @@ QUARANTINE = timedelta(minutes=10)
 _LONGEST_PUT_OFF = timedelta(days=2)
 """Quiet hours, tomorrow's share of alerts and a Retry-After end before."""
 
+TAKES_BACK = "takes_back"
+"""Code of an entry on a list, or a removal, while what may yet take effect is its opposite."""
+
 # Made once, as each run and each batch need them: making one takes longer than running it.
 _LOST = (t.outbox.c.state == "inflight") & t.outbox.c.job.is_(None)
 _REPEATING = update(t.outbox).values(
     state="pending",
     uncertain_until=func.coalesce(t.outbox.c.sent_at, 0) + bindparam("quarantine"),
+    code=case((t.outbox.c.code == TAKES_BACK, ""), else_=t.outbox.c.code),
     job=None,
 )
 _RECOVERING = _REPEATING.where(_LOST, (t.outbox.c.token != bindparam("holder")) | t.outbox.c.token.is_(None))
@@ -132,12 +136,13 @@ def enqueue(
         elif _supersedes(change, digest, row):
             if row.uncertain_until is not None:
                 due = max(due, moment(row.uncertain_until))
-            again.append({f"{k}_": v for k, v in _row(change, payload, digest, run, now, due).items()})
+            values = _row(change, payload, digest, run, now, due) | {"code": _code(type(change), row)}
+            again.append({f"{k}_": v for k, v in values.items()})
     if new:
         conn.execute(insert(t.outbox), new)
     if again:
-        values: dict[str, Any] = {name[:-1]: bindparam(name) for name in again[0] if name != "key_"}
-        conn.execute(update(t.outbox).where(c.key == bindparam("key_")).values(**values, attempts=0, **NO_CAUSE), again)
+        said: dict[str, Any] = {**NO_CAUSE, **{name[:-1]: bindparam(name) for name in again[0] if name != "key_"}}
+        conn.execute(update(t.outbox).where(c.key == bindparam("key_")).values(**said, attempts=0), again)
     return len(new) + len(again)
 
 
@@ -183,6 +188,13 @@ def _row(change: AnyChange, payload: str, digest: str, run: str, now: datetime, 
     }
 
 
+def _code(kind: type[AnyChange], row: Any) -> str:
+    """Of a wish that takes the place of another: `TAKES_BACK` if what is in doubt there is its opposite."""
+    if row.uncertain_until is None or kind.write_class is not WriteClass.D:
+        return ""
+    return TAKES_BACK if (row.code == TAKES_BACK) is (row.kind == kind.__name__) else ""
+
+
 def recover(conn: Connection, token: int) -> int:
     """Changes claimed by an earlier run that never told their result may be sent again (classes A, B, D); how many.
 
@@ -197,23 +209,32 @@ def abandoned(conn: Connection, system: str) -> int:
 
 
 def found_on_lists(conn: Connection) -> int:
-    """Entries in doubt whose person now stands on the list took effect: they are done, and the entry is ours; how many.
+    """What the lists tell of entries and removals in doubt; how many entries took effect, and are done.
 
-    Without this a plan that rightly asks for nothing would look as if the entry were wanted no more.
+    An entry that took effect is ours, and one that a removal of ours took off is so no more. Without this a plan that
+    rightly asks for nothing would look as if the entry were wanted no more, and who was taken off by us as if by hand.
     """
     c, m = t.outbox.c, t.member.c
-    doubtful = (c.kind == "AddToList") & (c.state == "pending") & c.uncertain_until.is_not(None)
+    entries = (c.kind == "AddToList") | ((c.kind == "RemoveFromList") & (c.rule != UNDO))
+    doubtful = entries & (c.state == "pending") & c.uncertain_until.is_not(None)
     found = 0
-    for row in conn.execute(select(c.key, c.kind, c.payload).where(doubtful)).all():
+    for row in conn.execute(select(c.key, c.kind, c.payload, c.code).where(doubtful)).all():
         change = load_change(row.kind, row.payload)
-        if not isinstance(change, AddToList):
+        if not isinstance(change, AddToList | RemoveFromList):
             continue
-        entry = (m.system == change.system) & (m.list == change.list) & (m.person_id == change.person.id)
-        there = conn.execute(update(t.member).where(entry, m.on_list).values(ours=True)).rowcount
-        if there:
+        added = isinstance(change, AddToList) is (row.code != TAKES_BACK)
+        # Only what is news tells of it: where the list was so before, it may yet take effect.
+        told = (_membership(change), m.on_list.is_(added), m.ours.is_(not added))
+        there = conn.execute(update(t.member).where(*told).values(ours=added)).rowcount
+        if there and added and isinstance(change, AddToList):
             conn.execute(update(t.outbox).where(c.key == row.key).values(state="done", uncertain_until=None))
             found += 1
     return found
+
+
+def _membership(change: AddToList | RemoveFromList) -> ColumnElement[bool]:
+    m = t.member.c
+    return (m.system == change.system) & (m.list == change.list) & (m.person_id == change.person.id)
 
 
 def in_doubt(conn: Connection, keys: Sequence[str]) -> None:
@@ -528,9 +549,8 @@ def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -
         for row in conn.execute(query).all():
             if row.key in kept:
                 continue
-            if row.uncertain_until is not None and row.write_class == "D":
-                _undo(conn, row)
-            else:
+            doubtful = row.uncertain_until is not None and row.write_class == "D"
+            if not (doubtful and _take_back(conn, row)):
                 gone.append(row.key)
     drop(conn, gone, "superseded")
     return len(gone)
@@ -600,18 +620,35 @@ def revocable(change: AnyChange) -> bool:
     return not undo and (change.write_class in (WriteClass.A, WriteClass.D) or isinstance(change, CreatePerson))
 
 
-def _undo(conn: Connection, row: Any) -> None:
-    """An entry on a list that may have been made, or may yet be, is taken back once it cannot be made any more."""
-    added = load_change(row.kind, row.payload)
-    if not isinstance(added, AddToList):
-        return  # a removal in doubt stays: it is what takes back
-    removal = RemoveFromList(
-        key=added.key, system=added.system, identity=added.identity, lane=added.lane, reasons=added.reasons,
-        list=added.list, person=added.person,
+def _take_back(conn: Connection, row: Any) -> bool:
+    """Have a list end as it stands in spite of what is in doubt; whether anything has to be sent for that.
+
+    The newest plan asks for nothing. Of an entry of ours it would ask for the removal, if no rule held.
+    """
+    change = load_change(row.kind, row.payload)
+    if not isinstance(change, AddToList | RemoveFromList):
+        return False
+    m = t.member.c
+    there = conn.execute(select(m.ours).where(_membership(change), m.on_list)).one_or_none()
+    if isinstance(change, AddToList) and there is not None and not there.ours:
+        return False  # others have put the person there meanwhile: it must not become ours
+    kind = RemoveFromList if there is None or not there.ours else AddToList
+    if kind is not type(change):
+        _turn(conn, row, change, kind)
+    return True
+
+
+def _turn(
+    conn: Connection, row: Any, change: AddToList | RemoveFromList, kind: type[AddToList | RemoveFromList]
+) -> None:
+    """Its opposite takes its place, due when what is in doubt cannot take effect any more."""
+    opposite = kind(
+        key=change.key, system=change.system, identity=row.identity, lane=change.lane, reasons=change.reasons,
+        list=change.list, person=change.person,
     )  # fmt: skip
-    payload = dump_change(removal)
+    payload = dump_change(opposite)
     at, due = moment(row.created_at), moment(max(row.next_at, row.uncertain_until))
-    values = _row(removal, payload, fingerprint(payload), row.run, at, due)
+    values = _row(opposite, payload, fingerprint(payload), row.run, at, due) | {"code": _code(kind, row)}
     conn.execute(update(t.outbox).where(t.outbox.c.key == row.key).values(**values))
 
 

@@ -1,7 +1,8 @@
 """Wishes that change while runs that send them are killed, frozen and lose answers: a model knows how it must end.
 
 Smaller than the twins (`test_twins.py`), and so thousands of machines are a matter of a minute: nothing is read and
-nothing planned. Wishes are written down as a plan would, and sent by the delivery itself to a system in memory.
+nothing planned, but the list, by every other machine. Wishes are written down as a plan would, and sent by the delivery
+itself to a system in memory.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from sqlalchemy import Connection, select
 
 from connector.changes import (
     AddToList,
@@ -28,10 +30,12 @@ from connector.changes import (
 )
 from connector.engine.deliver import deliver
 from connector.engine.report import Report
-from connector.model import Ref
+from connector.model import Membership, Ref
 from connector.ports import Receipt
-from connector.store import outbox, runs
+from connector.store import outbox, runs, touchpoints
+from connector.store import tables as t
 from connector.store.lease import Fenced
+from connector.store.told import Told
 from tests.faults import tally
 from tests.faults.twins import LEASE, Fate, Hit, Killed, World, deterministic, judged_by
 
@@ -84,9 +88,10 @@ class Wishes(RuleBasedStateMachine):
     struck: ClassVar[Counter[str]] = Counter()
     sent: ClassVar[Counter[str]] = Counter()
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(reads=st.booleans())
+    def begin(self, reads: bool) -> None:
         self.world = World()
+        self.reads = reads
         self.office = self.world.sfa = Office("sfa", now=self.world.now)
         self.people = [self.office.add_person(family_name=f"山田{n}") for n in range(PEOPLE)]
         self.scores: dict[Ref, int] = {}
@@ -111,11 +116,35 @@ class Wishes(RuleBasedStateMachine):
             *(self._score(who, score) for who, score in scores.items()),
             *(self._alert(who) for who in alerts),
             *(self._entry(who) for who in entries),
-            *(self._membership(who, on=on) for who, on in memberships.items()),
         ]
+        listed = [self._membership(who, on=on) for who, on in memberships.items()]
         with judged_by(self.world), self.world.app().lease() as lease, lease.writing() as conn:
             outbox.recover(conn, lease.token)
-            outbox.enqueue(conn, wishes, "wished", self.world.now, {})
+            if self.reads:
+                listed = self._that_the_list_lacks(conn, listed)
+                kept = {f"set:{person}" for person in self.people} | {change.key for change in listed}
+                outbox.withdraw(conn, [f"p{who}" for who in memberships], kept)
+            outbox.enqueue(conn, wishes + listed, "wished", self.world.now, {})
+
+    def _that_the_list_lacks(self, conn: Connection, wanted: list[AnyChange]) -> list[AnyChange]:
+        """As a plan asks for, which has read the list: nothing where it shows what is wanted.
+
+        Who is off a list though we have put them there was taken off by somebody; who is on it though we have not, was
+        put there by somebody.
+        """
+        shown = Membership("sfa", "l", frozenset(self.office.lists.get("l", ())))
+        touchpoints.put_memberships(conn, [shown], self.world.now, Told())
+        outbox.found_on_lists(conn)
+        c = t.member.c
+        members = {row.person_id: row for row in conn.execute(select(c.person_id, c.on_list, c.ours))}
+        needed: list[AnyChange] = []
+        for change in wanted:
+            assert isinstance(change, AddToList | RemoveFromList)
+            member = members.get(change.person.id)
+            on_list, ours = (member.on_list, member.ours) if member else (False, False)
+            if on_list is ours and on_list is isinstance(change, RemoveFromList):
+                needed.append(change)
+        return needed
 
     def _score(self, who: int, score: int) -> AnyChange:
         person = self.people[who]

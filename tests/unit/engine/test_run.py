@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from connector.adapters.memory import Memory
-from connector.changes import AnyChange, SetFields
+from connector.changes import AddToList, AnyChange, RemoveFromList, SetFields
 from connector.engine.report import Exit
 from connector.engine.run import run
 from connector.errors import Locked, Mismatch, Unavailable, text
@@ -396,6 +396,135 @@ def test_people_whom_others_put_on_a_list_stay(world: World) -> None:
     world.run()
 
     assert world.ma.lists["no-mail"] == {visitor.id}
+
+
+class Rule:
+    """A rule of lists that holds for one visitor, or does not, as told."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world, self.name = world, name
+        contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+        self.visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+        closed = world.now - timedelta(days=15)
+        if name == "budget":
+            world.sfa.add_deal("以前", DealState.LOST, lost_reason="予算", closed_at=closed, people=(contact.id,))
+        at = {"probability": 70 if name == "no-mail" else 10, "closed_at": closed}
+        self.deal = world.sfa.add_deal("案件", DealState.WON, people=(contact.id,), **at)
+
+    def holds(self, *, now: bool) -> None:
+        if now is (self.name == "no-mail"):
+            self.world.sfa.edit_deal(self.deal, state=DealState.OPEN, closed_at=None)
+        else:
+            self.world.sfa.edit_deal(self.deal, state=DealState.WON, closed_at=self.world.now)
+
+    def run(self, after: int) -> bool:
+        """Whether the visitor is on the list after a run so many minutes later."""
+        self.world.pass_time(timedelta(minutes=after))
+        self.world.run()
+        return self.visitor.id in self.world.ma.lists.get(self.name, set())
+
+    def run_that_loses_its_answer(self) -> None:
+        self.world.ma.late = 1
+        self.run(after=1)
+        (lost,) = self.world.ma.under_way
+        assert isinstance(lost, AddToList | RemoveFromList)
+        assert lost.list == self.name
+
+    def comes_to_rest(self) -> bool:
+        return [self.run(after=15) for _ in range(2)][-1]
+
+
+LOST_ON_A_LIST = pytest.mark.parametrize(
+    ("lands", "after"), [("never", 1), ("never", 15), ("before it is read", 1), ("before it is read", 15), ("late", 1)]
+)
+A_LIST = pytest.mark.parametrize("name", ["no-mail", "budget"])
+
+
+def next_run(rule: Rule, lands: str, after: int) -> None:
+    """A run, before or after which what is under way takes effect."""
+    if lands == "before it is read":
+        rule.world.ma.settle()
+    rule.run(after)
+    if lands == "late":
+        rule.world.ma.settle()
+    rule.world.ma.under_way.clear()
+
+
+@A_LIST
+@LOST_ON_A_LIST
+def test_a_removal_whose_answer_was_lost_does_not_outlive_its_reason(
+    world: World, name: str, lands: str, after: int
+) -> None:
+    """W3, W4, W7: the list still shows who is to be on it again, so that the plan asks for nothing."""
+    rule = Rule(world, name)
+    rule.holds(now=True)
+    assert rule.run(after=1)
+    rule.holds(now=False)
+    rule.run_that_loses_its_answer()
+
+    rule.holds(now=True)
+    next_run(rule, lands, after)
+    assert rule.comes_to_rest()
+
+    rule.holds(now=False)
+    assert not rule.comes_to_rest(), "ours still: it is taken off with the rule"
+
+
+@A_LIST
+@LOST_ON_A_LIST
+def test_an_entry_whose_answer_was_lost_does_not_outlive_its_reason(
+    world: World, name: str, lands: str, after: int
+) -> None:
+    rule = Rule(world, name)
+    rule.holds(now=True)
+    rule.run_that_loses_its_answer()
+
+    rule.holds(now=False)
+    next_run(rule, lands, after)
+    assert not rule.comes_to_rest()
+
+    rule.holds(now=True)
+    assert rule.comes_to_rest()
+
+
+@A_LIST
+@pytest.mark.parametrize("lands_before_run", [1, 2, None])
+@pytest.mark.parametrize("first", ["entry", "removal"])
+def test_a_rule_that_turns_twice_while_something_is_in_doubt_has_its_way(
+    world: World, name: str, lands_before_run: int | None, first: str
+) -> None:
+    rule = Rule(world, name)
+    if first == "removal":
+        rule.holds(now=True)
+        rule.run(after=1)
+    rule.holds(now=first == "entry")
+    rule.run_that_loses_its_answer()
+
+    for number, now in enumerate((first == "removal", first == "entry"), 1):
+        if number == lands_before_run:
+            world.ma.settle()
+        rule.holds(now=now)
+        rule.run(after=1)
+
+    world.ma.under_way.clear()
+    assert rule.comes_to_rest() is (first == "entry")
+
+
+def test_whom_people_put_on_a_list_while_our_removal_is_in_doubt_does_not_become_ours(world: World) -> None:
+    rule = Rule(world, "no-mail")
+    rule.holds(now=True)
+    rule.run(after=1)
+    rule.holds(now=False)
+    rule.run_that_loses_its_answer()
+    world.ma.settle()
+    rule.holds(now=True)
+    assert not rule.run(after=1), "what is in doubt could still take the entry off"
+
+    world.ma.lists["no-mail"].add(rule.visitor.id)
+    rule.run(after=1)
+    rule.holds(now=False)
+
+    assert rule.comes_to_rest()
 
 
 def test_what_somebody_always_changes_back_is_left_alone(world: World) -> None:

@@ -23,7 +23,7 @@ from connector.model import Ref
 from connector.ports import Receipt
 from connector.store import causes, database, outbox, tables, touchpoints
 from connector.store.causes import Choice
-from connector.store.codec import dump_change, load_change
+from connector.store.codec import dump_change, load_change, micros
 from connector.store.lease import Lease
 from connector.store.trail import Trail
 
@@ -230,6 +230,74 @@ def test_an_entry_in_doubt_is_done_when_its_person_stands_on_the_list(
     with database.reading(store) as conn:
         assert outbox.uncertain(conn).get("ma", 0) == int(in_doubt and not found)
     assert [wish.change for wish in due(store)] == [SCORE]
+
+
+UNLISTED = RemoveFromList(
+    key="list:x", system="ma", identity="p1", lane=Lane.PROTECT, list="l", person=Ref("ma", "v", "1")
+)
+UNDONE = replace(UNLISTED, reasons=(Reason("undo", "r"),))
+
+
+@pytest.mark.parametrize(
+    ("sent", "on_list", "ours", "then"),
+    [
+        (LISTED, False, False, UNLISTED),
+        (UNLISTED, True, True, LISTED),
+        (UNLISTED, False, True, UNLISTED),
+        (UNLISTED, False, False, UNLISTED),
+        (UNLISTED, True, False, UNLISTED),
+        (UNDONE, True, True, UNDONE),
+    ],
+)
+def test_what_is_in_doubt_and_planned_no_more_is_taken_back_after_the_quarantine(
+    store: Engine, sent: AnyChange, on_list: bool, ours: bool, then: AnyChange
+) -> None:
+    enqueue(store, sent)
+    with database.writing(store) as conn:
+        outbox.claim(conn, [sent.key], 1, NOW)
+        outbox.in_doubt(conn, [sent.key])
+        touchpoints.set_member(conn, "ma", "l", "1", on_list=on_list, ours=ours, at=NOW)
+        for _ in range(2):  # planned again, it stays so
+            outbox.found_on_lists(conn)
+            assert outbox.withdraw(conn, ["p1"], set()) == 0
+
+        (row,) = conn.execute(select(tables.outbox))
+        assert load_change(row.kind, row.payload) == then
+        turned = sent is not then
+        assert row.next_at == micros(NOW + outbox.QUARANTINE if turned else NOW)
+
+
+def test_what_takes_back_is_not_taken_for_what_is_in_doubt(store: Engine) -> None:
+    """A list that shows what stood there before says nothing about a removal that may yet take effect."""
+    enqueue(store, UNLISTED)
+    with database.writing(store) as conn:
+        outbox.claim(conn, [UNLISTED.key], 1, NOW)
+        outbox.in_doubt(conn, [UNLISTED.key])
+        touchpoints.set_member(conn, "ma", "l", "1", on_list=True, ours=True, at=NOW)
+        outbox.withdraw(conn, ["p1"], set())
+        assert outbox.found_on_lists(conn) == 0
+
+        touchpoints.set_member(conn, "ma", "l", "1", on_list=False, ours=True, at=NOW)
+        outbox.found_on_lists(conn)
+        assert not conn.scalars(select(tables.member.c.ours)).one(), "our removal took the entry off"
+
+        touchpoints.set_member(conn, "ma", "l", "1", on_list=True, ours=False, at=NOW)
+        outbox.found_on_lists(conn)
+        assert not conn.scalars(select(tables.member.c.ours)).one(), "others have put the person there"
+        assert outbox.withdraw(conn, ["p1"], set()) == 1
+
+
+def test_an_entry_in_doubt_of_who_was_on_the_list_before_may_yet_take_effect(store: Engine) -> None:
+    enqueue(store, LISTED)
+    with database.writing(store) as conn:
+        outbox.claim(conn, [LISTED.key], 1, NOW)
+        outbox.in_doubt(conn, [LISTED.key])
+        touchpoints.set_member(conn, "ma", "l", "1", on_list=True, ours=True, at=NOW)
+        assert outbox.found_on_lists(conn) == 0
+    enqueue(store, UNLISTED)
+
+    with database.reading(store) as conn:
+        assert conn.scalars(select(tables.outbox.c.next_at)).one() == micros(NOW + outbox.QUARANTINE)
 
 
 def test_put_off_changes_do_not_count_the_attempt(store: Engine) -> None:
