@@ -38,7 +38,7 @@ from connector.errors import (
 )
 from connector.model import Ref
 from connector.ports import Adapter, Receipt
-from connector.rules.alert import pace
+from connector.rules.alert import is_digest, pace
 from connector.rules.view import says_no
 from connector.store import jobs, load, outbox, people, runs, touchpoints
 from connector.store.lease import SAFETY, Lease
@@ -239,24 +239,31 @@ class Delivery:
             return [w for w in wishes if not isinstance(w.change, RaiseAlert)]
         if not waiting or quiet.per_owner_per_day is None:
             return wishes
+        # Told anew in a digest, what may have been told already would be told twice.
+        as_it_is = [w.change for w in wishes if isinstance(w.change, RaiseAlert) and _passes(w, w.change)]
+        passing = {alert.key for alert in as_it_is}
+        waiting = [alert for alert in waiting if alert.key not in passing]
         midnight = now.astimezone(tz).replace(hour=0, minute=0, second=0, microsecond=0)
-        sent = outbox.sent_alerts(conn, self.name, midnight)
+        sent = Counter(outbox.sent_alerts(conn, self.name, midnight))
+        told = {owner for owner, count in sent.items() if count > quiet.per_owner_per_day}
+        told |= {alert.owner_id for alert in as_it_is if is_digest(alert)}
+        sent.update(alert.owner_id for alert in as_it_is if not is_digest(alert))
         ja = self.app.setup.config.language == "ja"
-        # One over the limit: today's digest has gone; what comes now waits for tomorrow.
-        late = {a.key for a in waiting if sent.get(a.owner_id, 0) > quiet.per_owner_per_day}
-        outbox.put_off(conn, sorted(late), midnight + timedelta(days=1))
-        wishes = [w for w in wishes if w.change.key not in late]
-        waiting = [a for a in waiting if a.key not in late]
         paced = pace(waiting, sent, quiet.per_owner_per_day, now, tz, ja=ja)
-        due = {digest.key: self.began for digest in paced.digests}  # as the alerts that it stands for
-        outbox.enqueue(conn, paced.digests, self.report.run, now, due)
-        for digest, keys in paced.digested.items():
-            outbox.fold(conn, keys, digest)
+        digests = [digest for digest in paced.digests if digest.owner_id not in told]
+        due = {digest.key: self.began for digest in digests}  # as the alerts that it stands for
+        outbox.enqueue(conn, digests, self.report.run, now, due)
+        for digest in paced.digests:
+            keys = paced.digested[digest.key]
+            if digest.owner_id in told:  # today's digest has gone, or goes now: what comes now waits for tomorrow
+                outbox.put_off(conn, keys, midnight + timedelta(days=1))
+                continue
+            outbox.fold(conn, keys, digest.key)
             for _ in keys:
                 self._tally(waiting[0], Counts(read=1, ignored=1))
-        going = {alert.key for alert in paced.now}
+        going = passing | {alert.key for alert in paced.now}
         others = [w for w in wishes if not isinstance(w.change, RaiseAlert) or w.change.key in going]
-        return others + [Wish(digest, 0) for digest in paced.digests]
+        return others + [Wish(digest, 0) for digest in digests]
 
     def _send_all(self, wishes: Sequence[Wish]) -> None:
         by_job = self._loads(wishes)
@@ -450,6 +457,11 @@ def _batches(wishes: Sequence[Wish], adapter: Adapter) -> Iterator[Sequence[Wish
         if len(batch) == adapter.batch:
             del open_[group]
     yield from batches
+
+
+def _passes(wish: Wish, alert: RaiseAlert) -> bool:
+    """Whether an alert is neither put into a digest nor counted out: it may have been told, or tells of others."""
+    return wish.in_doubt or wish.attempts > 0 or is_digest(alert)
 
 
 def _remember(conn: Connection, change: AnyChange, receipt: Receipt, now: datetime) -> None:

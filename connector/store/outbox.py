@@ -75,6 +75,8 @@ class Wish:
 
     change: AnyChange
     attempts: int
+    in_doubt: bool = False
+    """It may have been done already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +312,7 @@ def pending(
     """The next changes that may be sent to a system, by lane, then oldest first; `run`: only those it wrote down."""
     where = {"of": system, "by": micros(now), "kinds": sorted(kinds), "most": limit, "mine": run}
     rows = conn.execute(_pending(tuple(lanes), one_run=run is not None), where)
-    return [Wish(as_stored(row), row.attempts) for row in rows]
+    return [Wish(as_stored(row), row.attempts, row.uncertain_until is not None) for row in rows]
 
 
 @cache
@@ -319,7 +321,7 @@ def _pending(lanes: tuple[str, ...], *, one_run: bool) -> Select[Any]:
     rank = case({lane: i for i, lane in enumerate(lanes)}, value=c.lane, else_=len(lanes))
     kinds = c.kind.in_(bindparam("kinds", expanding=True))
     return (
-        select(c.kind, c.payload, c.identity, c.attempts)
+        select(c.kind, c.payload, c.identity, c.attempts, c.uncertain_until)
         .where(c.state == "pending", c.system == bindparam("of"), c.next_at <= bindparam("by"), kinds)
         .where(c.run == bindparam("mine") if one_run else true())
         .order_by(rank, c.created_at, c.key)

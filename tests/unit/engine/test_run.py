@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from connector.adapters.memory import Memory
-from connector.changes import AddToList, AnyChange, RemoveFromList, SetFields
+from connector.changes import AddToList, AnyChange, RaiseAlert, RemoveFromList, SetFields
 from connector.engine.report import Exit
 from connector.engine.run import run
-from connector.errors import Locked, Mismatch, Unavailable, text
+from connector.errors import Locked, Mismatch, Unavailable, Uncertain, text
 from connector.model import DealPerson, DealState, Kind, Ref
 from connector.ports import Page, Receipt
 from connector.rules import resolve
-from connector.store import load
+from connector.rules.alert import is_digest
+from connector.store import load, outbox
 from connector.store import people as people_store
 from connector.store import tables as t
 from connector.store.deals import put_deal_people
@@ -336,6 +337,98 @@ def test_over_the_limit_of_a_day_one_digest_stands_for_the_rest(world: World) ->
     assert sum(f"案件{n}" in digest.body for n in range(5)) == 3
     assert all(counts.balances() for counts in report.ledger.values())
     assert world.run().sent() == 0
+
+
+class Told:
+    """Five stories about one owner, who is told two a day."""
+
+    def __init__(self, world: World) -> None:
+        edit_config(world, "run:", "run:\n  quiet: {per_owner_per_day: 2}")
+        self.world, self.owner, self.stories = world, world.sfa.add_owner("営業"), 0
+        for _ in range(5):
+            self.happens()
+
+    def happens(self) -> None:
+        world, n = self.world, self.stories
+        self.stories += 1
+        contact = world.sfa.add_person(email=f"t{n}@alpha.co.jp", family_name="山田")
+        since = world.now - timedelta(days=90)
+        world.sfa.add_deal(f"案件{n}", stage="提案", stage_since=since, owner_id=self.owner, people=(contact.id,))
+        visitor = world.ma.add_person(email=f"t{n}@alpha.co.jp", family_name="山田")
+        world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now - timedelta(minutes=5))
+
+    @property
+    def times(self) -> list[int]:
+        """How often each story was told."""
+        bodies = [alert.body for alert in self.world.sfa.alerts.values()]
+        return [sum(body.count(f"案件{n} ") for body in bodies) for n in range(self.stories)]
+
+
+@pytest.mark.parametrize("lost", ["the digest", "an alert", "all"])
+@pytest.mark.parametrize("done", [True, False])
+def test_an_alert_or_a_digest_whose_answer_was_lost_is_told_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, lost: str, done: bool
+) -> None:
+    told = Told(world)
+    whole = Memory.push
+
+    def losing(adapter: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
+        for change in changes:
+            if isinstance(change, RaiseAlert) and (lost == "all" or is_digest(change) is (lost == "the digest")):
+                if done:
+                    list(whole(adapter, changes if lost == "all" else [change]))
+                raise Uncertain(text("no answer", "応答がありません"), where="sfa")
+            yield from whole(adapter, [change])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Memory, "push", losing)
+        world.run()
+    told.happens()
+    for _ in range(2):
+        world.pass_time(timedelta(minutes=15))
+        report = world.run()
+        assert all(counts.balances() for counts in report.ledger.values())
+
+    assert told.times == [1, 1, 1, 1, 1, 0], "the sixth waits for tomorrow"
+    assert len(world.sfa.alerts) == 3
+    world.pass_time(timedelta(days=1))
+    world.run()
+    assert told.times == [1] * 6
+
+
+@pytest.mark.parametrize("sent", [0, 1, 2])
+def test_a_digest_that_was_put_off_is_no_part_of_another(world: World, sent: int) -> None:
+    told = Told(world)
+    world.sfa.dies_after = sent
+    world.run()
+    world.sfa.dies_after, world.sfa.down = None, False
+    told.happens()
+
+    for _ in range(2):
+        world.pass_time(timedelta(minutes=15))
+        world.run()
+
+    assert told.times == [1, 1, 1, 1, 1, 0]
+    assert len(world.sfa.alerts) == 3
+
+
+def test_what_was_held_ready_when_the_store_was_put_back_is_in_no_digest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as sent with unknown result, though this store never tried it."""
+    told = Told(world)
+    with monkeypatch.context() as patched:
+        patched.setattr("connector.engine.run.deliver", lambda *_: None)
+        world.run()
+    with world.app.lease() as lease, lease.writing() as conn:
+        alerts = [change for change in outbox.waiting(conn) if isinstance(change, RaiseAlert)]
+        outbox.in_doubt(conn, [alert.key for alert in alerts])
+    for alert in alerts:
+        world.sfa.carry_out(alert)
+
+    world.run()
+
+    assert told.times == [1] * 5
 
 
 def test_a_person_taken_off_by_hand_is_not_added_again(world: World) -> None:
