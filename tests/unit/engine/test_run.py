@@ -339,7 +339,7 @@ def test_over_the_limit_of_a_day_one_digest_stands_for_the_rest(world: World) ->
     assert world.run().sent() == 0
 
 
-class Told:
+class Owner:
     """Five stories about one owner, who is told two a day."""
 
     def __init__(self, world: World) -> None:
@@ -369,7 +369,7 @@ class Told:
 def test_an_alert_or_a_digest_whose_answer_was_lost_is_told_once(
     world: World, monkeypatch: pytest.MonkeyPatch, lost: str, done: bool
 ) -> None:
-    told = Told(world)
+    told = Owner(world)
     whole = Memory.push
 
     def losing(adapter: Memory, changes: Sequence[AnyChange]) -> Iterator[Receipt]:
@@ -398,7 +398,7 @@ def test_an_alert_or_a_digest_whose_answer_was_lost_is_told_once(
 
 @pytest.mark.parametrize("sent", [0, 1, 2])
 def test_a_digest_that_was_put_off_is_no_part_of_another(world: World, sent: int) -> None:
-    told = Told(world)
+    told = Owner(world)
     world.sfa.dies_after = sent
     world.run()
     world.sfa.dies_after, world.sfa.down = None, False
@@ -416,7 +416,7 @@ def test_what_was_held_ready_when_the_store_was_put_back_is_in_no_digest(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It counts as sent with unknown result, though this store never tried it."""
-    told = Told(world)
+    told = Owner(world)
     with monkeypatch.context() as patched:
         patched.setattr("connector.engine.run.deliver", lambda *_: None)
         world.run()
