@@ -136,18 +136,23 @@ def _deal(view: View, rule: NurtureRule) -> Deal | None:
 
 def _person(view: View, system: str, name: str | None) -> Person | None:
     """The one record that gets the mails: the one that is on the list already, else the newest with a good address."""
-    own = [p for p in view.ma_people if p.ref.system == system]
+    own = _records(view, system)
     members = view.subject.lists.get((system, name or ""), frozenset())
     on_list = [p for p in own if p.ref.id in members]
     good = [p for p in own if not truth(p.fields.get("mail_invalid"))]
     return next(iter(on_list or good), None)
 
 
+def _records(view: View, system: str) -> list[Person]:
+    return [person for person in view.ma_people if person.ref.system == system]
+
+
 def _send(view: View, rule: NurtureRule, name: str, person: Person, deal: Deal | None) -> Step:
     key = (person.ref.system, name)
     identity = view.subject.identity.id
     on_list = person.ref.id in view.subject.lists.get(key, frozenset())
-    if not on_list and any(own.ref.id in view.subject.ours.get(key, frozenset()) for own in view.ma_people):
+    ours = view.subject.ours.get(key, frozenset())
+    if not on_list and any(own.ref.id in ours for own in _records(view, person.ref.system)):
         yield Withheld(
             identity, rule.id, view.say(f"somebody took this person off {name}", f"{name} から手作業で外されている")
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connector.changes import AddToList, AnyChange, Lane, RemoveFromList, SetFields
-from connector.model import DealState
+from connector.model import DealState, Ref, Role
 from connector.rules.nurture import NurtureRule
 from connector.rules.plan import Rules
 from connector.rules.protect import ProtectRule
@@ -148,6 +149,15 @@ def test_nobody_is_added_while_the_sfa_is_unread() -> None:
 
 def test_who_was_taken_off_by_hand_stays_off() -> None:
     assert nurtured(deals=(lost(),), ours={BUDGET: frozenset("1")}) == ([], ["lost"])
+
+
+def test_a_record_of_another_ma_with_the_same_number_says_nothing_of_this_list() -> None:
+    both = world(roles={"ma": Role.MA, "other": Role.MA, "sfa": Role.SFA})
+    elsewhere = replace(visitor("1"), ref=Ref("other", "person", "1"))
+
+    said = nurtured(visitor("2"), elsewhere, contact(), deals=(lost(),), ours={BUDGET: frozenset("1")}, world_=both)
+
+    assert said == (["+budget/2"], [])
 
 
 def test_an_opt_out_takes_the_person_off() -> None:
