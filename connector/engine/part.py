@@ -23,7 +23,7 @@ from connector.engine.deliver import Delivery
 from connector.engine.pull import pull_system
 from connector.engine.report import Report
 from connector.engine.run import counting_calls
-from connector.store import load, outbox, parts
+from connector.store import creations, load, outbox, parts
 from connector.store.lease import Lease, Share, take_part
 
 log = structlog.get_logger("connector.parts")
@@ -167,7 +167,7 @@ def _planned(app: App, part: Part, report: Report) -> planning.Planned:
 
 def _still_so(conn: Connection, planned: planning.Planned) -> bool:
     """Whether nobody has told meanwhile what this plan would tell, or makes somebody who may be one that it makes."""
-    if planned.alone and outbox.making(conn, {who for _, who in planned.alone}) & planned.alone:
+    if planned.alone and creations.making(conn, {who for _, who in planned.alone}) & planned.alone:
         return False
     found = load.told(conn, {subject for _, subject in planned.told})
     return all(found.get(topic[1], {}).get(topic) == at for topic, at in planned.told.items())

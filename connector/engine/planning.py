@@ -20,7 +20,7 @@ from connector.model import Kind
 from connector.rules.columns import Touchpoints
 from connector.rules.plan import Facts, Rules, plan
 from connector.rules.view import World
-from connector.store import load, outbox, past, recover, runs
+from connector.store import creations, load, outbox, past, recover, runs
 from connector.store.lease import Lease
 from connector.store.marks import mark_all
 from connector.store.runs import Counts
@@ -64,8 +64,8 @@ def facts_of(
     doubts = may_be(conn, [subject.identity.id for subject in loaded.subjects])
     subjects = tuple(replace(each, may_be=doubts.get(each.identity.id, {})) for each in loaded.subjects)
     others = {other for others in doubts.values() for other in others}
-    tried = outbox.tried(conn, [subject.identity.id for subject in loaded.subjects])
-    return Facts(subjects, touchpoints, world, outbox.making(conn, others), outbox.made(conn, others), tried)
+    tried = creations.tried(conn, [subject.identity.id for subject in loaded.subjects])
+    return Facts(subjects, touchpoints, world, creations.making(conn, others), creations.made(conn, others), tried)
 
 
 def plan_chunk(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy import Connection
 
 from connector.changes import RaiseAlert
 from connector.model import Person
 from connector.rules.alert import Active, AlertRule, is_digest, is_over, owner_of
+from connector.rules.view import is_active
 from connector.store import deals, load, outbox
 
 
@@ -38,12 +40,8 @@ def renewed(
     if not waiting:
         return found
     by_id = {rule.id: rule for rule in rules}
-    owners = load.owners(conn)
+    active: Active = partial(is_active, load.owners(conn))
     known = deals.recorded(conn, {alert.deal for alert in waiting if alert.deal})
-
-    def active(of: str, owner_id: str) -> bool:
-        owner = owners.get((of, owner_id))
-        return owner is None or owner.active
 
     for alert in waiting:
         rule = by_id.get(alert.rule)

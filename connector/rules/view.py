@@ -106,9 +106,8 @@ class View:
         return self.world.roles.get(system) is Role.SFA and system not in self.world.silent
 
     def active(self, system: str, owner_id: str | None) -> bool:
-        """Whether records may be given to this user; unknown ones are left to the system to judge."""
-        owner = self.world.owners.get((system, owner_id or ""))
-        return owner is None or owner.active
+        """As `is_active`, of the users of this world."""
+        return is_active(self.world.owners, system, owner_id)
 
     def owner(self, system: str, owner_id: str | None) -> str | None:
         """The name of a user of an SFA."""
@@ -183,6 +182,12 @@ class View:
                     yield from when.deal.turns(deal, world.as_of, world.calendar, world.tz)
             if when.touchpoint is not None:
                 yield from (t.happened_at + when.touchpoint.within for t in self.matching_touches(when)[:1])
+
+
+def is_active(owners: Mapping[tuple[str, str], Owner], system: str, owner_id: str | None) -> bool:
+    """Whether records may be given to this user; unknown ones are left to the system to judge."""
+    owner = owners.get((system, owner_id or ""))
+    return owner is None or owner.active
 
 
 def says_no(person: Person, consents: Mapping[str, frozenset[str]]) -> bool:

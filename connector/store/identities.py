@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -70,13 +71,13 @@ def _before(conn: Connection, nos: Collection[int]) -> tuple[dict[int, str | Non
     return before, gone
 
 
-def _bury(conn: Connection, heirs: Mapping[tuple[str, str], Sequence[int]], gone: Collection[int]) -> set[str]:
+def _bury(conn: Connection, heirs: Mapping[tuple[str, str], Sequence[int]], gone: AbstractSet[int]) -> set[str]:
     """Close the identities that have lost their last record; which they are.
 
     What was done for one of them goes with the records that are still there, and then with the most.
     """
     buried: set[str] = set()
-    for old, new in sorted(heirs, key=lambda pair: (-len({*heirs[pair]} - {*gone}), -len(heirs[pair]), pair)):
+    for old, new in sorted(heirs, key=lambda pair: (-len({*heirs[pair]} - gone), -len(heirs[pair]), pair)):
         if old in buried:
             continue
         no = conn.scalar(select(t.identity.c.no).where(t.identity.c.id == old))

@@ -558,64 +558,6 @@ def withdraw(conn: Connection, identities: Sequence[str], keep: Iterable[str]) -
     return len(gone)
 
 
-def making(conn: Connection, identities: Collection[str]) -> set[tuple[str, str]]:
-    """System and identity of those of these people who are being created there, and of whom no record was read yet."""
-    c, p = t.outbox.c, t.person.c
-    theirs = select(p.no).join(t.identity).where(t.identity.c.id == c.identity, p.system == c.system)
-    found: set[tuple[str, str]] = set()
-    for some in chunks(sorted(identities)):
-        wished = (c.kind == "CreatePerson", c.state.in_(("pending", "inflight", "done")), c.identity.in_(some))
-        for row in conn.execute(select(*_MADE).where(*wished, ~theirs.exists())):
-            if row.state != "done" or _read_back(conn, row) is None:
-                found.add((row.system, row.identity))
-    return found
-
-
-def made(conn: Connection, identities: Collection[str]) -> set[tuple[str, str]]:
-    """System and identity of those of these people whom we have created there, once and for all: that was read since.
-
-    Whether the record is still there, is somebody else's by now, or was deleted.
-    """
-    c = t.outbox.c
-    found: set[tuple[str, str]] = set()
-    for some in chunks(sorted(identities)):
-        done = (c.kind == "CreatePerson", c.state == "done", c.identity.in_(some))
-        for row in conn.execute(select(*_MADE).where(*done)):
-            if _read_back(conn, row) is not None:
-                found.add((row.system, row.identity))
-    return found
-
-
-def tried(conn: Connection, identities: Collection[str]) -> dict[tuple[str, str, str], str]:
-    """By system, object and identity of those of these people: another id, under which they may have been made there.
-
-    They had it before they were joined to somebody. Not so when the record that was made is there, and somebody else's.
-    """
-    c = t.outbox.c
-    sent = c.state.in_(("inflight", "done")) | c.uncertain_until.is_not(None) | c.doubtful
-    found: dict[tuple[str, str, str], str] = {}
-    for some in chunks(sorted(identities)):
-        mine = (c.kind == "CreatePerson", c.identity.in_(some), ~c.key.endswith(c.identity), sent)
-        for row in conn.execute(select(*_MADE).where(*mine).order_by(c.created_at.desc(), c.key)):
-            change = as_stored(row)
-            read = _read_back(conn, row)
-            if isinstance(change, CreatePerson) and (read is None or read.gone_at is not None):
-                found[change.system, change.object, change.identity] = change.key_value
-    return found
-
-
-_MADE = tuple(t.outbox.c[name] for name in ("kind", "payload", "system", "identity", "state", "remote_id"))
-
-
-def _read_back(conn: Connection, row: Any) -> Any:
-    """The record that a creation made, if it was ever read."""
-    change, p = as_stored(row), t.person.c
-    if row.remote_id is None or not isinstance(change, CreatePerson):
-        return None
-    made = (p.system == change.system, p.object == change.object, p.id == row.remote_id)
-    return conn.execute(select(p.gone_at).where(*made)).one_or_none()
-
-
 def revocable(change: AnyChange) -> bool:
     """Whether `withdraw` drops it when the newest plan does not contain it."""
     undo = any(reason.rule == UNDO for reason in change.reasons)

@@ -23,6 +23,15 @@ from tests.postgres import Cluster
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the store waits for the disk at every commit
 
 
+EIGHTHS = 8
+"""In so many parts (`eighth`) `make prove` tries all points of real processes, for several workers to share."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "eighth" in metafunc.fixturenames:
+        metafunc.parametrize("eighth", range(EIGHTHS) if metafunc.config.getoption("--prove") else (0,))
+
+
 @pytest.fixture(scope="session")
 def prove(request: pytest.FixtureRequest) -> bool:
     """Whether everything is to be tried (`make prove`), or what each submission can afford."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from connector.config import load
-from tests.faults.conftest import MEMORY, silent
+from tests.faults.conftest import EIGHTHS, MEMORY, silent
 from tests.faults.ends import differences, end
 from tests.faults.kit import Stage
 from tests.faults.points import Points, instrumented
@@ -51,18 +51,9 @@ def _jobs(world: World) -> set[tuple[str, str]]:
     return {(job.operation, job.sobject) for job in world.made.org.ingest.jobs.values()}
 
 
-PARTS = 8
-"""In so many parts all points are tried, for several workers to share: such a run waits for its jobs in real time."""
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "part" in metafunc.fixturenames:
-        metafunc.parametrize("part", range(PARTS) if metafunc.config.getoption("--prove") else (0,))
-
-
 @pytest.mark.timeout(1800)
-def test_kill_9_at_any_point_of_a_job(part: int, by_job: Stage, driver: Driver, tmp_path: Path, prove: bool) -> None:
+def test_kill_9_at_any_point_of_a_job(eighth: int, by_job: Stage, driver: Driver, tmp_path: Path, prove: bool) -> None:
     points = [at for at in sorted(by_job.points[WHEN]) if any(word in at for word in OF_JOBS)]
     assert len(points) > MANY
-    chosen = points[part::PARTS] if prove else random.Random(SEED).sample(points, 1)
+    chosen = points[eighth::EIGHTHS] if prove else random.Random(SEED).sample(points, 1)
     judged(killed_for_real(by_job, [(WHEN, at) for at in chosen], driver, tmp_path))

@@ -10,6 +10,7 @@ import pytest
 from connector.errors import StoreError
 from tests.faults import tally
 from tests.faults.checks import after, but_known, can_be_taken_over, kept
+from tests.faults.conftest import EIGHTHS
 from tests.faults.ends import Fault
 from tests.faults.kit import Stage
 from tests.faults.processes import Driver, Live, go_on, killed, killed_for_real, live
@@ -23,15 +24,6 @@ def _warm(stage: Stage, driver: Driver, tmp_path_factory: pytest.TempPathFactory
     if prove:  # where few processes are started it would not pay
         with live(stage, MOMENTS[0], tmp_path_factory.mktemp("warm") / "w", driver) as alive:
             assert alive.warm() == 0
-
-
-PARTS = 8
-"""In so many parts all points are tried, for several workers to share."""
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "part" in metafunc.fixturenames:
-        metafunc.parametrize("part", range(PARTS) if metafunc.config.getoption("--prove") else (0,))
 
 
 def staged(store: str, request: pytest.FixtureRequest) -> Stage:
@@ -56,11 +48,11 @@ def all_points(stage: Stage) -> list[tuple[str, str]]:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("store", STORES)
 def test_kill_9_at_any_point(
-    store: str, part: int, driver: Driver, tmp_path: Path, prove: bool, request: pytest.FixtureRequest
+    store: str, eighth: int, driver: Driver, tmp_path: Path, prove: bool, request: pytest.FixtureRequest
 ) -> None:
     stage = staged(store, request)
     if prove:
-        points = [(when, at) for at, when in all_points(stage)[:: 1 if store == "sqlite" else 7][part::PARTS]]
+        points = [(when, at) for at, when in all_points(stage)[:: 1 if store == "sqlite" else 7][eighth::EIGHTHS]]
     else:
         points = some_points(stage, 240 if store == "sqlite" else 480)
     judged(killed_for_real(stage, points, driver, tmp_path))

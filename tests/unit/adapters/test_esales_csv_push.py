@@ -161,6 +161,16 @@ def test_letters_are_replaced_where_that_is_wanted_and_each_cell_is_reported(tmp
     assert "野" not in json.dumps(report, ensure_ascii=False)
 
 
+def wrote(folder: Path, value: str, unencodable: str) -> Office:
+    """An office where somebody's card has been given this value."""
+    office = Office(folder, unencodable=unencodable)
+    office.card()
+    office.export(office.cards)
+    office.pull()
+    office.push(office.set_fields("1001", MA根拠=value))
+    return office
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [
@@ -173,31 +183,19 @@ def test_letters_are_replaced_where_that_is_wanted_and_each_cell_is_reported(tmp
     ],
 )
 def test_letters_are_transliterated_where_that_is_wanted(tmp_path: Path, value: str, written: str) -> None:
-    office = Office(tmp_path, unencodable="transliterate")
-    office.card()
-    office.export(office.cards)
-    office.pull()
-    office.push(office.set_fields("1001", MA根拠=value))
+    office = wrote(tmp_path, value, "transliterate")
     assert office.rows("名刺")[0]["MA根拠"] == written
 
 
 @pytest.mark.parametrize("value", ["\ufe0f=1+1", "﹦1+1", "−1+1"])
 def test_what_the_encoding_makes_a_formula_is_guarded(tmp_path: Path, value: str) -> None:
-    office = Office(tmp_path, unencodable="transliterate")
-    office.card()
-    office.export(office.cards)
-    office.pull()
-    office.push(office.set_fields("1001", MA根拠=value))
+    office = wrote(tmp_path, value, "transliterate")
     assert office.rows("名刺")[0]["MA根拠"][0] == "'"
 
 
 @pytest.mark.parametrize("value", ["𠮷野", "9〜18時", "一行目\n二行目"])
 def test_what_the_encoding_changed_is_read_back_as_it_was_meant(tmp_path: Path, value: str) -> None:
-    office = Office(tmp_path, unencodable="replace")
-    office.card()
-    office.export(office.cards)
-    office.pull()
-    office.push(office.set_fields("1001", MA根拠=value))
+    office = wrote(tmp_path, value, "replace")
     office.client.run()
     office.export(office.cards)
     assert of(Person, office.pull()[0])[0].native["MA根拠"] == value  # otherwise it would be written for ever
