@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from connector.engine.app import App, last_read
 from connector.engine.filling import filled_by
-from connector.store import measures, trail
+from connector.http import Meter
+from connector.store import measures, runs, trail
 
 MOST = 50
 """Causes that a report tells; there are rarely more, and the number of changes is told in full."""
@@ -32,16 +33,19 @@ def closing(conn: Connection, app: App, run: str) -> Mapping[str, Any]:
         "unreadable": measures.rejects_by_cause(conn, MOST),
         "filling": filled_by(conn, app.setup, run),
         "freshness": {name: at.isoformat() if at else None for name, at in read_at.items()},
-        "quota": list(_quotas(app)),
+        "quota": list(_quotas(conn, app, run)),
         "trail": trail.head(conn),
     }
 
 
-def _quotas(app: App) -> Iterator[Mapping[str, Any]]:
-    """What each system grants in a day: as it told us, or, where it has parts of its own, by our own count."""
+def _quotas(conn: Connection, app: App, run: str) -> Iterator[Mapping[str, Any]]:
+    """What each system grants in a day: as it told this run, or, where it has parts of its own, by our own count.
+
+    The store is asked: others may have done the calling.
+    """
     for name, adapter in app.adapters.items():
-        told = adapter.quota()
-        if told is not None:
-            yield {"system": name, "part": "", "used": told.used, "limit": told.limit}
+        if told := runs.quota(conn, name, run):
+            yield {"system": name, "part": "", "used": told[0], "limit": told[1]}
         for part, meter in sorted(adapter.http.meters.items()) if adapter.http is not None else ():
-            yield {"system": name, "part": part, "used": meter.before + meter.calls, "limit": meter.limit}
+            used = runs.calls_on(conn, f"{name}/{part}", Meter.day(app.clock()))
+            yield {"system": name, "part": part, "used": used, "limit": meter.limit}

@@ -163,6 +163,7 @@ def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | No
             raise
         report.ended = app.clock()
         with lease.writing() as conn:
+            report.calls |= runs.calls_in(conn, report.run)
             report.closing = closing(conn, app, report.run)
             runs.forget_calls(conn, report.run)
             told = runs.end_run(conn, report.run, report.ended, report.outcome, report.as_data())

@@ -55,9 +55,12 @@ def spending(app: App, lease: Lease | None = None, names: Iterable[str] | None =
 
 
 def _note_calls(conn: Connection, app: App, name: str, run: str) -> None:
-    """Write down the calls to a system that were made since this was last done."""
+    """Write down the calls to a system that were made since this was last done, and what it tells of its allowance."""
     http = app.adapters[name].http
-    for (part, day), calls in http.take_fresh().items() if http is not None else ():
+    fresh = http.take_fresh() if http is not None else {}
+    for (part, day), calls in fresh.items():
         runs.add_calls(conn, f"{name}/{part}" if part else name, day, calls)
         if run and not part:
             runs.add_calls(conn, name, run, calls)
+    if run and fresh and (told := app.adapters[name].quota()) is not None:
+        runs.keep_quota(conn, name, told.used, told.limit, run)

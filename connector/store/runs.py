@@ -222,6 +222,12 @@ def calls_on(conn: Connection, system: str, day: str) -> int:
     return conn.scalar(select(c.count).where(c.system == system, c.day == day)) or 0
 
 
+def calls_in(conn: Connection, run: str) -> dict[str, int]:
+    """API calls counted for a run, by system, whoever made them."""
+    c = t.calls.c
+    return {row[0]: row[1] for row in conn.execute(select(c.system, c.count).where(c.day == run))}
+
+
 def add_calls(conn: Connection, system: str, day: str, calls: int) -> None:
     """Add to the API calls of a day."""
     upsert(conn, t.calls, [{"system": system, "day": day, "count": 0}], [])
@@ -257,6 +263,17 @@ def probed(conn: Connection, system: str, place: str) -> dict[str, str]:
     held = orjson.loads(remembered(conn, f"probe:{system}") or "{}")
     found: dict[str, str] = held["known"] if held.get("place") == place else {}
     return found
+
+
+def keep_quota(conn: Connection, system: str, used: int, limit: int, run: str) -> None:
+    """Remember what a system told in a run of its daily allowance, in place of what it told before."""
+    remember(conn, f"quota:{system}", orjson.dumps({"used": used, "limit": limit, "run": run}).decode())
+
+
+def quota(conn: Connection, system: str, run: str) -> tuple[int, int] | None:
+    """Calls used and granted, as the system told last in that run; None when it told nothing in it."""
+    held = orjson.loads(remembered(conn, f"quota:{system}") or "{}")
+    return (held["used"], held["limit"]) if held.get("run") == run else None
 
 
 def keep_evidence(conn: Connection, system: str, what: str, answer: str, at: datetime) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +54,7 @@ def shared(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -
 
 def test_two_workers_end_where_one_process_would(shared: Office, undisturbed: dict[str, Any]) -> None:
     both = shared.hire()
+    before = _called(shared)
 
     report = shared.run()
 
@@ -61,12 +63,20 @@ def test_two_workers_end_where_one_process_would(shared: Office, undisturbed: di
     assert report.sent() == len([state for _, state in undisturbed["outbox"] if state == "done"])
     assert shared.state() == undisturbed
     assert all(worker.seen("part_done") for worker in both), "one did everything"
-    assert report.calls == {}, "the coordinator calls nobody"
-    called = dict(shared.rows("SELECT system, count FROM calls WHERE day = '2026-10-14'"))
-    assert all(called[system] for system in ("shanon", "salesforce", "kintone", "esales"))
+    called = _called(shared) - before
+    assert report.calls == {system: called[system] for system in ("shanon", "salesforce", "kintone", "esales")}
+    assert all(report.calls[system] >= least > 0 for system, least in report.least_calls.items())
+    told = {(each["system"], each["part"]): each["used"] for each in report.closing["quota"]}
+    assert told["salesforce", ""] == shared.world.systems.org.calls
+    assert {system: used for (system, part), used in told.items() if part} != {}
+    assert all(used == called[f"{system}/{part}"] for (system, part), used in told.items() if part)
     assert shared.rows("SELECT 1 FROM meta WHERE name LIKE 'part:%' AND name NOT LIKE '%:deliver:%'") != []
     assert shared.run().sent() == 0
     assert [worker.end() for worker in both] == [0, 0]
+
+
+def _called(shared: Office) -> Counter[str]:
+    return Counter(dict(shared.rows("SELECT system, count FROM calls WHERE day = '2026-10-14'")))
 
 
 def test_a_job_that_is_handed_out_twice_is_done_once(
