@@ -698,7 +698,13 @@ def reconcile(
 
 @cli.command()
 def undo(
-    run: Annotated[str, typer.Argument(help="Id of the run, as `status` shows it / 実行ID（status で確認）")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="Id of the run, as `status` shows it; or `last`: the one that sent anything last"
+            " / 実行ID（status で確認）。last は最後に送信した実行"
+        ),
+    ],
     config: ConfigPath = CONFIG,
     json: AsJson = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking / 確認せずに実行")] = False,
@@ -716,7 +722,7 @@ def undo(
         show_undone(console, shown, limit)
         if not yes and shown.found.changes and not json and sys.stdin.isatty() and agreed(console):
             with console.working(text("undoing", "取り消し")) as watch:
-                shown = undo_run(app, run, send=True, watch=watch)
+                shown = undo_run(app, shown.run, send=True, watch=watch)
             show_undone(console, shown, limit)
     raise typer.Exit(exit_of(shown))
 

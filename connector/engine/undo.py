@@ -56,13 +56,14 @@ class Undone:
 def undo_run(app: App, run: str, *, send: bool, watch: Watch = lambda _: None) -> Undone:
     """Take back what `run` brought to the systems; without `send`, only show what that would be.
 
-    The systems are read first, as a run does: what somebody touched since stays as it is.
+    `run`: its id, or `last`: the one that brought anything last. The systems are read first, as a run does: what
+    somebody touched since stays as it is.
 
     :raises ConnectorError: there is no such run
     :raises Locked: another run is at work
     """
     with app.reading() as conn:
-        _known(conn, run)
+        run = _known(conn, run)
     with (
         app.lease() as lease,
         written_down(app, lease, None, None) as report,
@@ -95,12 +96,15 @@ def undo_run(app: App, run: str, *, send: bool, watch: Watch = lambda _: None) -
     )  # fmt: skip
 
 
-def _known(conn: Connection, run: str) -> None:
-    if runs.find_run(conn, run) is None:
+def _known(conn: Connection, run: str) -> str:
+    """The id of a run."""
+    found = outbox.last_run(conn) if run == "last" else run
+    if found is None or runs.find_run(conn, found) is None:
         raise ConnectorError(
             text("there is no run {run!r}", "実行 {run!r} はありません", run=run),
             fix=text("`connector status` lists the last runs", "`connector status` で最近の実行を確認できます"),
         )
+    return found
 
 
 def _send(app: App, lease: Lease, report: Report, found: Undoing) -> None:

@@ -688,6 +688,13 @@ def delivered(conn: Connection, run: str) -> list[Sent]:
     return [_sent(row) for row in conn.execute(query)]
 
 
+def last_run(conn: Connection) -> str | None:
+    """The run that brought anything to a system last."""
+    c = t.delivery.c
+    found: str | None = conn.scalar(select(c.run).where(c.status == "done").order_by(c.no.desc()).limit(1))
+    return found
+
+
 def delivered_later(conn: Connection, keys: Collection[str], after: int, run: str) -> list[Sent]:
     """What other runs than `run` did under these keys behind delivery number `after`, in that order."""
     c = t.delivery.c

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from connector.adapters.memory import Memory
 from connector.changes import CloseAlert, Lane, SetFields
+from connector.engine.reconcile import reconcile
 from connector.engine.report import Exit
 from connector.engine.undo import Undone, undo_run
 from connector.errors import ConnectorError
@@ -423,3 +424,22 @@ def test_what_stood_there_and_was_never_read_is_not_guessed() -> None:
     found = undo_done([Done(wrote)], "r", now)
 
     assert (found.changes, [left.code for left in found.left]) == ((), ["unknown"])
+
+
+def test_the_last_run_is_the_last_that_brought_anything(world: World) -> None:
+    known_lead(world)
+    run = world.run().run
+    world.run()
+    look = reconcile(world.app).report.run
+
+    undone = undo(world, "last")
+
+    assert look != run
+    assert undone.run == undone.report.as_data()["undoes"] == run
+    assert len(undone.found.changes) > 0
+
+
+def test_where_nothing_was_ever_brought_there_is_no_last_run(world: World) -> None:
+    world.run()
+    with pytest.raises(ConnectorError, match="there is no run 'last'"):
+        undo(world, "last")
