@@ -154,6 +154,8 @@ class _Comparing:
     """Ids of people and deals that were told, by object."""
     unsure: set[str] = field(default_factory=set)
     """Objects of which some record could not be read."""
+    vague: bool = False
+    """Records could not be read of which nobody knows the object."""
 
     def compare(self) -> None:
         adapter = self.app.adapters[self.name]
@@ -171,6 +173,10 @@ class _Comparing:
                 self.found.note("!", stream, stream, why=error.what)
                 whole = False
                 break
+            except Halted as halted:
+                self.report.problem(self.name, halted)
+                self.found.note("!", stream, stream, why=halted.what)
+                whole = False
             except AdapterError as error:
                 keep_evidence(self.app, self.lease, self.name, error)
                 self.report.problem(self.name, error)
@@ -178,7 +184,9 @@ class _Comparing:
                 whole = False
         with self.lease.writing() as conn:
             if whole:
-                for kind in sorted(self.seen.keys() - self.unsure):
+                # Where nothing at all was told of an object, its right may have been taken away, or everything deleted.
+                unseen = people.living_objects(conn, self.name) | deals.living_objects(conn, self.name)
+                for kind in sorted((self.seen.keys() | (set() if self.vague else unseen)) - self.unsure):
                     self._missing(conn, kind)
             self.found.doubled = people.doubled(conn, self.name)
         log.info("system_compared", system=self.name, differing=self.found.differing)
@@ -195,7 +203,9 @@ class _Comparing:
         for reject in page.rejects:
             self.found.note("!", stream, reject.where, why=reject.what)
         objects = {record.ref.object for record in page.records if isinstance(record, Person | Deal)}
-        self.unsure |= objects if page.rejects else set()
+        if page.rejects:
+            self.unsure |= objects
+            self.vague |= not objects
         for record in page.records:
             if isinstance(record, Membership):
                 self._list(record, before.lists.get(record.list, frozenset()))

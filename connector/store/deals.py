@@ -205,6 +205,12 @@ def _deal_row(deal: Deal, company: str | None, at: datetime) -> dict[str, Any]:
     return row | {"hash": digest, "modified_at": maybe_micros(deal.modified_at), "seen_at": micros(at)}
 
 
+def living_objects(conn: Connection, system: str) -> set[str]:
+    """The objects of a system of which there are deals that are not gone."""
+    c = t.deal.c
+    return set(conn.scalars(select(c.object).where(c.system == system, c.gone_at.is_(None)).distinct()))
+
+
 def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     """Ids of the deals of one object that are not gone."""
     c = t.deal.c

@@ -110,6 +110,12 @@ def filed_of(conn: Connection, refs: Iterable[Ref]) -> list[Filed]:
     return load_filed(conn, t.person.c.no, sorted(person_nos(conn, refs).values()))
 
 
+def living_objects(conn: Connection, system: str) -> set[str]:
+    """The objects of a system of which records of people were seen and are not gone."""
+    c = t.person.c
+    return set(conn.scalars(select(c.object).where(c.system == system, c.known, c.gone_at.is_(None)).distinct()))
+
+
 def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     """Ids of the records of one object that were seen and are not gone."""
     c = t.person.c

@@ -13,7 +13,8 @@ import pytest
 from connector.adapters.memory import Memory, Row
 from connector.engine.reconcile import Difference, Reconciled, reconcile
 from connector.engine.report import Exit
-from connector.model import DealState, Kind, Person, Ref, Value
+from connector.model import DealState, Inventory, Kind, Person, Ref, Role, Value
+from connector.ports import Page
 from tests.machine.world import World
 from tests.unit.engine.test_run import hot_visitor
 
@@ -133,6 +134,41 @@ def test_when_all_is_missing_the_source_is_doubted_and_nobody_counts_as_gone(wor
     assert not look(world).differs
 
 
+def test_a_system_that_shows_nothing_at_all_any_more_differs(world: World) -> None:
+    refs = [lead(world, n) for n in range(3)]
+    refs.append(world.sfa.add_deal("装置", DealState.OPEN, people=(refs[0].id,)))
+    world.run()
+    for stream in ("people", "deals"):
+        world.sfa._streams[stream].clear()
+
+    found = look(world)
+
+    assert {each.place for each in listed(found) if each.sign == "-"} == {str(ref) for ref in refs}
+    assert [each.place for each in listed(found) if each.sign == "!"] == ["sfa/person"], "nobody counts as gone"
+
+
+def test_an_inventory_in_doubt_does_not_keep_the_other_systems_from_being_compared(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead(world)
+    config = world.folder / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("at_least: 100000", "at_least: 0"), encoding="utf-8")
+    world.restart()
+    world.run()
+
+    def nobody(self: Memory, stream: str, cursor: str | None) -> Iterator[Page]:
+        here = [Inventory("ma", "person", frozenset())] if self.role is Role.MA and stream == "people" else []
+        yield Page(here, "")
+
+    monkeypatch.setattr(Memory, "pull", nobody)
+
+    found = look(world, first=False)
+
+    assert Counter((each.sign, each.place) for each in listed(found, "ma")) == {("!", "people"): 1}
+    assert "-" in {each.sign for each in listed(found, "sfa")}
+    assert found.report.exit is Exit.FAILED
+
+
 def test_an_unreadable_record_is_not_taken_for_a_missing_one(world: World) -> None:
     refs = [lead(world, n) for n in range(3)]
     world.run()
@@ -143,6 +179,15 @@ def test_an_unreadable_record_is_not_taken_for_a_missing_one(world: World) -> No
 
     assert [each.sign for each in listed(found)] == ["!"]
     assert found.report.exit is Exit.PARKED
+
+
+def test_where_none_could_be_read_nobody_is_taken_for_missing(world: World) -> None:
+    refs = [lead(world, n) for n in range(3)]
+    world.run()
+    world.run()
+    world.sfa.unreadable.update(ref.id for ref in refs)
+
+    assert {each.sign for each in listed(look(world))} == {"!"}
 
 
 def test_a_system_that_does_not_answer_is_told_and_the_others_are_compared(world: World) -> None:
