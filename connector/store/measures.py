@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from connector.store import tables as t
 from connector.store.codec import micros, moment
 from connector.store.lease import held
-from connector.store.runs import Counts
+from connector.store.runs import LATEST_RUN, Counts
 
 WELL = ("done", "parked", "deferred")
 """Outcomes of runs that did their work."""
@@ -60,16 +60,21 @@ def runs_ended(conn: Connection) -> list[Ended]:
 
 
 def last_well(conn: Connection) -> datetime | None:
-    """When a run last ended that did its work."""
+    """When a run last ended that did its work; if its clock was ahead, when the next one began."""
     c = t.run.c
-    at = conn.scalar(select(func.max(c.ended_at)).where(c.outcome.in_(WELL)))
-    return None if at is None else moment(at)
+    last = conn.execute(
+        select(c.ended_at, c.token).where(c.outcome.in_(WELL), c.ended_at.is_not(None)).order_by(*LATEST_RUN).limit(1)
+    ).one_or_none()
+    if last is None:
+        return None
+    later = conn.scalar(select(func.min(c.started_at)).where(c.token > last.token))
+    return moment(last.ended_at if later is None else min(later, last.ended_at))
 
 
 def last_outcome(conn: Connection) -> str | None:
     """How the last run ended."""
     c = t.run.c
-    outcome: str | None = conn.scalar(select(c.outcome).where(_REAL).order_by(c.ended_at.desc(), c.id.desc()).limit(1))
+    outcome: str | None = conn.scalar(select(c.outcome).where(_REAL).order_by(*LATEST_RUN).limit(1))
     return outcome
 
 

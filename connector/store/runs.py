@@ -99,6 +99,10 @@ def start_run(conn: Connection, run: str, started: datetime, as_of: datetime, to
     )  # fmt: skip
 
 
+LATEST_RUN = (t.run.c.token.desc().nulls_last(), t.run.c.started_at.desc(), t.run.c.id.desc())
+"""The newest first. A clock may be put back; the fencing token of a run only ever grows."""
+
+
 def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: Mapping[str, Any]) -> str:
     """Write down how a run ended; the report as it stands there."""
     told = orjson.dumps(report).decode()
@@ -108,14 +112,14 @@ def end_run(conn: Connection, run: str, ended: datetime, outcome: str, report: M
 
 def last_runs(conn: Connection, limit: int = 10) -> list[RunRow]:
     """The newest runs first."""
-    return list(_run_rows(conn, select(t.run).order_by(t.run.c.started_at.desc(), t.run.c.id.desc()).limit(limit)))
+    return list(_run_rows(conn, select(t.run).order_by(*LATEST_RUN).limit(limit)))
 
 
 def last_report(conn: Connection) -> dict[str, Any]:
     """The report of the run that ended last; empty when none did, or it told nothing."""
     c = t.run.c
     real = c.ended_at.is_not(None) & (c.outcome != "plan")
-    found = conn.scalar(select(c.report).where(real).order_by(c.ended_at.desc(), c.id.desc()).limit(1))
+    found = conn.scalar(select(c.report).where(real).order_by(*LATEST_RUN).limit(1))
     report: dict[str, Any] = orjson.loads(found or "{}")
     return report
 
@@ -123,7 +127,7 @@ def last_report(conn: Connection) -> dict[str, Any]:
 def find_run(conn: Connection, run: str) -> RunRow | None:
     """One run; by its id, or with `last` the one that began last to do something."""
     c = t.run.c
-    query = select(t.run).where(c.outcome != "plan").order_by(c.started_at.desc(), c.id.desc()).limit(1)
+    query = select(t.run).where(c.outcome != "plan").order_by(*LATEST_RUN).limit(1)
     return next(_run_rows(conn, query if run == "last" else select(t.run).where(c.id == run)), None)
 
 

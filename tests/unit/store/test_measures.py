@@ -96,3 +96,25 @@ def test_runs_and_their_ledger_add_up(store: Engine, lease: Lease) -> None:
         assert runs.last_report(conn) == {"run": "r3"}
         found = [runs.find_run(conn, run) for run in ("r1", "last", "r9")]
         assert [row.id if row else None for row in found] == ["r1", "r5", None]
+
+
+def test_a_clock_that_was_ahead_for_one_run_does_not_hide_those_after_it(store: Engine, lease: Lease) -> None:
+    ahead, token = NOW + timedelta(days=3), lease.token
+    for run, began, outcome in (
+        ("r1", NOW, "done"),
+        ("r2", ahead, "done"),
+        ("r3", NOW + timedelta(hours=1), "failed"),
+    ):
+        token += 1
+        with database.writing(store) as conn:
+            runs.start_run(conn, run, began, began, token, "")
+            runs.end_run(conn, run, began + timedelta(minutes=1), outcome, {"run": run})
+
+    with database.reading(store) as conn:
+        assert measures.last_well(conn) == NOW + timedelta(hours=1), "not three days from now"
+        assert measures.last_outcome(conn) == "failed"
+        assert runs.last_report(conn) == {"run": "r3"}
+        assert [row.id for row in runs.last_runs(conn)] == ["r3", "r2", "r1"]
+        found = runs.find_run(conn, "last")
+        assert found is not None
+        assert found.id == "r3"
