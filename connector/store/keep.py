@@ -62,10 +62,10 @@ def settle(kept: Kept) -> None:
     forgotten = kept.beside.forgotten() if kept.beside is not None else None
     if not whole:
         with database.writing(kept.engine) as conn:
-            if runs.remembered(conn, ID) is None:
-                runs.remember(conn, ID, uuid4().hex)
-                tombstones.take_over(conn, forgotten)
-                tombstones.with_key(conn)
+            # Several machines may begin with an empty database at once: behind this line one of them at a time.
+            runs.remember_first(conn, ID, uuid4().hex)
+            tombstones.take_over(conn, forgotten)
+            tombstones.with_key(conn)
     kept.note()
 
 

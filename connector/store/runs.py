@@ -253,6 +253,11 @@ def remember(conn: Connection, name: str, value: str) -> None:
     upsert(conn, t.meta, [{"name": name, "value": value}], ["value"])
 
 
+def remember_first(conn: Connection, name: str, value: str) -> None:
+    """Keep a small value by name, unless there is one; of several who do so at once, who commits first is right."""
+    upsert(conn, t.meta, [{"name": name, "value": value}], [])
+
+
 # --- what was found out about systems ---------------------------------------------------------------------------------
 
 

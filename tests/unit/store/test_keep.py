@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -75,6 +78,25 @@ def test_the_first_start_makes_a_store_and_remembers_it(place: Place) -> None:
     assert later is not None
     assert first.store == later.store
     assert (first.count, later.count) == (0, 1)
+
+
+def test_machines_that_begin_with_an_empty_database_at_once_all_know_the_same_store(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [Place(postgres_url, tmp_path / name) for name in ("one", "two")]
+    both = threading.Barrier(2, timeout=30)
+
+    def once_both_are_here() -> UUID:
+        both.wait()
+        return uuid4()
+
+    monkeypatch.setattr(keep, "uuid4", once_both_are_here)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Place.open, places))
+
+    for each in places:
+        each.open()
+    assert places[0].beside.seen() == places[1].beside.seen()
 
 
 def test_an_emptied_store_is_refused_and_stays_as_it_is(place: Place) -> None:
