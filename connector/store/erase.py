@@ -99,10 +99,8 @@ def _rows(who: Traces) -> Sequence[tuple[Table, ColumnElement[bool]]]:
     def named(table: Table, column: str) -> ColumnElement[bool]:
         return or_(false(), *((table.c.system == s) & table.c[column].in_(some) for s, some in by_system.items()))
 
-    places = [
-        (t.reject.c.system == ref.system) & t.reject.c.place.endswith(f"/{ref.id}", autoescape=True) for ref in who.refs
-    ]
-    named_in = [t.identity_event.c.records.contains(f'"{ref}"', autoescape=True) for ref in who.refs]
+    places = [(t.reject.c.system == ref.system) & _ends(t.reject.c.place, f"/{ref.id}") for ref in who.refs]
+    named_in = [_says(t.identity_event.c.records, f'"{ref}"') for ref in who.refs]
     return (
         (t.person_key, t.person_key.c.person.in_(nos)),
         (t.proposal, or_(t.proposal.c.a.in_(nos), t.proposal.c.b.in_(nos))),
@@ -123,14 +121,23 @@ def _rows(who: Traces) -> Sequence[tuple[Table, ColumnElement[bool]]]:
     )
 
 
+# Not LIKE: SQLite's takes capitals for small letters, and ids of two records may differ in that alone.
+
+
+def _says(column: ColumnElement[str], said: str) -> ColumnElement[bool]:
+    return func.replace(column, said, "") != column
+
+
+def _ends(column: ColumnElement[str], said: str) -> ColumnElement[bool]:
+    return func.substr(column, func.length(column) - (len(said) - 1)) == said
+
+
 def _names(table: Table, refs: Iterable[Ref]) -> ColumnElement[bool]:
     """Changes of `outbox` or `delivery` that name one of these records, or that made it, whoever's it was then."""
     c = table.c
 
     def says(name: str, value: object) -> ColumnElement[bool]:
-        # Not LIKE: SQLite's takes capitals for small letters, and ids of two records may differ in that alone.
-        said = f'"{name}":{orjson.dumps(value).decode()}'
-        return func.replace(c.payload, said, "") != c.payload
+        return _says(c.payload, f'"{name}":{orjson.dumps(value).decode()}')
 
     found: list[ColumnElement[bool]] = []
     for ref in refs:
@@ -188,9 +195,10 @@ def _cut(conn: Connection, digest: str, parts: Sequence[str]) -> int:
     waits = row.state in ("pending", "parked") and rest
     left = replace(_bare(alert), title=alert.title, body=rest) if waits else _bare(alert)
     _rewrite(conn, digest, left)
-    told = t.delivery.c.key == digest
-    conn.execute(update(t.delivery).where(told).values(payload=dump_change(_bare(alert)), identity=""))
-    cut = conn.scalar(select(func.count()).select_from(t.delivery).where(told)) or 0
+    bare = dump_change(_bare(alert))
+    told = (t.delivery.c.key == digest, t.delivery.c.payload != bare)
+    cut = conn.scalar(select(func.count()).select_from(t.delivery).where(*told)) or 0
+    conn.execute(update(t.delivery).where(*told).values(payload=bare, identity=""))
     if not waits and row.state != "done":
         conn.execute(update(t.outbox).where(t.outbox.c.key == digest).values(state="dropped", code="forgotten"))
     return cut

@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, make_url, select, update
+from sqlalchemy import func, insert, make_url, select, update
 
 from connector.adapters.memory import Memory
+from connector.changes import Lane, RaiseAlert
 from connector.config import load
 from connector.engine.forget import forget
 from connector.engine.review import Answer, cut, decide, parse_ref, questions
@@ -21,8 +22,9 @@ from connector.engine.why import why
 from connector.errors import ConnectorError, Locked, StoreError, WrongStore, text
 from connector.model import DealState, Kind, Ref
 from connector.ports import Page
-from connector.store import database, erase, files, runs
+from connector.store import database, erase, files, outbox, runs
 from connector.store import tables as t
+from connector.store.codec import dump_change
 from tests.machine.world import World
 from tests.postgres import Cluster
 
@@ -465,6 +467,44 @@ def test_ids_that_differ_only_in_capitals_are_two_records(world: World) -> None:
     assert len(payloads(world, Ref("sfa", "person", "00000a"))) == len(before) > 0
 
 
+def test_what_happened_to_a_record_whose_id_differs_only_in_capitals_stays(either: World) -> None:
+    either.run()
+    erased, other = "0035g00000AbCdE", "0035g00000aBcDe"
+    with database.writing(either.app.store) as conn:
+        for id_ in (erased, other):
+            conn.execute(insert(t.person).values(system="sfa", object="person", id=id_, seen_at=0, known=True))
+            said = f'["sfa/person/{id_}"]'
+            event = insert(t.identity_event).values(kind="merged", identity="i", other="j", records=said, at=0)
+            conn.execute(event)
+            reject = insert(t.reject).values(
+                system="sfa", stream="people", place=f"people/{id_}", code="c", what="w", run="r", at=0
+            )
+            conn.execute(reject)
+
+    forget(either.app, f"sfa/person/{erased}", really=True)
+
+    with either.app.reading() as conn:
+        assert list(conn.scalars(select(t.identity_event.c.records))) == [f'["sfa/person/{other}"]']
+        assert list(conn.scalars(select(t.reject.c.place))) == [f"people/{other}"]
+
+
+def test_a_digest_of_two_who_are_erased_loses_its_text_once(world: World) -> None:
+    digest = RaiseAlert(
+        key="d", system="sfa", identity="", lane=Lane.ALERTS, reasons=(), rule="digest", subject="digest:o:1",
+        owner_id="o", title="2 alerts", body="A\nbody\n\nB\nbody", person=None, deal=None, due_on=world.now.date(),
+    )  # fmt: skip
+    with database.writing(world.app.store) as conn:
+        outbox.enqueue(conn, [digest], "r", world.now, {})
+        conn.execute(update(t.outbox).values(state="done"))
+        conn.execute(
+            insert(t.delivery).values(
+                run="r", key="d", kind="RaiseAlert", system="sfa", identity="x", payload=dump_change(digest),
+                status="done", at=0,
+            )
+        )  # fmt: skip
+        assert [erase._cut(conn, "d", [part]) for part in ("A\nbody", "B\nbody")] == [1, 0]
+
+
 def test_a_deal_that_was_told_of_is_not_told_again_by_a_colleague(world: World) -> None:
     a_history(world)
     assert [alert.subject.split(":")[0] for alert in world.sfa.alerts.values()].count("deal") == 1
@@ -542,6 +582,19 @@ def test_an_older_backup_does_not_bring_the_person_back(world: World) -> None:
     for left in files.copies_beside(world.folder / "connector.db"):
         left.unlink()
     assert bytes_of(world.folder) == {}
+
+
+def test_a_copy_is_put_back_without_what_stood_beside_it_and_that_is_told(world: World) -> None:
+    enter(world)
+    world.run()
+    copy = world.folder / "copy.db"
+    backup(world.app.setup, copy)
+    forget(world.app, "hanane.takanohashi@alpha.co.jp", really=True)
+    world.app.close()
+    for file in world.folder.rglob("*.forgotten"):
+        file.unlink()
+
+    assert not restore(world.app.setup, copy).whole
 
 
 def test_a_store_that_is_begun_anew_keeps_them_out_too(world: World) -> None:
