@@ -224,7 +224,7 @@ def wiping(app: App, lease: Lease) -> Iterator[None]:
 def erase_again(conn: Connection, setup: Setup, beside: Beside | None, at: datetime) -> tuple[int, bool]:
     """In a store that was put back, erase whom the tombstones beside it name; how many records, and whether that went.
 
-    It did not where this store has tombstones that were made with another key.
+    It did not where none stand beside it, or this store has some that were made with another key.
     """
     kept = beside.forgotten() if beside is not None else None
     whole = tombstones.take_over(conn, kept, at)

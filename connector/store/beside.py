@@ -69,7 +69,7 @@ class Beside:
             self._write(self.id_file, {"store": seen.store, "count": seen.count})
 
     def forgotten(self) -> Forgotten | None:
-        """The tombstones; None when nobody was erased.
+        """The tombstones; None where they were never noted, or the file was lost.
 
         :raises WrongStore: the file is there and says nothing
         """

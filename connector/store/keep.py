@@ -56,16 +56,21 @@ def open_store(url: str, folder: Path) -> Kept:
 
 
 def settle(kept: Kept) -> None:
-    """Give a new store its id and the tombstones that stand beside it, and remember it there."""
+    """Give a new store its id and the tombstones that stand beside it, and remember it there.
+
+    Tombstones stand there from the beginning, be it none: where there is no such file, nobody knows who was erased.
+    """
     with database.reading(kept.engine) as conn:
         whole = runs.remembered(conn, ID) is not None
     forgotten = kept.beside.forgotten() if kept.beside is not None else None
-    if not whole:
+    if not whole or (kept.beside is not None and forgotten is None):
         with database.writing(kept.engine) as conn:
             # Several machines may begin with an empty database at once: behind this line one of them at a time.
             runs.remember_first(conn, ID, uuid4().hex)
             tombstones.take_over(conn, forgotten)
-            tombstones.with_key(conn)
+            stones = tombstones.with_key(conn)
+        if kept.beside is not None and forgotten is None:
+            kept.beside.note_forgotten(stones.key, stones.hashes)
     kept.note()
 
 

@@ -75,10 +75,10 @@ def add(conn: Connection, hashes: Iterable[str], at: datetime) -> None:
 def take_over(conn: Connection, forgotten: Forgotten | None, at: datetime | None = None) -> bool:
     """Put up the tombstones that stand beside the store; whether they could be.
 
-    Not where this store has some that were made with another key.
+    Not where nothing stands there, or this store has some that were made with another key.
     """
     if forgotten is None:
-        return True
+        return False
     own = load(conn)
     if own and own.key != forgotten.key:
         return False

@@ -255,7 +255,11 @@ def test_while_a_run_is_at_work_nothing_is_put_back(world: World) -> None:
     with world.app.lease(), pytest.raises(Locked):
         restore(load(world.folder / "config.yaml"), copy)
 
-    assert sorted(p.name for p in world.folder.glob("connector.db*")) == ["connector.db", "connector.db.id"]
+    assert sorted(p.name for p in world.folder.glob("connector.db*")) == [
+        "connector.db",
+        "connector.db.forgotten",
+        "connector.db.id",
+    ]
     assert len((world.folder / "connector.db").read_bytes()) == len(before)
     world.run()
 
@@ -293,7 +297,11 @@ def test_what_is_no_sound_copy_of_this_store_is_refused_and_the_store_stays(worl
 
     world.restart()
     assert world.run().exit is Exit.DONE
-    assert sorted(p.name for p in world.folder.glob("*connector.db*")) == ["connector.db", "connector.db.id"]
+    assert sorted(p.name for p in world.folder.glob("*connector.db*")) == [
+        "connector.db",
+        "connector.db.forgotten",
+        "connector.db.id",
+    ]
 
 
 def test_a_backup_is_for_its_owner_alone_and_never_overwrites(world: World) -> None:

@@ -198,7 +198,11 @@ def test_what_stands_beside_is_for_its_owner_alone_and_no_half_file_is_left(here
 
     assert stat.S_IMODE(here.beside.id_file.stat().st_mode) == 0o600
     assert stat.S_IMODE(here.file.stat().st_mode) == 0o600
-    assert sorted(path.name for path in here.file.parent.iterdir()) == ["connector.db", "connector.db.id"]
+    assert sorted(path.name for path in here.file.parent.iterdir()) == [
+        "connector.db",
+        "connector.db.forgotten",
+        "connector.db.id",
+    ]
 
 
 def test_a_late_note_does_not_take_back_what_a_newer_run_remembered(here: Place) -> None:
