@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connector.adapters.esales.speech import plain
-from connector.model import DealState, Value
+from connector.model import PERSON_FIELD_KIND, DealState, Value
 from connector.ports import ObjectNeeds
 
 DEAL_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -64,12 +64,24 @@ def percent(value: Value, needs: ObjectNeeds) -> float | None:
 
 
 def truth_of(value: Value, spelt: Mapping[str, str]) -> bool | None:
-    """A yes or no as the mapping spells it (`values: {true: 配信停止, false: 配信}`); anything else is unknown."""
+    """A yes or no as the mapping spells it (`values: {true: 配信停止, false: 配信}`); of several boxes, one is enough.
+
+    :raises WrongValue: where something else is said: it may be a choice that was renamed
+    """
     if value is None or isinstance(value, bool):
         return value
     words = {plain(theirs): ours for ours, theirs in spelt.items()}
-    found = words.get(plain(str(value)), "" if spelt else str(value).lower())
-    return {"true": True, "false": False}.get(found)
+    said = {words.get(plain(each), "" if spelt else each.lower()) for each in (str(value), *str(value).split(";"))}
+    if said.isdisjoint(("true", "false")):
+        raise WrongValue("NOT_A_CHOICE")
+    return "true" in said
+
+
+def spelt_truths(needs: ObjectNeeds) -> Iterator[tuple[str, set[str]]]:
+    """Our words that say yes or no, with every choice that spells it."""
+    for word, native in needs.words.items():
+        if PERSON_FIELD_KIND.get(word) == "bool":
+            yield word, {name for name in needs.values.get(native, {}).values() if name}
 
 
 def named_states(needs: ObjectNeeds) -> set[str]:

@@ -9,7 +9,7 @@ from connector.adapters.kintone.findings import Found
 from connector.adapters.kintone.form import CHOICES, ENTITIES, KEY_LENGTH, TEXTS, WRITABLE, Form, FormField
 from connector.adapters.kintone.options import Config, EntryFields
 from connector.adapters.kintone.read import Reader
-from connector.adapters.kintone.records import Shape, missing_options, state_field
+from connector.adapters.kintone.records import Shape, missing_options, missing_truths, state_field
 from connector.adapters.kintone.values import takes_lines
 from connector.errors import AdapterError, Mismatch, Text, text
 from connector.model import PERSON_FIELD_KIND
@@ -170,6 +170,9 @@ class Checker:
                     text("what does yes look like here?", "「はい」に当たる選択肢が分かりません"),
                     text('add values: {{"true": OPTION}}', 'values: {{"true": 選択肢}} を追加してください'),
                 )
+        for code, missing in missing_truths(found.form, needs):
+            if code not in needs.write:
+                yield found.no_option(found.form.fields[code], missing)
         if needs.key is not None:
             yield from found.key(needs.key, _OUR_KEY)
         if needs.create:

@@ -24,7 +24,7 @@ from connector.adapters.kintone.client import Client, Row
 from connector.adapters.kintone.links import Linker, Links
 from connector.adapters.kintone.options import Config
 from connector.adapters.kintone.queries import literal
-from connector.adapters.kintone.records import Shape, is_choice, missing_options, state_field
+from connector.adapters.kintone.records import Shape, is_choice, missing_options, missing_truths, state_field
 from connector.adapters.kintone.refusals import Rejected, unmapped
 from connector.adapters.kintone.values import moment, stamp
 from connector.errors import Mismatch, Text, text
@@ -130,6 +130,14 @@ class Reader:
                 "there is no field {names} that can be read",
                 "読み取れるフィールド {names} がありません",
                 names=", ".join(missing),
+            )
+            raise self._broken(stream, what)
+        for telling, options in missing_truths(form, needs):
+            what = text(
+                "{code} has no option {names}: yes and no cannot be told apart",
+                "{code} に選択肢 {names} が無く、「はい」か「いいえ」かを判定できません",
+                code=telling,
+                names=", ".join(options),
             )
             raise self._broken(stream, what)
         code = state_field(needs)

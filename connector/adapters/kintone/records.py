@@ -102,7 +102,8 @@ class Shape:
             return (back.get(held, held) if held else None) or None
         if self.form.fields[code].type in SOME_OF and "true" in spelt:
             return spelt["true"] in cell  # a box that is not ticked says no
-        return _TRUTH.get(str(back.get(held or "", held)).lower())
+        meant = back.get(held or "", held)
+        return _TRUTH[meant.lower()] if meant else None
 
     # --- deals ------------------------------------------------------------------------------------------------------
 
@@ -221,6 +222,19 @@ class Shape:
 def missing_options(needs: ObjectNeeds, options: Sequence[str]) -> list[str]:
     """Spellings of states that a choice no longer has: taken as they are, lost deals would look open."""
     return sorted(spelt for state in needs.states.values() for spelt in state if spelt and spelt not in options)
+
+
+def missing_truths(form: Form, needs: ObjectNeeds) -> Iterator[tuple[str, list[str]]]:
+    """Fields that tell yes or no, with spellings of it that their choice no longer has.
+
+    Taken as they are, everybody who refused mails would look as if they had not.
+    """
+    for word, code in needs.words.items():
+        field = form.fields.get(code)
+        if PERSON_FIELD_KIND.get(word) == "bool" and field is not None and field.type in CHOICES:
+            spelt = needs.values.get(code, {}).values()
+            if missing := sorted(each for each in spelt if each and each not in field.options):
+                yield code, missing
 
 
 def is_choice(form: Form, code: str) -> bool:

@@ -280,6 +280,34 @@ def test_yes_and_no_are_spelt_by_the_mapping(ready: Stage) -> None:
     assert [person.fields["opted_out"] for person in people] == [True, False, None]
 
 
+@pytest.mark.parametrize("kind", ["pulldown", "checkbox"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_choice_of_a_refusal_that_was_renamed_says_neither_yes_nor_no(
+    ready: Stage, kind: str, *, listed: bool
+) -> None:
+    stop = ready.esm.add_column("businesscard", "メール配信", kind, choices=["停止"])
+    needs = Needs(
+        objects={
+            "businesscard": ObjectNeeds(
+                read=frozenset({stop}), words={"opted_out": stop}, values={stop: {"true": "停止"}}
+            )
+        }
+    )
+    ready.card(values={stop: "停止"})
+    fields = {stop: {"type": "SELECT", "choices": ["停止"]}} if listed else {}
+    adapter = ready.adapter(needs, fields=fields)
+    assert [person.fields["opted_out"] for person in of(Person, drain(adapter, "businesscard"))] == [True]
+    ready.esm.rename_choice("businesscard", stop, "停止", "メール不要")
+    ready.card(values={stop: "メール不要"})
+    if listed:
+        with pytest.raises(Mismatch, match="メール不要"):
+            drain(adapter, "businesscard")
+    else:
+        pages = drain(adapter, "businesscard")
+        assert [person.fields["opted_out"] for person in of(Person, pages)] == [True]
+        assert len([reject for page in pages for reject in page.rejects]) == 1
+
+
 def test_companies_owners_and_deals(ready: Stage) -> None:
     company = ready.company("第一製作所")
     seller = ready.esm.add_user("eigyo", "営業 一郎")

@@ -396,6 +396,29 @@ def test_a_day_that_comes_as_a_time_is_the_one_of_our_zone(ready: Stage, said: s
     assert deal.closes_on == day
 
 
+@pytest.mark.parametrize("type_", ["select", "checkbox"])
+def test_a_choice_of_a_refusal_that_was_renamed_stops_people(ready: Stage, type_: str) -> None:
+    code = ready.esm.add_column("person", "配信", type_, choices=["メール不要"])
+    spelt = ObjectNeeds(read=frozenset({"配信"}), words={"opted_out": "配信"}, values={"配信": {"true": "停止"}})
+    adapter = ready.adapter(Needs(objects={"person": spelt}))
+    held: dict[str, Any] = {f"_{code}": "メール不要" if type_ == "select" else [True]}
+    ready.person(**held)
+    with pytest.raises(Mismatch, match="停止"):
+        drain(adapter, "person")
+    assert "配信" in {found.field for found in adapter.check() if found.severity == "error"}
+
+
+def test_a_choice_that_no_value_names_says_neither_yes_nor_no(ready: Stage) -> None:
+    code = ready.esm.add_column("person", "配信", "select", choices=["停止", "配信可", "メール不要"])
+    spelt = ObjectNeeds(
+        read=frozenset({"配信"}), words={"opted_out": "配信"}, values={"配信": {"true": "停止", "false": "配信可"}}
+    )
+    ready.person(**{f"_{code}": "メール不要"})
+    pages = drain(ready.adapter(Needs(objects={"person": spelt})), "person")
+    assert of(Person, pages) == []
+    assert len([reject for page in pages for reject in page.rejects]) == 1
+
+
 def test_a_field_that_was_renamed_stops_its_sheet_only(ready: Stage) -> None:
     ready.esm.add_deal(ready.company(), "生産管理")
     columns = ready.esm.sheets["person"].columns

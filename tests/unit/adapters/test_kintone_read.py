@@ -96,12 +96,23 @@ def test_a_box_that_is_not_ticked_says_no(ready: Stage) -> None:
     assert of(Person, drain(ready.adapter(), "people"))[0].fields["opted_out"] is False
 
 
-@pytest.mark.parametrize(("option", "said"), [("可", False), ("不可", True), ("不明", None)])
+@pytest.mark.parametrize(("option", "said"), [("可", False), ("不可", True), ("", None)])
 def test_a_choice_says_yes_and_no_by_values(ready: Stage, option: str, said: bool | None) -> None:
-    ready.kintone.change_fields(ready.ids["people"], add={"配信": choice("RADIO_BUTTON", "可", "不可", "不明")})
+    ready.kintone.change_fields(ready.ids["people"], add={"配信": choice("DROP_DOWN", "可", "不可")})
     ready.add("people", 姓="佐藤", 配信=option)
     spelt = replace(OF_PEOPLE, values={"配信": {"true": "不可", "false": "可"}})
     assert of(Person, drain(ready.adapter(needs(spelt)), "people"))[0].fields["opted_out"] is said
+
+
+@pytest.mark.parametrize("kind", ["RADIO_BUTTON", "DROP_DOWN"])
+def test_a_choice_that_no_value_names_says_neither_yes_nor_no(ready: Stage, kind: str) -> None:
+    ready.kintone.change_fields(ready.ids["people"], add={"配信": choice(kind, "可", "不可", "メール不要")})
+    ready.add("people", 姓="佐藤", 配信="メール不要")
+    ready.add("people", 姓="鈴木", 配信="不可")
+    spelt = replace(OF_PEOPLE, values={"配信": {"true": "不可", "false": "可"}})
+    pages = drain(ready.adapter(needs(spelt)), "people")
+    assert [person.fields["opted_out"] for person in of(Person, pages)] == [True]
+    assert [reject.where for page in pages for reject in page.rejects] == ["people/1"]
 
 
 def test_words_are_translated_back(ready: Stage) -> None:
@@ -391,6 +402,18 @@ def test_an_option_of_states_that_was_renamed_ends_the_stream(ready: Stage) -> N
     with pytest.raises(Mismatch, match="失注") as caught:
         drain(ready.adapter(), "deals", cursor)
     assert caught.value.fix is not None
+
+
+@pytest.mark.parametrize("kind", ["CHECK_BOX", "MULTI_SELECT", "DROP_DOWN"])
+def test_an_option_of_a_refusal_that_was_renamed_ends_the_stream(ready: Stage, kind: str) -> None:
+    ready.add("people", 姓="佐藤", 配信=["配信停止"])
+    cursor = drain(ready.adapter(), "people")[-1].cursor
+    ready.kintone.change_fields(ready.ids["people"], add={"配信": choice(kind, "メール不要")})
+    with pytest.raises(Mismatch, match="配信停止") as caught:
+        drain(ready.adapter(), "people", cursor)
+    assert caught.value.fix is not None
+    untouched = replace(OF_PEOPLE, write=frozenset(), choices={})
+    assert "配信" in {found.field for found in ready.adapter(needs(untouched)).check() if found.severity == "error"}
 
 
 # --- guest spaces, lost rights ----------------------------------------------------------------------------------------

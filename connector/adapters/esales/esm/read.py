@@ -20,7 +20,7 @@ from connector.adapters.esales.esm.records import STANDARD, ItemReading
 from connector.adapters.esales.options import Config
 from connector.adapters.esales.records import company, deal, owner, person
 from connector.adapters.esales.speech import plain, senseless
-from connector.adapters.esales.words import state_word
+from connector.adapters.esales.words import spelt_truths, state_word
 from connector.errors import Mismatch, text
 from connector.model import Inventory
 from connector.model import Record as OurRecord
@@ -186,21 +186,23 @@ class Reader:
         return all(item.key in record for item in [*reading.words.values(), *reading.natives.values()])
 
     def _check_choices(self, reading: ItemReading, record: Record) -> None:
-        """A choice that nobody has listed may be a renamed one: a deal that it makes open, or not lost, is a guess."""
-        if reading.sheet != DEAL:
-            return
-        item = reading.words.get(state_word(reading.needs))
-        if item is None or not item.choices:
-            return
-        value = reading.text(state_word(reading.needs), record)
-        if value is not None and plain(value) not in {plain(each) for each in item.choices}:
-            raise Mismatch(
-                text("{field} holds {value}, which is not among its choices under fields",
-                     "{field} の値 {value} が fields の choices にありません", field=item.key, value=value),
-                where=f"{self._client.name}/{reading.sheet}",
-                fix=text("was it renamed, or is it new? mend choices, and states in deals.yaml",
-                         "名称変更または追加された選択肢です。choices と deals.yaml の states を直してください"),
-            )  # fmt: skip
+        """A choice that nobody has listed may be a renamed one: what it says of a deal, or of a refusal, is a guess."""
+        telling = [state_word(reading.needs)] if reading.sheet == DEAL else [w for w, _ in spelt_truths(reading.needs)]
+        for word in telling:
+            item = reading.words.get(word)
+            if item is None or not item.choices:
+                continue
+            value = reading.text(word, record)
+            held = (value or "").split(";") if item.many else [value or ""]
+            unknown = [each for each in held if each and plain(each) not in {plain(known) for known in item.choices}]
+            if unknown:
+                raise Mismatch(
+                    text("{field} holds {value}, which is not among its choices under fields",
+                         "{field} の値 {value} が fields の choices にありません", field=item.key, value=unknown[0]),
+                    where=f"{self._client.name}/{reading.sheet}",
+                    fix=text("was it renamed, or is it new? mend choices, and what the mapping spells",
+                             "名称変更または追加された選択肢です。choices とマッピングの対応を直してください"),
+                )  # fmt: skip
 
     def _last(self, stream: str, place: Place, found: Mapping[int, Found], *, changes: bool) -> Page:
         """The page that ends a reading."""

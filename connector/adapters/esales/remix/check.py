@@ -10,7 +10,7 @@ from connector.adapters.esales.remix.read import STAMPS
 from connector.adapters.esales.remix.sheets import COMPANY, DEAL, PERSON, Column, Sheet, Sheets
 from connector.adapters.esales.remix.values import choice_of
 from connector.adapters.esales.speech import did_you_mean, plain
-from connector.adapters.esales.words import DEAL_NAMES, WrongValue, named_states, state_word
+from connector.adapters.esales.words import DEAL_NAMES, WrongValue, named_states, spelt_truths, state_word
 from connector.errors import Text, Unauthorized, text
 from connector.ports import FieldShown, Finding, Needs, ObjectNeeds, ObjectShown
 
@@ -116,7 +116,8 @@ class Checker:
             yield _error(text("only the system writes this field", "この項目はシステムだけが書き込めます"), sheet.name,
                          native)  # fmt: skip
         if column.type in ("select", "checkbox"):
-            yield from self._choices(sheet, native, column, needs.choices.get(native, frozenset()))
+            spelt = [names for word, names in spelt_truths(needs) if needs.words[word] == native]
+            yield from self._choices(sheet, native, column, needs.choices.get(native, frozenset()).union(*spelt))
 
     def _choices(self, sheet: Sheet, native: str, column: Column, wanted: frozenset[str]) -> Iterator[Finding]:
         there = self._sheets.choices(sheet.name, column)

@@ -24,7 +24,7 @@ from connector.adapters.esales.remix.rows import Row
 from connector.adapters.esales.remix.search import Condition, Searcher, TooMany, moment_in, nothing_in
 from connector.adapters.esales.remix.sheets import COMPANY, DEAL, PERSON, Column, Sheet, Sheets
 from connector.adapters.esales.speech import did_you_mean, plain
-from connector.adapters.esales.words import named_states, state_word
+from connector.adapters.esales.words import named_states, spelt_truths, state_word
 from connector.errors import Mismatch, Text, text
 from connector.model import Inventory, Record
 from connector.ports import Needs, ObjectNeeds, Page, Reject
@@ -161,8 +161,7 @@ class Reader:
         stamps = self._config.stamps.get(stream) or STAMPS.get(stream)
         used = {column.code: column for column in [*words.values(), *natives.values()]}
         choices = {code: self._sheets.choices(stream, column) for code, column in used.items()}
-        if stream == DEAL:
-            self._check_states(sheet, needs, words, choices)
+        self._check_choices(sheet, needs, words, choices)
         return RowReading(
             self._client.name,
             stream,
@@ -183,13 +182,14 @@ class Reader:
             raise self._bad(sheet.name, what, did_you_mean(native, (each.name for each in sheet.columns.values())))
         return found
 
-    def _check_states(
+    def _check_choices(
         self, sheet: Sheet, needs: ObjectNeeds, words: Mapping[str, Column], choices: Mapping[int, Mapping[int, str]]
     ) -> None:
-        """A choice that was renamed would turn won and lost deals into open ones, or worse: read no deals then."""
-        for word, names in ((state_word(needs), named_states(needs)), ("probability", set(needs.probabilities))):
+        """A choice that was renamed would turn won deals into open ones, and a refusal of mails into none."""
+        spelt = [(state_word(needs), named_states(needs)), ("probability", set(needs.probabilities))]
+        for word, names in (*spelt, *spelt_truths(needs)):
             column = words.get(word)
-            if column is None or column.type != "select":
+            if column is None or column.type not in ("select", "checkbox"):
                 continue
             there = {plain(name): name for name in choices[column.code].values()}
             lacking = sorted(name for name in names if plain(name) not in there)
