@@ -6,10 +6,9 @@ unharmed: not even a quotation mark that is never closed swallows them.
 
 from __future__ import annotations
 
-import csv
 import difflib
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from connector.adapters.csvfile import cells
+from connector.adapters.csvfile.lines import records as records_of
 from connector.errors import ConfigError, ConnectorError, Problem, Text, text
 from connector.rules.cleanse import words
 from connector.spec import unknown_key
@@ -40,8 +40,6 @@ ENCODINGS: tuple[Encoding, ...] = ("utf-8", "cp932")
 LONGEST = 500
 """A cell with more characters is none of a name, an address or a number."""
 
-_FEW_COMMAS = 4
-"""So many stand in a line of prose."""
 _SAMPLE = 10_000
 """So many lines with other letters than Latin ones tell the encoding."""
 _KEPT = 500
@@ -137,7 +135,7 @@ def look_at(path: Path, mapping: Sequence[str] = ()) -> Layout:
     try:
         encoding = _encoding(path)
         with _opened(path, encoding) as file:
-            first = next(_records(file), None)
+            first = next(records_of(file), None)
     except OSError as error:
         what = text("cannot be read: {why}", "読み込めません: {why}", why=error.strerror)
         raise ConfigError([Problem(str(path), 0, 0, what, _RIGHTS)]) from None
@@ -283,7 +281,7 @@ def rows_of(layout: Layout, places: Collection[int] | None = None) -> Iterator[t
     :raises OSError: when it cannot be read any more
     """
     with _opened(layout.path, layout.encoding) as file:
-        records = islice(_records(file, layout.width), 1, None)
+        records = islice(records_of(file, width=layout.width), 1, None)
         for place, (line, found) in enumerate(record for record in records if record[1] != []):
             if places is None or place in places:
                 yield place, _row(layout, line, found) if found else Row(line, {}, (("quotes", ""),))
@@ -317,51 +315,3 @@ def _trouble(cell: str) -> Trouble | None:
 def harmless(cell: str) -> str:
     """A cell of whatever content as it may be shown and written."""
     return _BAD.sub("\ufffd", cell)[:_KEPT]
-
-
-class _Lines:
-    """The lines of a file, which can be given back."""
-
-    def __init__(self, file: Iterator[str]) -> None:
-        self._file = file
-        self._again: deque[str] = deque()
-        self.taken: list[str] = []
-        """Since the record began."""
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._file)
-        self.taken.append(line)
-        return line
-
-    def give_back(self) -> None:
-        """All lines of the record but the first."""
-        self._again.extendleft(reversed(self.taken[1:]))
-        del self.taken[1:]
-
-
-def _records(file: Iterator[str], width: int | None = None) -> Iterator[tuple[int, list[str] | None]]:
-    """The records, each with the line on which it begins; None where quotation marks do not match.
-
-    What such a mark swallowed (some 130,000 letters at most, as csv reads) is read again, from the next line on. That
-    it swallowed something also shows in a later line of the record that is as good as a whole row of `width` cells.
-    """
-    lines = _Lines(file)
-    reader = csv.reader(lines, strict=True)
-    number = 1
-    while True:
-        lines.taken.clear()
-        found: list[str] | None = None
-        try:
-            found = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            lines.give_back()
-        if width and any(line.count(",") >= max(width - 1, _FEW_COMMAS) for line in lines.taken[1:]):
-            found = None
-            lines.give_back()
-        yield number, found
-        number += len(lines.taken)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Protocol, TypeVar, get_args
 
 from connector.adapters.csvfile import cells
 from connector.adapters.csvfile.config import ELSE, Encoding, Ours
+from connector.adapters.csvfile.lines import records
 from connector.errors import Text, text
 
 T = TypeVar("T")
@@ -63,8 +63,8 @@ def rows(raw: bytes, encoding: Encoding, delimiter: str, wanted: Sequence[str]) 
 
     :raises Broken: as `headers`
     """
-    names, records = _begin(raw, encoding, delimiter, wanted)
-    for record in records:
+    names, following = _begin(raw, encoding, delimiter, wanted)
+    for record in following:
         if isinstance(record, Bad):
             yield record
             continue
@@ -91,14 +91,14 @@ def _begin(
     raw: bytes, encoding: Encoding, delimiter: str, wanted: Sequence[str]
 ) -> tuple[list[str], Iterator[tuple[int, list[str]] | Bad]]:
     """The folded headers, and the records that follow."""
-    records = _records(_decode(raw, encoding, wanted), delimiter)
-    names = [cells.fold(cell) for cell in _first(records)]
+    found = _records(_decode(raw, encoding, wanted), delimiter)
+    names = [cells.fold(cell) for cell in _first(found)]
     _compare(names, wanted, raw, encoding, delimiter)
-    return names, records
+    return names, found
 
 
-def _first(records: Iterator[tuple[int, list[str]] | Bad]) -> list[str]:
-    first = next(records, None)
+def _first(found: Iterator[tuple[int, list[str]] | Bad]) -> list[str]:
+    first = next(found, None)
     if first is None or isinstance(first, Bad):
         raise Broken(1, text("no line of headers", "見出し行がありません"))
     return first[1]
@@ -106,16 +106,12 @@ def _first(records: Iterator[tuple[int, list[str]] | Bad]) -> list[str]:
 
 def _records(content: str, delimiter: str) -> Iterator[tuple[int, list[str]] | Bad]:
     """Records with the line on which they begin; a cell may go over several lines."""
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
+    for line, values in records(io.StringIO(content, newline=""), delimiter):
+        if values is None:
             what = text("quotation marks that do not match", '引用符（"）の対応が取れていません')
             yield Bad(line, "", what)
+        else:
+            yield line, values
 
 
 def _decode(raw: bytes, encoding: Encoding, wanted: Sequence[str]) -> str:

@@ -60,9 +60,17 @@ def test_a_comma_too_many_is_not_guessed_away() -> None:
 
 
 def test_a_quotation_mark_that_never_ends_costs_its_row() -> None:
-    found = read('a,b\r\n1,2\r\n3,"x\r\n5,6\r\n')
-    assert good(found) == [(2, ["1", "2"])]
+    found = read('a,b\r\n1,2\r\n3,"x\r\n5,6\r\n7,"8"\r\n9,"10\n11"\r\n')
+    assert good(found) == [(2, ["1", "2"]), (4, ["5", "6"]), (5, ["7", "8"]), (6, ["9", "10\n11"])]
     assert [line for line, _ in bad(found)] == [3]
+
+
+@pytest.mark.parametrize("broken", ['{n},"氏名{n}\r\n', '{n},"氏名{n}" 様\r\n', '"{n},氏名{n}\r\n'])
+def test_however_many_quotation_marks_never_end_each_row_is_read_or_told(broken: str) -> None:
+    lines = [broken if n % 97 == 2 else "{n},氏名{n}\r\n" for n in range(1_000)]
+    found = read("a,b\r\n" + "".join(line.format(n=n) for n, line in enumerate(lines)))
+    assert [row.line for row in found] == [n + 2 for n in range(1_000)]
+    assert [line for line, _ in bad(found)] == [n + 2 for n in range(1_000) if n % 97 == 2]
 
 
 def test_a_quotation_mark_amid_a_row_costs_that_row_only() -> None:

@@ -82,6 +82,15 @@ def test_an_owner_of_many_is_told_once(office: Office) -> None:
     assert len({person.owner_id for person in of(Person, records)}) == 1
 
 
+def test_a_quotation_mark_that_never_ends_takes_no_other_person_away(office: Office) -> None:
+    lines = [CARD.replace("7,", f"{n},") for n in range(1, 6)]
+    lines[1] = lines[1].replace("佐藤", '"佐藤')
+    office.drop("名刺.csv", "\n".join([HEAD, *lines, ""]))
+    (*pages, _) = office.pages("名刺")
+    assert [person.ref.id for page in pages for person in of(Person, page.records)] == ["1", "3", "4", "5"]
+    assert [reject.where for page in pages for reject in page.rejects] == ["名刺.csv:3"]
+
+
 def test_words_are_read_by_the_tables_of_the_mapping(tmp_path: Path) -> None:
     words = {**NEEDS.objects["名刺"].words, "opted_out": "MA根拠"}
     office = Office(tmp_path, needs=asking("名刺", words=words, values={"MA根拠": {"true": "不可", "false": "可"}}))
