@@ -348,6 +348,8 @@ class _Transport(HTTPAdapter):
         """Send one request and read its answer; what the caller wants of timeouts, proxies and trust is not asked."""
         http = self._http
         http.permit(str(request.url))
+        if not getattr(_here, "asks", False):
+            http.may_write()  # last of all: signing in, and waiting for our turn, may have taken long
         started, status = http.clock(), 0
         seconds = http.options.timeout.total_seconds()
         with _Exchange(None if http.proxies else http.allow_address, seconds) as exchange:
@@ -463,14 +465,13 @@ class _Session(requests.Session):
         self, retrying: Retrying, *args: Any, asks: bool, spends: Mapping[str, int], **kw: Any
     ) -> requests.Response:
         _here.attempt = retrying.statistics["attempt_number"]
-        if not asks:
-            self._http.may_write()
-        around = getattr(_here, "spends", {})
-        _here.spends = spends
+        # A sign-in may be asked for amid the request that needs it.
+        around = getattr(_here, "spends", {}), getattr(_here, "asks", False)
+        _here.spends, _here.asks = spends, asks
         try:
             response = super().request(*args, **kw)
         finally:
-            _here.spends = around
+            _here.spends, _here.asks = around
         wait = self._asked_wait(response, asks=asks)
         if wait is not None and wait > LONGEST_WAIT:
             raise self._throttled(wait)
@@ -563,7 +564,7 @@ class Http:
         self._lock = threading.Lock()
         self._next_at = -math.inf
         self.may_write: Callable[[], None] = _always
-        """Asked by the session before a request that does more than ask; see `writing_while`."""
+        """Asked right before each sending of a request that does more than ask; see `writing_while`."""
         self._hosts = {_authority(self.base_url)}
         self._loopback = is_loopback(_authority(self.base_url)[0])
         self.meters: dict[str, Meter] = {}
@@ -607,7 +608,7 @@ class Http:
 
     @contextmanager
     def writing_while(self, allowed: Callable[[], None]) -> Iterator[None]:
-        """Inside, `allowed` is asked before each request that does more than ask; what it raises keeps that back.
+        """Inside, `allowed` is asked before each sending of what does more than ask; what it raises keeps that back.
 
         A process may have stood still, and somebody else have done its work, since it decided to write.
         """

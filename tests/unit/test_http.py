@@ -22,6 +22,7 @@ import responses
 import structlog
 import trustme
 from pydantic import ValidationError
+from requests.auth import AuthBase
 from werkzeug.wrappers import Request, Response
 
 from connector.errors import (
@@ -146,6 +147,34 @@ def test_before_whatever_does_more_than_ask_it_is_looked_whether_it_may(server: 
             with pytest.raises(Fenced):
                 session("POST", f"{server.url}/people")
     assert [path for _, path, _, _ in system.seen] == ["/people", "/search"]
+
+
+def test_whether_it_may_write_is_looked_at_after_the_wait_for_its_turn(
+    server: Server, system: System, naps: list[float]
+) -> None:
+    def not_after_a_nap() -> None:
+        if naps:
+            raise Fenced
+
+    with client(server.url, naps, rate=1) as http, http.writing_while(not_after_a_nap):
+        http.request("POST", "people/1")
+        with pytest.raises(Fenced):
+            http.request("POST", "people/2")
+    assert [path for _, path, _, _ in system.seen] == ["/people/1"]
+
+
+def test_what_signs_itself_in_looks_once_for_each_sending(server: Server, system: System) -> None:
+    class SignsIn(AuthBase):
+        def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+            http.request("POST", "token", repeatable=True, auth=lambda each: each)
+            request.register_hook("response", lambda got, **kw: got.connection.send(got.request.copy(), **kw))
+            return request
+
+    looks: list[int] = []
+    with client(server.url) as http, http.writing_while(lambda: looks.append(len(system.seen))):
+        http.request("POST", "people", auth=SignsIn())
+    assert [path for _, path, _, _ in system.seen] == ["/token", "/people", "/people"]
+    assert looks == [1, 2]
 
 
 def test_a_dripping_answer_over_tls_ends_at_the_deadline(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from connector.http import Budget
 from connector.ports import Needs, Quota
 from connector.sandbox.server import Server
 from connector.spec import Mark, Secret, parse
+from connector.store.lease import Fenced
 from tests.unit.adapters.salesforce_kit import NEEDS, SYSTEM, Stage, contact_ref, create, drain, push, set_fields, stage
 
 
@@ -100,6 +101,19 @@ def test_a_token_that_expires_while_writing_is_renewed_and_the_headers_stay(read
     assert ready.org.get("Lead", str(receipt.remote_id))["OwnerId"] == ready.org.user_id
     assert ready.org.logins == 2
     assert len(ready.org.records("Lead")) == 2
+
+
+def test_a_write_that_met_an_expired_token_is_sent_again_only_by_who_may_write_still(ready: Stage) -> None:
+    def until_the_sign_in() -> None:
+        if ready.org.logins > 1:
+            raise Fenced
+
+    adapter = ready.adapter()
+    push(adapter, create("U1"))
+    ready.org.chaos.plan("expired", method="PATCH")
+    with adapter._org.http.writing_while(until_the_sign_in), pytest.raises(Fenced):
+        push(adapter, create("U2"))
+    assert len(ready.org.records("Lead")) == 1
 
 
 def test_a_token_that_is_never_good_costs_one_more_sign_in(ready: Stage) -> None:
