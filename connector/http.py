@@ -237,10 +237,19 @@ def retry_after(response: requests.Response, now: datetime) -> timedelta | None:
     if said.isascii() and said.isdigit():
         return min(timedelta(seconds=int(said[:9])), _DAY)
     try:
-        wait = parsedate_to_datetime(said).astimezone(UTC) - now
+        wait = _date(said) - now
     except (ValueError, OverflowError):
         return None
     return min(max(wait, timedelta(0)), _DAY)
+
+
+def _date(said: str) -> datetime:
+    """A date of the wire. One without a zone (`-0000`) is of UTC, wherever this machine stands.
+
+    :raises ValueError, OverflowError: when it is none
+    """
+    found = parsedate_to_datetime(said)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 # --- one request on its way -------------------------------------------------------------------------------------------
@@ -792,7 +801,7 @@ class Http:
     def note_heard(self, response: requests.Response) -> None:
         """Remember the system's clock."""
         try:
-            self.heard = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
+            self.heard = _date(response.headers.get("Date", ""))
         except (ValueError, OverflowError):
             return
 

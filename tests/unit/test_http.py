@@ -575,6 +575,26 @@ def test_429_without_a_word_waits_a_minute_at_last(server: Server) -> None:
     assert caught.value.wait == timedelta(minutes=1)
 
 
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_date_without_a_zone_is_not_that_of_the_machine(server: Server, system: System) -> None:
+    response = requests.Response()
+    response.headers["Retry-After"] = "Wed, 01 Apr 2026 01:30:30 -0000"
+    assert retry_after(response, NOW) == timedelta(seconds=30)
+    system.answer = lambda _: Response("", headers={"Date": "Wed, 01 Apr 2026 01:29:40 -0000"})
+    with client(server.url) as http:
+        http.request("GET", "/")
+        assert http.server_time == NOW - timedelta(seconds=20)
+
+
 @pytest.mark.parametrize("said", ["", "soon", "-5", "1.5", "²", "Wed, 99 Foo 2026"])
 def test_a_wait_that_cannot_be_read_is_none(said: str) -> None:
     response = requests.Response()
