@@ -264,7 +264,7 @@ class Jobs(ABC):
 
     @abstractmethod
     def collect(self, job: str, changes: Sequence[AnyChange], *, give_up: bool = False) -> Collected | None:
-        """What became of the changes handed over; None while the system is at work.
+        """What became of the changes handed over, as far as they are asked about; None while the system is at work.
 
         A job that was never begun, or that is to be given up, is called off: MUST NOT take effect once it was told of
         as collected.

@@ -140,9 +140,11 @@ class JobDesk:
 
     def _collect(self, job: Job) -> bool:
         wishes = self._wishes(job)
+        # Without any left - all its people were forgotten - nobody waits for it.
+        give_up = not wishes or self._age(job) > GIVE_UP
         with contained(self.system):
             changes = [wish.change for wish in wishes.values()]
-            found = self._jobs.collect(job.handle, changes, give_up=self._age(job) > GIVE_UP)
+            found = self._jobs.collect(job.handle, changes, give_up=give_up)
         if self.lease.left() < SAFETY:
             self.lease.renew()
         if found is None:

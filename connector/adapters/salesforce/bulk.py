@@ -171,6 +171,8 @@ class Bulk(Jobs):
     # --- results ----------------------------------------------------------------------------------------------------
 
     def _results(self, job: str, info: Mapping[str, Any], changes: Sequence[AnyChange]) -> Collected:
+        if not changes:
+            return Collected(())
         operation = self._must(changes)
         keys = {operation.key_of(change): change.key for change in changes}
         if info["state"] == "Aborted" and info.get("numberRecordsProcessed") == 0:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from connector.engine.forget import forget
 from connector.engine.report import Exit, Report
 from connector.engine.run import run
 from connector.model import Kind
@@ -63,6 +64,21 @@ def test_many_changes_go_by_jobs_and_end_as_those_that_go_one_by_one(ready: Worl
     assert under_way(ready) == []
     assert backlog(ready) == {"done": 16}
     assert ready.run().sent() == 0
+
+
+@pytest.mark.parametrize(("hours", "state"), [(0, "Aborted"), (4, "JobComplete")])
+def test_a_job_whose_people_were_all_forgotten_holds_nothing_up(hours: int, state: str) -> None:
+    with world(above=0) as ready:
+        ready.org.state_seconds = 3600
+        ready.everybody(known=1, new=0)
+        ready.run()
+        assert under_way(ready)
+        assert forget(ready.app, "t0@alpha-example.co.jp", really=True).erased
+        ready.stage.later(timedelta(hours=hours))
+        report = ready.run()
+        assert (report.exit, report.problems) == (Exit.DONE, [])
+        assert under_way(ready) == []
+        assert {job[2] for job in ready.jobs()} == {state}
 
 
 def test_few_changes_do_not_wait_for_a_job(ready: World) -> None:
