@@ -151,7 +151,7 @@ def set_key(ref: Ref) -> str:
     return f"set:{ref}"
 
 
-Told = Sequence[tuple[FieldRule, Value, Value]]
+Told = Sequence[tuple[FieldRule, Written, Value]]
 """What we wrote elsewhere of the same word, by which rule, and what stands there now."""
 
 
@@ -189,7 +189,7 @@ def _in_ma(
 
 def _told_elsewhere(view: View, mappings: Sequence[PeopleMapping]) -> Mapping[tuple[Role, str], Told]:
     """By side and word: what we wrote into the records of this person, and what stands there now."""
-    found: dict[tuple[Role, str], list[tuple[FieldRule, Value, Value]]] = {}
+    found: dict[tuple[Role, str], list[tuple[FieldRule, Written, Value]]] = {}
     for person in (*view.ma_people, *view.sfa_people):
         written = view.subject.written.get(person.ref)
         for mapping in mappings if written else ():
@@ -198,7 +198,7 @@ def _told_elsewhere(view: View, mappings: Sequence[PeopleMapping]) -> Mapping[tu
             for word, rule in mapping.fields.items():
                 if last := (written or {}).get(rule.to):
                     side = view.world.roles[mapping.system]
-                    found.setdefault((side, word), []).append((rule, last.value, person.native.get(rule.to)))
+                    found.setdefault((side, word), []).append((rule, last, person.native.get(rule.to)))
     return found
 
 
@@ -352,9 +352,10 @@ def _wanted(
         typed = view.value(there, word)
         ours = cleaned(typed, rule.clean)
         if rule.wins == "newest":
-            if _only_shown(typed, theirs, told.get((there, word), ())):
+            elsewhere = told.get((there, word), ())
+            if _only_shown(typed, theirs, elsewhere):
                 return _KEEP
-            decided = _newest(view, here, person, ours, theirs, last)
+            decided = _newest(view, here, person, ours, theirs, _agreed(typed, last, elsewhere))
         else:
             decided = _decide(rule, here, ours, theirs, last)
     if word in OF_SALES and decided is False and blank(theirs) and "false" not in rule.values:
@@ -382,19 +383,25 @@ def _decide(rule: FieldRule, here: Role, ours: Value, theirs: Value, last: Writt
 def _only_shown(typed: Value, theirs: Value, told: Told) -> bool:
     """Whether the other side only shows what we wrote there, whatever the system made of it: it has not moved."""
     return not blank(theirs) and any(
-        same(written, cleaned(theirs, rule.clean)) and same(now, typed) and echo(written, now)
+        same(written.value, cleaned(theirs, rule.clean)) and same(now, typed) and echo(written.value, now)
         for rule, written, now in told
     )
 
 
+def _agreed(typed: Value, last: Written | None, told: Told) -> Written | None:
+    """What both sides said when we last wrote to either: who says something else now has moved since."""
+    there = [written for rule, written, now in told if not rule.values and same(now, typed)]
+    return max((each for each in (last, *there) if each is not None), key=lambda each: each.at, default=None)
+
+
 def _newest(
-    view: View, here: Role, person: Person, ours: Value, theirs: Value, last: Written | None
+    view: View, here: Role, person: Person, ours: Value, theirs: Value, agreed: Written | None
 ) -> Value | _Keep:  # fmt: skip
     """The side that moved since our last look; clocks decide only where both moved."""
     if blank(theirs):
         return ours
-    if last is not None:
-        we_moved, they_moved = not echo(last.value, ours), not echo(last.value, theirs)
+    if agreed is not None:
+        we_moved, they_moved = not echo(agreed.value, ours), not echo(agreed.value, theirs)
         if not we_moved or not they_moved:
             return ours if we_moved else _KEEP
     others = view.sfa_people if here is Role.MA else view.ma_people

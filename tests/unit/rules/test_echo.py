@@ -143,6 +143,23 @@ def test_cleaning_on_either_side_comes_to_rest_as_well(
     assert [two.run() for _ in range(3)] == [0, 0, 0]
 
 
+def test_two_who_both_touch_a_record_do_not_exchange_their_values_for_ever() -> None:
+    two = Two(rules("newest both ways"), dict.fromkeys(("ma", "sfa"), MADE_OF_IT["as it is"]))
+    play(two, [("sfa", "A"), "run", ("sfa", "AA"), ("ma", "A")])
+
+    assert [two.run() for _ in range(3)] == [0, 0, 0]
+    assert two.held == {"sfa": "AA", "ma": "AA"}, "the MA says what we wrote there: only sales has moved"
+
+
+def test_an_old_value_that_somebody_chooses_again_is_heard() -> None:
+    two = Two(rules("newest both ways"), dict.fromkeys(("ma", "sfa"), MADE_OF_IT["as it is"]))
+    play(two, [("sfa", "A"), "run", ("ma", "B"), "run", ("ma", "A")])
+    assert two.held == {"sfa": "A", "ma": "A"}
+
+    play(two, [("sfa", "C"), "run", ("sfa", "A")])
+    assert two.held == {"sfa": "A", "ma": "A"}
+
+
 def test_what_is_only_cleaned_on_the_other_side_is_not_written_back() -> None:
     two = Two(rules("newest both ways", "[]", "[phone]"), dict.fromkeys(("ma", "sfa"), MADE_OF_IT["as it is"]))
     two.put("sfa", "0312345678")
