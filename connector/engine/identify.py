@@ -23,7 +23,7 @@ from connector.store import tables as t
 from connector.store.lease import Lease
 from connector.store.people import Changed, Filed, Filing
 
-VERSION = 4
+VERSION = 5
 """Of what this program makes of the rules; when it differs from the store's, people and companies are decided anew."""
 REKEY = 1000
 """Records that get new keys, or spellings that are decided, in one transaction when the rules of identity change."""

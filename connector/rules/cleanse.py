@@ -110,13 +110,17 @@ _ROLES = words(
     koho kouhou houmu homu recruit recruiting recruitment saiyo saiyou career accounting account accounts finance
     billing invoice seikyu legal press media news newsletter mailmagazine mailmag magazine marketing mktg
     kaihatsu gijutsu gijyutsu koujou kojo seizou seizo hinshitsu kobai koubai shizai purchase purchasing butsuryu
+    yoyaku reserve reservation reservations tencho soudan madoguchi honbu hisho secretary gyomu gyoumu kaikei mitsumori
+    nouhin kyoiku kyouiku jyoho branch clinic
     logistics honsha honten shiten group team staff members jimusho event events seminar privacy noreply donotreply
     """
 )
 # Roles only where they are the whole local part: beside another word they may belong to a person's own address.
 _LONE_ROLES = words(
     """
-    mail email e-mail help cs ec it hr pr ir web www site sale root sys noc jobs all everyone minna member master
+    kenshu president fax tel hp no.reply tokyo osaka kansai kanto nagoya fukuoka sapporo sendai hiroshima kyoto kobe
+    yokohama mail email e-mail help cs ec it hr pr ir web www site sale root sys noc jobs all everyone minna member
+    master
     no-reply no_reply do-not-reply mailer-daemon bounce bounces test testing tester tesuto dummy sample example user
     guest aaa aaaa abc xxx xxxx none null hoge hogehoge fuga asdf qwerty nobody anonymous noname unknown undefined
     """
@@ -129,7 +133,7 @@ _PARTS = re.compile(r"[-_.]")
 @lru_cache(maxsize=65_536)
 def is_role_mailbox(local: str) -> bool:
     """Whether a local part names a role, a team or nobody: `info`, `sales2`, `info-tokyo`, `kansai.eigyo`, `test`."""
-    name = local.lower().rstrip("0123456789").rstrip("-_.")
+    name = local.lower().strip("0123456789").strip("-_.")
     parts = _PARTS.split(name)
     return name in _LONE_ROLES or name in _ROLES or parts[0] in _ROLES or parts[-1] in _ROLES
 
@@ -160,10 +164,15 @@ _FREE_MAIL = words(
     wakwak.com sannet.ne.jp commufa.jp cty-net.ne.jp tiki.ne.jp mbn.or.jp ybb.ne.jp bb-east.ne.jp bb-west.ne.jp
     megaegg.ne.jp enjoy.ne.jp pikara.ne.jp bbiq.jp t-com.ne.jp tokai.or.jp thn.ne.jp wbs.ne.jp itscom.net
     starcat.ne.jp katch.ne.jp janis.or.jp interlink.or.jp alpha-net.ne.jp bekkoame.ne.jp gol.com
+    kcn.jp kcn.ne.jp nsk.ne.jp incl.ne.jp ctk.ne.jp catvy.ne.jp medias.ne.jp gctv.ne.jp ccnet.ne.jp tees.ne.jp
+    clovernet.ne.jp cna.ne.jp orihime.ne.jp nifmail.jp email.ne.jp
+    gmai.com gmail.co.jp yahoo.jp
     """
 )
 
 
+# Whoever rents there gets a name of their own below.
+_LANDLORDS = words("onmicrosoft.com xsrv.jp lolipop.jp sakura.ne.jp heteml.jp wixsite.com jimdo.com")
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://")
 _AFTER_HOST = re.compile(r"[/?#:]")
 
@@ -190,13 +199,17 @@ def is_free_mail(domain: str, extra: frozenset[str] = frozenset()) -> bool:
 def corporate_domain(raw: str, free: frozenset[str] = frozenset()) -> str | None:
     """The registrable domain of the organisation behind an address, host or website: `a.b.co.jp` gives `b.co.jp`.
 
-    None for free mail (`free`: more of it), and for endings that do not exist: the typing error `.co.p` would
-    otherwise become one organisation for everyone.
+    One label more where others have theirs: at hosting companies, and of local governments (`city.osaka.lg.jp` is not
+    `pref.osaka.lg.jp`). None for free mail (`free`: more of it), and for endings that do not exist: the typing error
+    `.co.p` would otherwise become one organisation for everyone.
     """
     domain = domain_of(raw)
     if domain is None or is_free_mail(domain, free):
         return None
-    return _suffixes().privatesuffix(domain)
+    found = _suffixes().privatesuffix(domain)
+    if found is None or not (found in _LANDLORDS or found.endswith(".lg.jp")):
+        return found
+    return ".".join(domain.split(".")[-found.count(".") - 2 :])
 
 
 @lru_cache(maxsize=1)

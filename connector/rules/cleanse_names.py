@@ -114,14 +114,16 @@ _NOT_A_COMPANY = words(
     無職 求職中 就活中 退職 退職済 退職済み 学生 大学生 高校生 主婦 専業主婦 主夫
     テスト テスト会社 テスト企業 てすと サンプル サンプル会社 ダミ ダミ会社 ほげ ほげほげ ホゲ ホゲホゲ
     test test会社 testcompany sample samplecompany dummy hoge hogehoge aaa aaaa xxx xxxx asdf qwerty
-    none null na unknown undefined individual freelance freelancer student
+    none null na non unknown undefined individual freelance freelancer student
+    なし個人 個人なし 個人のお客 確認中 要確認 同左 上記 会社 企業 団体 団体職員 メーカ it企業 銀行 病院 大学 学校 役所
+    市役所 区役所 役場 県庁 都庁 府庁 農業 医師 看護師 教員 教師 サラリーマン フリ 自由業 派遣社員
     """
 )
 # Numbers of telephones, dates, 法人番号; a date in words; nothing but あ.
 _NO_COMPANY = re.compile(
     r"(?:tel|fax|t)?[+\d]\d{5,}(?:代表?)?"
     rf"|(?:(?:{_ERA})?(?:\d+|元)年)?\d+月\d+日[\d時分秒]*"
-    r"|[あア]+|[0&+]*"
+    r"|[あア]+|[0&+]*|[a-z某]社|[a-z]"
 )
 
 
@@ -171,14 +173,18 @@ def _trim(text: str) -> str:
 
 JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】")
-_HONORIFIC = re.compile(r"(?<=..)(?:様|殿|先生|氏|さん|さま)$")
-_TITLES = words("mr mrs ms miss dr prof")
+_POSTS = "代表取締役(?:社長)?|取締役|社長|会長|専務|常務|本部長|部長|次長|課長|係長|室長|所長|店長|支店長|工場長|主任"
+_HONORIFIC = re.compile(rf"(?<=..)(?:(?:{_POSTS})?(?:様|殿|先生|氏|さん|さま)|{_POSTS})$")
+_TITLES = words("mr mrs ms miss dr prof san sama kun")
 # Words, and Japanese names without spaces, as keys: katakana as hiragana.
 _NOBODY = words(
     """
     なし 無し 特になし 該当なし 不明 氏名不明 ふめい 未入力 未記入 未回答 未定 未登録 未設定 非公開 空欄 空白 同上
     名無し 名なし 名前なし ななし 名無しさん 名無しの権兵衛 匿名 匿名希望 とくめい 氏名 姓名 名前 お名前
     ご担当 御担当 担当者 各位 関係者各位 御中 窓口 事務局 総務部 総務課 経理部 経理課 人事部 人事課 営業部 購買部
+    総務 経理 人事 営業 情報しすてむ部 情報しすてむ課 しすてむ部 企画部 開発部 技術部 製造部 管理部 広報部 法務部
+    品質管理部
+    代表 代表者 代表取締役 代表取締役社長 取締役 社長 会長 部長 課長 係長 店長 所長 支店長 工場長 院長 理事長
     管理者 しすてむ管理者 退職者 退職済 退職済み 削除済 削除済み 仮登録 げすと げすとゆーざー ゆーざー
     てすと てすとてすと てすと太郎 てすとたろう てすと花子 てすとはなこ てすと次郎 てすと一郎 てすと担当 てすとゆーざー
     さんぷる さんぷる太郎 さんぷる花子 だみー だみーだみー ほげ ほげほげ ほげ太郎 ほげふが あ ああ あいう
@@ -218,7 +224,7 @@ def name_key(family: str = "", given: str = "", full: str = "") -> str | None:
 
 # Most names are a few kanji or kana, which no folding changes but that of variants; and many bear the same ones.
 _PLAIN = re.compile("[㐀-䶿一-鿿ぁ-ゖァ-ヺー 　]{0,20}")
-_NEEDS_A_LOOK = re.compile("担当|様|殿|氏|先生|さん|さま")
+_NEEDS_A_LOOK = re.compile("担当|様|殿|氏|先生|さん|さま|(?:役|[社会部次課係室所店場]長|専務|常務|主任)$")
 
 
 @lru_cache(maxsize=65_536)

@@ -88,13 +88,18 @@ class _Book:
             return company_id("", number)
         if core and not self._stray(core):
             return self._by_name(core, domain)
-        return self._meant(core, [domain]) or self._meant(core, self.domains[core]) or self._unknown(core, domain)
+        return self._meant(core, [domain]) or self._meant(core, self._homes(core)) or self._unknown(core, domain)
 
     def _meant(self, core: str, domains: Iterable[str]) -> str | None:
         """The company that a stray spelling ("" for none) can only mean at some domains."""
         at_home = [(other, domain) for domain in domains if domain for other in self._at_home(domain)]
         meant = {self._by_name(other, domain) for other, domain in at_home if _may_mean(core, other)}
         return meant.pop() if len(meant) == 1 else None
+
+    def _homes(self, core: str) -> list[str]:
+        """The domains that speak for a core: all while it is rare; of one that many use, where several use it."""
+        often = self.uses[core] >= AT_HOME
+        return [d for d in self.domains[core] if d and (not often or self.uses_there[d][core] >= ESTABLISHED)]
 
     def _unknown(self, core: str, domain: str) -> str | None:
         return self._by_name(core, domain) if core else None

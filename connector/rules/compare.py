@@ -49,6 +49,7 @@ _LONG_FAMILY_NAMES = words(
     曽根田 高見沢 竹之内 中曽根 波多野 早乙女 日下部 御手洗 八重樫 矢田部 八木沢 四方田 和久井 大和田 大河原 大須賀
     加賀谷 川久保 北大路 我那覇 仲宗根 仲村渠 与那覇 与那嶺 喜屋武 伊集院 一之瀬 一の瀬 宇田川 大日方 上久保 九十九
     西園寺 二階堂 比留間 山之内 等等力 小久保 勅使河原 長曽我部 武者小路 小比類巻 綾小路 小山内 小松原 小田原 小野塚
+    我孫子 安孫子 金田一 勅使川原 小鳥遊 野野山 奈良岡 与謝野 宇賀神 美濃部 国府田 小此木 渡嘉敷 喜友名 伊良部
     小谷野 小野沢 小木曽 海老沢 瀬戸口 津久井 具志堅 朝比奈 田部井 宇佐見 宇津木 堀之内 羽田野
     """
 )
@@ -101,7 +102,7 @@ class Name:
     def whole(self) -> bool:
         """Whether both family and given name are in it, as far as can be told."""
         if self.script == "latin":
-            return len(self.words) > 1
+            return sum(len(word) > 1 for word in self.key.split()) > 1  # T. Sato is any of several
         if self.family is not None:
             return self.key != self.family
         if self.script == "kana":
@@ -251,14 +252,24 @@ def _japanese(one: Name, other: Name) -> Level:
     if (given and other.key == given + family) or (their_given and one.key == their_given + their_family):
         return Level.VARIANT
     if one.key.startswith(other.key) or other.key.startswith(one.key):
+        if not (one.family and other.family):
+            return Level.PARTIAL
+        if one.family != other.family:
+            return Level.CONFLICT
         return Level.PARTIAL
     same_family = one.key.startswith(their_family) or other.key.startswith(family)
     if _one_apart(one.key, other.key) and not (same_family and _other_given_name(one, other, given, their_given)):
         return Level.PARTIAL
     if same_family:
         return Level.FAMILY
-    same_given = (their_given and one.key.endswith(their_given)) or (given and other.key.endswith(given))
+    same_given = _ends(one, other, given, their_given) or _ends(other, one, their_given, given)
     return Level.GIVEN if same_given else Level.CONFLICT
+
+
+def _ends(one: Name, other: Name, given: str, their_given: str) -> bool:
+    if one.family and other.family:
+        return bool(given) and given == their_given
+    return len(their_given) > 1 and one.key.endswith(their_given)
 
 
 def _other_given_name(one: Name, other: Name, given: str, their_given: str) -> bool:

@@ -217,7 +217,8 @@ def keys_said(
             domain = corporate_domain(host, _lower(rules.free_mail))
             mailbox = f"{local}@{domain}" if domain else address
             subdomain = host.removesuffix(domain) if domain else ""
-            role = _is_shared(local, address, mailbox, rules)
+            # As typed: at Gmail the dots between words are gone from the key.
+            role = is_role_mailbox(fold(email).lower().partition("@")[0]) or _is_shared(local, address, mailbox, rules)
     numbers = [key for raw in (mobile, phone) if raw and (key := phone_key(raw))]
     return Keys(
         ref,

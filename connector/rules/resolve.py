@@ -253,6 +253,8 @@ class _Resolution:
                 edge = _Edge(-_MAILBOX, a, b, "E2", "mailbox_name")
                 if name and not (_is_whole(self.records[a]) or _is_whole(self.records[b])):
                     self._withhold(edge, "ambiguous")  # two may have one family name
+                elif not name and self._hosts_differ(a, b):
+                    self._withhold(edge, "mail")  # the office of each part of an organisation
                 else:
                     yield edge
 
@@ -277,7 +279,7 @@ class _Resolution:
             one, other = self.records[a].name, self.records[b].name
             level = compare(one, other)
             edge = _Edge(-strength(level), a, b, rule, kind)
-            if kind == "email" and level < Level.PARTIAL and self._hosts_differ(a, b):
+            if kind == "email" and self._hosts_differ(a, b) and not self._both_whole(a, b, level):
                 guard: Guard = "mail" if strength(level) else "name"
             elif level is Level.UNKNOWN:
                 guard = "" if strength(level) and not split else "ambiguous" if one and other else "nameless"
@@ -294,6 +296,10 @@ class _Resolution:
                 self._withhold(edge, guard)
             else:
                 yield edge
+
+    def _both_whole(self, a: int, b: int, level: Level) -> bool:
+        """Whether more than a family name is alike: at hosts of one organisation there may be two of that name."""
+        return level >= Level.PARTIAL and _is_whole(self.records[a]) and _is_whole(self.records[b])
 
     def _hosts_differ(self, a: int, b: int) -> bool:
         """Such as tanaka@cs. and tanaka@med. of one university: an address for each."""

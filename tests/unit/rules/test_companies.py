@@ -342,3 +342,8 @@ def test_no_text_is_too_strange() -> None:
     odd = Spelling("\ud83d" * 1_000, "", "\x00\u202e")
 
     assert found((*odd, 1), ("", "", odd.domain, 2)) == [company_id(odd.core, ""), None]
+
+
+def test_one_visitor_does_not_move_a_company_that_many_say_they_are_of() -> None:
+    aoba, sony, _ = found(("青葉商事", "", "aoba.co.jp", 2), ("sony", "", "", 50), ("sony", "", "aoba.co.jp", 1))
+    assert sony != aoba

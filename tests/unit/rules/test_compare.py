@@ -38,7 +38,7 @@ def levels(one: str, other: str) -> set[Level]:
         ("やまだ たろう", True),
         ("やまだたろう", True),
         ("Taro Yamada", True),
-        ("T. Yamada", True),
+        ("T. Yamada", False),
         ("山田", False),
         ("林誠", False),  # may be a family name as well
         ("長谷川", False),

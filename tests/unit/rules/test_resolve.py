@@ -330,6 +330,77 @@ def test_the_same_address_at_two_hosts_of_an_organisation_needs_more_than_a_fami
 # --- E2: a shared mailbox ---------------------------------------------------------------------------------------------
 
 
+AOBA = {"company": "青葉商事"}
+
+
+@pytest.mark.parametrize(
+    "strangers",
+    [
+        # A name without a space does not say where the given name begins.
+        *(
+            ({"name": one, "email": "gyomu.a@aoba.co.jp"}, {"name": other, "email": "gyomu.a@aoba.co.jp"})
+            for one, other in [
+                ("林花子", "佐藤洋子"), ("林太郎", "佐藤一郎"), ("林大介", "佐藤健介"), ("林花子", "佐藤 洋子")
+            ]
+        ),
+        # Role mailboxes, whatever they are called.
+        *(
+            ({"name": "田中太郎", "email": at}, {"name": "田中花子", "email": at})
+            for at in (
+                "info.tanaka@gmail.com", "osaka@aoba.co.jp", "tokyo-branch@aoba.co.jp", "yoyaku@aoba.co.jp",
+                "tencho@aoba.co.jp", "gyomu@aoba.co.jp", "fax@aoba.co.jp", "no.reply@aoba.co.jp", "1eigyo@aoba.co.jp",
+            )
+        ),
+        # A place of work that is none.
+        *(
+            (
+                {"name": "佐藤健太", "company": at, "email": "kenta@u1.ac.jp"},
+                {"name": "佐藤健太", "company": at, "email": "sato@u2.ac.jp"},
+            )
+            for at in ("大学", "病院", "会社", "メーカー", "フリー", "確認中", "A社", "X", "なし（個人）")
+        ),
+        # What is no name, or half of one.
+        *(
+            ({"name": name, "phone": "03-6234-5671", **AOBA}, {"name": name, "phone": "06-6234-5672", **AOBA})
+            for name in ("情報システム部", "代表取締役", "田中課長", "Sato san", "T. Sato", "我孫子", "金田一")
+        ),
+        # One organisation's domain is another's, too.
+        ({"email": "info@foo.xsrv.jp"}, {"email": "info@bar.xsrv.jp"}),
+        ({"email": "info@city.osaka.lg.jp"}, {"email": "info@pref.osaka.lg.jp"}),
+        ({"email": "jimu@law.aoba.ac.jp"}, {"email": "jimu@med.aoba.ac.jp"}),
+        (
+            {"name": "佐藤健", "email": "k.sato@foo.onmicrosoft.com"},
+            {"name": "佐藤健", "email": "k.sato@bar.onmicrosoft.com"},
+        ),
+        ({"name": "田中", "email": "tanaka@cs.aoba.ac.jp"}, {"name": "田中太郎", "email": "tanaka@med.aoba.ac.jp"}),
+        # Two who share a mobile.
+        (
+            {"family_name": "森", "mobile": "090-6234-5671"},
+            {"family_name": "森田", "given_name": "健", "mobile": "090-6234-5671"},
+        ),
+        # Providers of a region are nobody's employer.
+        (
+            {"name": "田中", "email": "info@kcn.jp", **AOBA},
+            {"name": "鈴木", "email": "sales@kcn.jp"},
+        ),
+    ],
+)  # fmt: skip
+def test_strangers_with_something_in_common_stay_strangers(strangers: tuple[Said, Said]) -> None:
+    a, b = strangers
+    assert sets(resolved(people(a=a, b=b))) == {"a", "b"}
+
+
+def test_a_family_name_at_one_host_bridges_no_two_people_at_another() -> None:
+    found = resolved(
+        people(
+            a={"name": "田中", "email": "tanaka@cs.aoba.ac.jp"},
+            b={"name": "田中 太郎", "email": "tanaka@med.aoba.ac.jp"},
+            c={"name": "田中 次郎", "email": "tanaka@cs.aoba.ac.jp"},
+        )
+    )
+    assert not any("b" in each and "c" in each for each in sets(found))
+
+
 def test_a_shared_mailbox_joins_those_of_one_name_and_nobody_else() -> None:
     records = people(
         a={"email": "info@aoba.co.jp", "name": "山田 太郎"},
