@@ -12,7 +12,7 @@ from connector.changes import UNDO, Lane, Reason, SetFields, Withheld
 from connector.errors import text
 from connector.model import Deal, Person, Value
 from connector.rules.fields import set_key, settled, taken_back
-from connector.rules.membership import STALE, put_on, stale_sfa, take_off
+from connector.rules.membership import put_on, stale_sfa, take_off
 from connector.rules.steps import LookAgain, Step
 from connector.rules.translate import truth
 from connector.rules.view import Reach, View
@@ -157,7 +157,7 @@ def _send(view: View, rule: NurtureRule, name: str, person: Person, deal: Deal |
             identity, rule.id, view.say(f"somebody took this person off {name}", f"{name} から手作業で外されている")
         )
         return
-    if not on_list and (stale := stale_sfa(view, 0.0 if view.world.baseline else STALE)):
+    if not on_list and (stale := stale_sfa(view, 0.0)):
         yield Withheld(identity, rule.id, stale)
         return
     why = f"{deal.name} ({deal.lost_reason or deal.stage})" if deal else ""

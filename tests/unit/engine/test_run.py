@@ -199,6 +199,29 @@ def test_while_the_sfa_cannot_be_read_nobody_is_released_or_added(world: World) 
     assert world.ma.lists["budget"] == {visitor.id}
 
 
+def test_whom_sales_may_be_working_again_is_not_added_while_the_sfa_cannot_be_read(world: World) -> None:
+    contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    closed = world.now - timedelta(days=13, hours=23)
+    world.sfa.add_deal("案件", DealState.LOST, lost_reason="予算", closed_at=closed, people=(contact.id,))
+    world.run()
+
+    new = world.sfa.add_deal("新案件", probability=20, people=(contact.id,))
+    world.sfa.down = True
+    world.pass_time(timedelta(hours=2))
+    world.run()
+    assert not world.ma.lists.get("budget")
+
+    world.sfa.down = False
+    world.run()
+    assert not world.ma.lists.get("budget")
+
+    world.sfa.edit_deal(new, state=DealState.LOST, lost_reason="予算", closed_at=closed)
+    world.pass_time(timedelta(hours=1))
+    world.run()
+    assert world.ma.lists["budget"] == {visitor.id}
+
+
 def test_a_lost_deal_carries_its_reason(world: World) -> None:
     contact = world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田")
     visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
