@@ -40,10 +40,10 @@ class Console:
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
-        self._out = Rich(highlight=False, soft_wrap=True)
+        self._out = Rich(highlight=False, soft_wrap=True, emoji=False)  # file.yaml:100:3 is no 💯
         if not self._out.is_terminal:
             self._out.width = 160  # a file or a pipe has no edge to fold at
-        self._err = Rich(stderr=True, highlight=False, soft_wrap=True)
+        self._err = Rich(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     @property
     def language(self) -> Language:
