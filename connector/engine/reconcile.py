@@ -205,7 +205,7 @@ class _Comparing:
         objects = {record.ref.object for record in page.records if isinstance(record, Person | Deal)}
         if page.rejects:
             self.unsure |= objects
-            self.vague |= not objects
+            self.vague |= not page.records
         for record in page.records:
             if isinstance(record, Membership):
                 self._list(record, before.lists.get(record.list, frozenset()))
