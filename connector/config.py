@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -86,7 +88,7 @@ class Reports(Spec):
 class RunOptions(Spec):
     """How runs go."""
 
-    every: Duration = timedelta(minutes=15)
+    every: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(minutes=15)
     """How often `connector serve` runs."""
     lanes: Annotated[Many[Word[Lane]], Field(min_length=1)] = tuple(Lane)
     """The order in which calls are spent when a budget is short."""
@@ -96,7 +98,7 @@ class RunOptions(Spec):
     """When a run stops before it sends anything."""
     attempts: int = Field(default=5, ge=1)
     """How often one record is tried before it is parked."""
-    lease: Duration = timedelta(minutes=10)
+    lease: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(minutes=10)
     """After this time without a sign of life another run, or another worker, may take over."""
     workers: bool = False
     """Whether `connector worker` processes do the work, on one machine or several; needs PostgreSQL as the store."""
@@ -280,7 +282,7 @@ class _Reader:
         shown = _shown(path)
         root, problems = read_yaml(path, shown)
         self.problems += problems
-        if path.is_file():
+        with suppress(OSError):  # which is among the problems already
             self.hash.update(path.read_bytes())
         return root
 
@@ -334,7 +336,16 @@ class _Reader:
         return found
 
     def _folder(self, folder: Path, found: dict[str, list[tuple[Any, Mark]]]) -> None:
-        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        before = len(self.problems)
+        files = [path for path in self._files(folder) if path.suffix in (".yaml", ".yml")]
+        if not files and len(self.problems) == before:
+            what = text("no mapping stands here: nothing is done", "マッピングが1つもないため、何も行われません")
+            fix = text(
+                "`connector init` shows what mappings look like; in a container, look at the volume",
+                "`connector init` で例を作れます。コンテナの場合はボリュームの指定を確認してください",
+            )
+            self.problems.append(Mark(_shown(folder), 0, 0).problem(what, fix, "warning"))
+        for path in sorted(files):
             if path.resolve() in self.seen:
                 continue  # by way of another folder
             # A mounted ConfigMap holds everything twice: as links, and in hidden folders behind them.
@@ -354,6 +365,19 @@ class _Reader:
             root = self._yaml(path)
             if root is not None:
                 found[topic].append((root, Mark(_shown(path), 1, 1)))
+
+    def _files(self, folder: Path) -> Iterator[Path]:
+        """All files in a folder and below it; a folder that cannot be read is a problem: a rule may stand in it."""
+
+        def unreadable(error: OSError) -> None:
+            what = text("cannot be read: {why}", "読み込めません: {why}", why=error.strerror)
+            fix = text(
+                "give the user of the connector the right to read it", "実行ユーザーに読み取り権限を付けてください"
+            )
+            self.problems.append(Mark(_shown(Path(error.filename)), 0, 0).problem(what, fix))
+
+        for at, _, names in os.walk(folder, onerror=unreadable):
+            yield from (Path(at, name) for name in names)
 
     def _each(self, roots: Sequence[tuple[Any, Mark]], cls: type[S], *, whole: bool = False) -> Iterator[S]:
         """The blocks of files that are lists of blocks (`whole`: of files that are one block)."""

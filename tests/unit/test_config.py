@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -241,6 +243,44 @@ def test_a_literal_secret_is_an_error_and_is_not_repeated(tmp_path: Path) -> Non
     assert found == [
         "config.yaml:5:14: a secret is written out here → write {env: NAME} or {file: PATH}",
     ]
+
+
+def test_a_folder_without_any_mapping_is_a_warning(tmp_path: Path) -> None:
+    (warning,) = setup(tmp_path).warnings
+    assert str(warning).startswith(f"{tmp_path}/mappings: no mapping stands here: nothing is done")
+
+
+def test_a_folder_of_rules_that_cannot_be_read_is_no_folder_without_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut, scandir = tmp_path / "mappings" / "protect", os.scandir
+
+    def refused(folder: Any) -> Any:
+        if Path(folder) == shut:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    setup(tmp_path)
+    shut.mkdir()
+    monkeypatch.setattr(os, "scandir", refused)
+
+    with pytest.raises(ConfigError, match="mappings/protect: cannot be read: Permission denied"):
+        load(tmp_path / "config.yaml")
+
+
+def test_a_mapping_that_cannot_be_read_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup(tmp_path, scores="{}")
+    shut, read = tmp_path / "mappings" / "scores.yaml", Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path == shut:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+
+    with pytest.raises(ConfigError, match=r"scores\.yaml: cannot be read: Permission denied"):
+        load(tmp_path / "config.yaml")
 
 
 def test_a_file_that_nobody_reads_is_a_warning(tmp_path: Path) -> None:

@@ -104,6 +104,6 @@ def test_lint_tells_of_an_adapter_that_cannot_be_loaded(tmp_path: Path, monkeypa
 
 def test_lint_warns_of_a_name_that_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path / "package", monkeypatch, "memory = house_crm:House")
-    (warning,) = load(configured(tmp_path, "  ours: {type: memory, role: sfa}\n")).warnings
+    warning, _ = load(configured(tmp_path, "  ours: {type: memory, role: sfa}\n")).warnings  # and no mappings
     assert (warning.line, warning.severity) == (2, "warning")
     assert "claimed by house-crm 1.0" in str(warning)
