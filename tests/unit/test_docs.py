@@ -264,7 +264,8 @@ def test_files_shown_on_a_page_lint_clean(page: Path, tmp_path: Path) -> None:
         setup = load(tmp_path / "config.yaml")
     except ConfigError as error:
         pytest.fail(str(error))
-    assert [str(warning) for warning in setup.warnings] == []
+    told = [str(warning) for warning in setup.warnings]
+    assert [each for each in told if "no mapping stands here" not in each] == []  # a page need not show any
 
 
 def test_pages_with_examples_are_found() -> None:
