@@ -76,13 +76,17 @@ def crash(world: World, at: str) -> bool:
     return points.reached
 
 
-def killed(stage: Stage, when: str, folder: Path, *at: str) -> list[Fault]:
-    """A run killed at a point, the next one at the next, and so on, then a healthy one."""
+def killed(stage: Stage, when: str, folder: Path, *at: str) -> tuple[int, list[Fault]]:
+    """A run killed at a point, the next one at the next, and so on, then a healthy one.
+
+    And how many of them got to their point: who recovers has less to do.
+    """
     world = stage.world(when, folder)
+    reached = 0
     for point in at:
         world.expire_lease()
-        crash(world, point)
-    return after(stage, when, world)
+        reached += crash(world, point)
+    return reached, after(stage, when, world)
 
 
 class Kept(Protocol):

@@ -185,7 +185,7 @@ def by_a_kill(when: str, system: str, *words: str, most: int = 6) -> Check:
         points = some(passed(stage, when, folder / "whole"), system, *words)
         assert points
         for number, at in enumerate(points[:: max(1, len(points) // most)]):
-            yield killed(stage, when, folder / f"{number}", at)
+            yield killed(stage, when, folder / f"{number}", at)[1]
 
     return check
 

@@ -65,9 +65,9 @@ def test_killed_again_while_recovering(newer: Stage, tmp_path: Path, prove: bool
     faults = {}
     for number in range(40 if prove else 3):
         one, two = dice.sample(newer.points[WHEN], 2)
-        faults[f"{one}, {two}"] = killed(newer, WHEN, tmp_path / f"{number}", one, two)
-        tally.count("kills", 2)
-        tally.count("double kills")
+        reached, faults[f"{one}, {two}"] = killed(newer, WHEN, tmp_path / f"{number}", one, two)
+        tally.count("kills", reached)
+        tally.count("double kills", reached // 2)
         tally.count("events", len(newer.ought[WHEN]))
     judged(faults)
 

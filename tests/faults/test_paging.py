@@ -118,18 +118,20 @@ def test_pages_are_not_as_they_should_be(system: str, what: str, prove: bool) ->
         expected = calm.seen()
     for number in _places(system, what, prove):
         with pair(_sfa(system), small=system) as both:
+            struck: list[bool] = []
 
-            def oddly(wire: Wire, both: Pair = both) -> None:
+            def oddly(wire: Wire, both: Pair = both, struck: list[bool] = struck) -> None:
                 if what in PAGES:
                     PAGES[what](both, system)
                     wire.reply(wire.forward())
                     both.chaos(system).calm()
+                    struck.append(True)
                 else:
-                    ONCE[what](wire, _nothing(both))
+                    struck.append(ONCE[what](wire, _nothing(both)))
 
             wrong = differences(expected, _struck(both, system, number, oddly))
             assert not wrong, (f"{what} at request {number} to {system}", *wrong)
-            tally.count("faults")
+            tally.count("faults", sum(struck))
 
 
 def _struck(both: Pair, system: str, number: int, spoil: Spoil) -> dict[str, Any]:
