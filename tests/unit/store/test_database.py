@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from connector.errors import StoreError
-from connector.store import causes, database
+from connector.store import causes, database, runs
 from connector.store.tables import metadata
 
 
@@ -43,6 +43,20 @@ def test_many_may_upgrade_at_once(url: str) -> None:
         thread.join()
 
     assert errors == []
+
+
+def test_a_row_that_is_removed_leaves_no_byte_in_the_file(tmp_path: Path) -> None:
+    engine = database.open_engine(f"sqlite:///{tmp_path}/connector.db")
+    database.upgrade(engine)
+    with database.writing(engine) as conn:
+        runs.remember(conn, "note", "hanane.takanohashi@example.com")
+    with database.writing(engine) as conn:
+        conn.execute(text("DELETE FROM meta WHERE name = 'note'"))
+    with engine.connect() as conn:
+        conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+
+    assert b"hanane" not in (tmp_path / "connector.db").read_bytes()
 
 
 def test_a_store_of_a_newer_program_is_refused(store: Engine) -> None:
