@@ -10,7 +10,7 @@ from typing import Any
 
 from connector.adapters.csvfile.cells import guard as harmless
 from connector.adapters.csvfile.cells import unguard
-from connector.adapters.csvfile.printing import encoded, save
+from connector.adapters.csvfile.printing import encoded
 from connector.changes import AnyChange, CreatePerson
 from connector.cli.say import Console
 from connector.cli.views import describe
@@ -34,6 +34,7 @@ from connector.engine.suggest import RULE as SUGGESTED
 from connector.engine.suggest import evidence_text, suggest_all
 from connector.errors import ConnectorError, text
 from connector.rules.wording import GUARDS, IN_COMMON
+from connector.store.beside import replace_file
 from connector.store.identities import Verdict
 
 LABELS: Mapping[str, tuple[str, str]] = {
@@ -319,7 +320,7 @@ def write_pairs(path: Path, console: Console, pairs: Sequence[Question | Joined]
         cells += [str(side.fields.get(name, "")) for name in SHOWN for side in (pair.a, pair.b)]
         lines.append([harmless(cell) for cell in cells])
     try:
-        save(path, encoded(lines, "utf-8-sig", ","))
+        replace_file(path, encoded(lines, "utf-8-sig", ","))
     except OSError as error:
         raise unusable(path, error) from None
 

@@ -434,9 +434,11 @@ def _shown(row: Mapping[str, str]) -> dict[str, str]:
 
 
 def _write(path: Path, encoding: str, lines: Iterable[Sequence[str]], report: Report) -> None:
-    """A whole file (RFC 4180), or none: nobody ever sees half of it."""
+    """A whole file (RFC 4180) for its owner alone, or none: nobody ever sees half of it."""
     beside = path.with_name(f".{path.name}.tmp")
     try:
+        beside.unlink(missing_ok=True)
+        beside.touch(0o600)
         with beside.open("w", encoding=encoding, newline="") as stream:
             writer = csv.writer(stream, lineterminator="\r\n")
             for line in lines:

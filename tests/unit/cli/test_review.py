@@ -141,6 +141,7 @@ def test_pairs_are_filled_in_in_a_spreadsheet(world: World, tmp_path: Path) -> N
     rows = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
     assert [(row["record_a"], row["record_b"]) for row in rows] == [refs(world)]
     assert rows[0]["department_b"] == "'=cmd()", "no spreadsheet runs it"
+    assert file.stat().st_mode & 0o777 == 0o600
 
     rows[0] |= {"decision": "同一", "reason": "電話で確認"}
     with file.open("w", encoding="cp932", newline="") as stream:  # as Excel saves it

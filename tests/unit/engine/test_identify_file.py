@@ -516,6 +516,12 @@ def test_a_list_that_changes_meanwhile_gives_no_result(desk: Desk) -> None:
     assert desk.out.read_text(encoding="utf-8") == "from before"
 
 
+def test_a_result_is_for_its_owner_alone(desk: Desk) -> None:
+    desk.list.write_text(text_of([TARO]), encoding="utf-8")
+    identify_file(desk.list, desk.out)
+    assert desk.out.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_result_that_cannot_be_written_leaves_nothing_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.list.write_text(text_of([TARO]), encoding="utf-8")
 
