@@ -15,7 +15,7 @@ import typer
 
 from connector import __version__
 from connector.cli.say import Console
-from connector.errors import ConfigError, ConnectorError, Locked, WrongStore, text
+from connector.errors import ConfigError, ConnectorError, Interrupted, Locked, WrongStore, text
 from connector.templates import TEMPLATES
 
 cli = typer.Typer(
@@ -46,6 +46,8 @@ def main() -> None:
     except WrongStore as error:
         console.error(error)
         sys.exit(78)
+    except Interrupted:
+        sys.exit(143)
     except ConnectorError as error:
         console.error(error)
         sys.exit(1)
@@ -377,12 +379,13 @@ def run(
         try:
             with published(app, console.error) as ended, stages_of(app) as stages:
                 with console.working(text("running", "実行中")) as watch:
-                    report = _when_free(if_locked, lambda: run_once(app, force=force, watch=watch, stages=stages))
+                    report = _when_free(app, if_locked, lambda: run_once(app, force=force, watch=watch, stages=stages))
                 ended(report.run)
-        except Locked as locked:
+        except Locked:
             if if_locked != "skip":
                 raise
-            console.error(locked)
+            if json:
+                console.data({"skipped": True})
             raise typer.Exit(0) from None
     show_report(console, report)
     raise typer.Exit(int(report.exit))
@@ -393,7 +396,7 @@ def _choice(value: str, option: str, choices: tuple[str, ...]) -> None:
         raise typer.BadParameter(" | ".join(choices), param_hint=option)
 
 
-def _when_free(if_locked: str, work: Any) -> Any:
+def _when_free(app: Any, if_locked: str, work: Any) -> Any:
     import time
 
     while True:
@@ -403,6 +406,7 @@ def _when_free(if_locked: str, work: Any) -> Any:
             if if_locked != "wait":
                 raise
             time.sleep(2)
+            app.go_on()  # whoever waits may be asked to end, too
 
 
 @cli.command()
