@@ -275,8 +275,10 @@ def probed(conn: Connection, system: str, place: str) -> dict[str, str]:
 
 
 def keep_quota(conn: Connection, system: str, used: int, limit: int, run: str) -> None:
-    """Remember what a system told in a run of its daily allowance, in place of what it told before."""
-    remember(conn, f"quota:{system}", orjson.dumps({"used": used, "limit": limit, "run": run}).decode())
+    """Remember what a system told in a run of its daily allowance: the most, where several workers heard it."""
+    before = quota(conn, system, run)
+    if before is None or before[0] <= used:
+        remember(conn, f"quota:{system}", orjson.dumps({"used": used, "limit": limit, "run": run}).decode())
 
 
 def quota(conn: Connection, system: str, run: str) -> tuple[int, int] | None:

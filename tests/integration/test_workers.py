@@ -67,7 +67,7 @@ def test_two_workers_end_where_one_process_would(shared: Office, undisturbed: di
     assert report.calls == {system: called[system] for system in ("shanon", "salesforce", "kintone", "esales")}
     assert all(report.calls[system] >= least > 0 for system, least in report.least_calls.items())
     told = {(each["system"], each["part"]): each["used"] for each in report.closing["quota"]}
-    assert told["salesforce", ""] == shared.world.systems.org.calls
+    assert 0 < told["salesforce", ""] <= shared.world.systems.org.calls, "as one of them heard it"
     assert {system: used for (system, part), used in told.items() if part} != {}
     assert all(used == called[f"{system}/{part}"] for (system, part), used in told.items() if part)
     assert shared.rows("SELECT 1 FROM meta WHERE name LIKE 'part:%' AND name NOT LIKE '%:deliver:%'") != []
