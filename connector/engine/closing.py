@@ -44,7 +44,8 @@ def _quotas(conn: Connection, app: App, run: str) -> Iterator[Mapping[str, Any]]
     The store is asked: others may have done the calling.
     """
     for name, adapter in app.adapters.items():
-        if told := runs.quota(conn, name, run):
+        own = adapter.quota()
+        if told := runs.quota(conn, name, run) or (own and (own.used, own.limit)):
             yield {"system": name, "part": "", "used": told[0], "limit": told[1]}
         for part, meter in sorted(adapter.http.meters.items()) if adapter.http is not None else ():
             used = runs.calls_on(conn, f"{name}/{part}", Meter.day(app.clock()))

@@ -163,7 +163,6 @@ def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | No
             raise
         report.ended = app.clock()
         with lease.writing() as conn:
-            report.calls |= runs.calls_in(conn, report.run)
             report.closing = closing(conn, app, report.run)
             runs.forget_calls(conn, report.run)
             told = runs.end_run(conn, report.run, report.ended, report.outcome, report.as_data())
@@ -175,11 +174,8 @@ def written_down(app: App, lease: Lease, as_of: datetime | None, force: str | No
 @contextmanager
 def counting_calls(app: App, lease: Lease, report: Report, names: Iterable[str]) -> Iterator[None]:
     """As `spending` for the systems `names`, with every transaction, and the report tells of this run's calls."""
+    names = list(names)
     with spending(app, lease, names, report.run):
-        try:
-            yield
-        finally:
-            spoken = {name: app.adapters[name].http for name in names}
-            for name, http in spoken.items():
-                if http is not None:
-                    report.calls[name] = report.calls.get(name, 0) + http.calls
+        yield
+    with app.reading() as conn:  # workers called, too
+        report.calls = {name: 0 for name in names if app.adapters[name].http} | runs.calls_in(conn, report.run)
