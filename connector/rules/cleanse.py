@@ -70,6 +70,27 @@ def email_key(raw: str, plus_tags: Literal["strip", "keep"] = "strip") -> str | 
 
     At Gmail, dots in the local part go too: to Google they are not there.
     """
+    typed = _typed(raw, plus_tags)
+    if typed is None:
+        return None
+    local, host = typed
+    if host in _GMAIL:
+        host, local = "gmail.com", local.replace(".", "") or local
+    key = f"{local}@{host}"
+    return key if len(key) <= _LONGEST_ADDRESS else None
+
+
+def is_role_address(raw: str, plus_tags: Literal["strip", "keep"] = "strip") -> bool:
+    """As `is_role_mailbox`, by an address as it was typed: at Gmail, the key has lost the dots between words."""
+    typed = _typed(raw, plus_tags)
+    return typed is not None and is_role_mailbox(typed[0])
+
+
+_GMAIL = frozenset(("gmail.com", "googlemail.com"))
+
+
+def _typed(raw: str, plus_tags: Literal["strip", "keep"]) -> tuple[str, str] | None:
+    """Local part and host, folded; None for what is no address."""
     usual = _USUAL_ADDRESS.fullmatch(raw.lower())
     if usual is not None:
         local, host = usual.groups()
@@ -79,12 +100,7 @@ def email_key(raw: str, plus_tags: Literal["strip", "keep"] = "strip") -> str | 
         if match is None or found is None:
             return None
         local, host = match["local"], found
-    if plus_tags == "strip":
-        local = local.partition("+")[0] or local
-    if host in ("gmail.com", "googlemail.com"):
-        host, local = "gmail.com", local.replace(".", "") or local
-    key = f"{local}@{host}"
-    return key if len(key) <= _LONGEST_ADDRESS else None
+    return (local.partition("+")[0] or local if plus_tags == "strip" else local), host
 
 
 def _host(raw: str) -> str | None:

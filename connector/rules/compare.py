@@ -252,24 +252,21 @@ def _japanese(one: Name, other: Name) -> Level:
     if (given and other.key == given + family) or (their_given and one.key == their_given + their_family):
         return Level.VARIANT
     if one.key.startswith(other.key) or other.key.startswith(one.key):
-        if not (one.family and other.family):
-            return Level.PARTIAL
-        if one.family != other.family:
-            return Level.CONFLICT
-        return Level.PARTIAL
+        two_families = one.family and other.family and one.family != other.family
+        return Level.CONFLICT if two_families else Level.PARTIAL
     same_family = one.key.startswith(their_family) or other.key.startswith(family)
     if _one_apart(one.key, other.key) and not (same_family and _other_given_name(one, other, given, their_given)):
         return Level.PARTIAL
     if same_family:
         return Level.FAMILY
-    same_given = _ends(one, other, given, their_given) or _ends(other, one, their_given, given)
-    return Level.GIVEN if same_given else Level.CONFLICT
+    return Level.GIVEN if _same_given_name(one, other, given, their_given) else Level.CONFLICT
 
 
-def _ends(one: Name, other: Name, given: str, their_given: str) -> bool:
+def _same_given_name(one: Name, other: Name, given: str, their_given: str) -> bool:
+    """Where a family name is not known, one character at the end is no given name: 洋子 is not 子."""
     if one.family and other.family:
         return bool(given) and given == their_given
-    return len(their_given) > 1 and one.key.endswith(their_given)
+    return any(len(end) > 1 and key.endswith(end) for key, end in ((one.key, their_given), (other.key, given)))
 
 
 def _other_given_name(one: Name, other: Name, given: str, their_given: str) -> bool:

@@ -18,6 +18,7 @@ from connector.rules.cleanse import (
     email_key,
     fold,
     is_mobile,
+    is_role_address,
     is_role_mailbox,
     phone_key,
 )
@@ -217,8 +218,9 @@ def keys_said(
             domain = corporate_domain(host, _lower(rules.free_mail))
             mailbox = f"{local}@{domain}" if domain else address
             subdomain = host.removesuffix(domain) if domain else ""
-            # As typed: at Gmail the dots between words are gone from the key.
-            role = is_role_mailbox(fold(email).lower().partition("@")[0]) or _is_shared(local, address, mailbox, rules)
+            role = _is_shared(local, address, mailbox, rules) or (
+                host == "gmail.com" and is_role_address(email, rules.plus_tags)
+            )
     numbers = [key for raw in (mobile, phone) if raw and (key := phone_key(raw))]
     return Keys(
         ref,

@@ -390,6 +390,12 @@ def test_strangers_with_something_in_common_stay_strangers(strangers: tuple[Said
     assert sets(resolved(people(a=a, b=b))) == {"a", "b"}
 
 
+def test_what_stands_in_front_of_an_address_makes_no_role_of_it() -> None:
+    said = {"name": "田中 太郎", "email": "Sales-Team <tanaka@aoba.co.jp>"}
+    assert not keys_of(one("a", said), RULES).role
+    assert not keys_of(one("a", {**said, "email": "Sales-Team <ta.naka@gmail.com>"}), RULES).role
+
+
 def test_a_family_name_at_one_host_bridges_no_two_people_at_another() -> None:
     found = resolved(
         people(
