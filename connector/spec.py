@@ -170,7 +170,8 @@ def _explain(error: Any, data: Any, mark: Mark) -> Problem:
     wanted = _WANTED.get(error["type"])
     if wanted is None:
         return place.problem(text("{key}: {msg}{given}", "{key}: {msg}{given}", key=key, msg=error["msg"], given=given))
-    expected = error.get("ctx", {}).get("expected", "")
+    bounds = error.get("ctx", {})
+    expected = _bound(next((bounds[name] for name in ("expected", "gt", "ge", "lt", "le") if name in bounds), ""))
     return place.problem(
         text(
             "{key}: must be {wanted}{given}",
@@ -181,6 +182,14 @@ def _explain(error: Any, data: Any, mark: Mark) -> Problem:
             given=given,
         )
     )
+
+
+def _bound(said: Any) -> str:
+    """A bound as it is written here; pydantic tells that of a duration as Python writes it."""
+    if not str(said).startswith("datetime.timedelta("):
+        return str(said)
+    parts = {name: int(number) for name, number in re.findall(r"(days|seconds)=(\d+)", said)}
+    return spelt(timedelta(**parts)) if parts else "0s"
 
 
 _WANTED = {
@@ -196,6 +205,10 @@ _WANTED = {
     "literal_error": ("one of {expected}", "{expected} のいずれか"),
     "enum": ("one of {expected}", "{expected} のいずれか"),
     "string_too_short": ("text that is not empty", "空でない文字列"),
+    "greater_than": ("more than {expected}", "{expected} より大きい値"),
+    "greater_than_equal": ("{expected} or more", "{expected} 以上の値"),
+    "less_than": ("less than {expected}", "{expected} より小さい値"),
+    "less_than_equal": ("{expected} or less", "{expected} 以下の値"),
 }
 
 

@@ -99,7 +99,11 @@ def undo_run(app: App, run: str, *, send: bool, watch: Watch = lambda _: None) -
 def _known(conn: Connection, run: str) -> str:
     """The id of a run."""
     found = outbox.last_run(conn) if run == "last" else run
-    if found is None or runs.find_run(conn, found) is None:
+    if found is None:
+        raise ConnectorError(
+            text("no run has sent anything yet", "まだ何も送信していないため、取り消す実行はありません")
+        )
+    if runs.find_run(conn, found) is None:
         raise ConnectorError(
             text("there is no run {run!r}", "実行 {run!r} はありません", run=run),
             fix=text("`connector status` lists the last runs", "`connector status` で最近の実行を確認できます"),

@@ -112,6 +112,8 @@ def test_every_problem_of_all_files_is_told_at_once(tmp_path: Path) -> None:
         ("", "config.yaml: the file is empty"),
         (CONFIG + "---\nsystems: {}\n", "more than one document"),
         (CONFIG + "run: {lanes: []}\n", "lanes"),
+        (CONFIG + "run: {lease: 0s}\n", "config.yaml:4:14: lease: must be more than 0s ('0s')"),
+        (CONFIG + "run: {attempts: 0}\n", "config.yaml:4:17: attempts: must be 1 or more (0)"),
         (
             CONFIG + "run: {workers: true}\n",
             "config.yaml:4:16: workers need PostgreSQL → set `store` or `store_url` to it",

@@ -441,5 +441,5 @@ def test_the_last_run_is_the_last_that_brought_anything(world: World) -> None:
 
 def test_where_nothing_was_ever_brought_there_is_no_last_run(world: World) -> None:
     world.run()
-    with pytest.raises(ConnectorError, match="there is no run 'last'"):
+    with pytest.raises(ConnectorError, match="no run has sent anything yet"):
         undo(world, "last")
