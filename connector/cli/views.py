@@ -176,8 +176,10 @@ _OVERRULE = text(
     "何も送信していません。`connector plan` を確認し、正しければ `connector run --force 理由`",
 )
 _MEND = text(
-    "nothing was sent; mend the field in the system or in the mapping, or change its on_drift",
-    "何も送信していません。連携先の項目かマッピングを直すか、on_drift を変更してください",
+    "nothing was sent, and --force changes nothing about that; mend what is named (a field: in the system or in the "
+    "mapping, or change its on_drift)",
+    "何も送信していません（--force では続行できません）。上記を直してください"
+    "（項目の場合は連携先の項目かマッピングを直すか、on_drift を変更）",
 )
 
 
@@ -352,6 +354,8 @@ def show_status(console: Console, found: Status) -> None:
                 age=age,
             )
         )
+    for why in found.unnamed.values():
+        console.out(say("stopped: {why}", "停止: {why}", why=why.in_(console.language)))
     show_store(console, found.store)
     console.out(say("people to plan: {n}", "計算待ち: {n}人", n=found.affected))
     if found.questions:
@@ -422,6 +426,7 @@ def _status_data(found: Status) -> dict[str, Any]:
         "at": found.at,
         "store": found.store,
         "systems": {s: {"read_at": at, "people": found.records.get(s, 0)} for s, at in found.read_at.items()},
+        "unnamed": {s: str(why) for s, why in found.unnamed.items()},
         "affected": found.affected,
         "questions": found.questions,
         "backlog": [{"system": s, "state": state, "count": n} for (s, state), n in sorted(found.backlog.items())],

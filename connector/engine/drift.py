@@ -17,6 +17,7 @@ from connector.contain import contained
 from connector.engine.app import App, make_adapter
 from connector.engine.report import Report
 from connector.engine.spending import spending
+from connector.engine.unnamed import halted_by_unnamed
 from connector.errors import AdapterError, Text
 from connector.model import PERSON_FIELDS
 from connector.ports import Finding
@@ -92,7 +93,14 @@ def leave_out(setup: Setup, gone: Sequence[LeftOut]) -> Setup:
 
 @contextmanager
 def looked_for(app: App, lease: Lease | None, report: Report) -> Iterator[None]:
-    """Within it, the app works without the fields that drifted; `report` is halted where one of them is to stop it."""
+    """Within it, the app works without the fields that drifted.
+
+    `report` is halted where one of them is to stop it, and, before any system is asked, where the store knows a system
+    that the setup does not.
+    """
+    if halted_by_unnamed(app, report):
+        yield
+        return
     before = app.setup, app.adapters
     asked = sorted({m.system for m in app.setup.rules.people if any(r.on_drift for r in m.fields.values())})
     found = [each for name in asked if name in app.adapters for each in _found(app, name, lease, report)]

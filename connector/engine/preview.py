@@ -22,6 +22,7 @@ from connector.engine.report import Exit, Report
 from connector.engine.run import Watch, counting_calls
 from connector.engine.selecting import EVERYTHING, Selection, kept_of, selection
 from connector.engine.spending import spending
+from connector.engine.unnamed import halted_by_unnamed
 from connector.engine.waiting_alerts import Renewed, renewed
 from connector.errors import Text
 from connector.ports import Adapter, Quota
@@ -71,6 +72,8 @@ def plan_preview(
     report = Report(run_id(started), started, as_of or started, watch=watch)
     if report.as_of < started:
         return _replayed(app, report, selection(app, select))
+    if not pull:
+        halted_by_unnamed(app, report)
     with looked_for(app, None, report) if pull else nullcontext():
         if pull and not report.halted:
             _read(app, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from sqlalchemy import Connection
 
 from connector.engine.app import App, last_read
 from connector.engine.review import questions
+from connector.engine.unnamed import unnamed
+from connector.errors import Text
 from connector.store import files, load, outbox, recover, runs
 from connector.store.beside import sqlite_file
 from connector.store.outbox import Parked
@@ -48,12 +51,14 @@ class Status:
     questions: int
     """Doubtful pairs of records that wait for `review`."""
     store: StoreShown
+    unnamed: Mapping[str, Text]
+    """Systems of the store that `config.yaml` does not name, and what to do about it: no run goes on."""
 
 
 def status(app: App) -> Status:
     """Read the state from the store."""
     now = app.clock()
-    waiting = len(questions(app))
+    waiting, strangers = len(questions(app)), unnamed(app)
     with app.reading() as conn:
         return Status(
             now,
@@ -66,6 +71,7 @@ def status(app: App) -> Status:
             runs.last_runs(conn),
             waiting,
             _store(conn, app),
+            strangers,
         )
 
 
