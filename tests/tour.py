@@ -187,6 +187,12 @@ TOUR: Sequence[Step | Service | Event] = (
     Step("backup copy.db", "A copy that is proved to be whole.", "整合性を確かめたコピーを作ります。"),
     Step("restore copy.db", "The copy takes the store's place.", "コピーから元に戻します。"),
     Step("forget kari@kari-example.co.jp", "Erase a person: what it would touch.", "1人分の消去。対象を先に示します。"),
+    Event("renamed", "Somebody renames the MA in config.yaml and in the mappings.",
+          "config.yaml とマッピングで MA の名前を変えてしまいました。"),
+    Step("plan", "Under a new name everything would count twice, so nothing goes on.",
+         "新しい名前では全件が二重に数えられるため、処理を止めます。", 5),
+    Step("retire shanon", "The way on if the old one were gone for good: what would count no more.",
+         "旧連携先を本当に廃止する場合の手順です。無効になるデータを先に示します。"),
 )  # fmt: skip
 
 EXEMPT: Mapping[str, str] = {"demo": "takes longer than all others together; the page says so"}
@@ -214,6 +220,11 @@ class Town:
             scores.write_text(
                 scores.read_text(encoding="utf-8").replace(f"{webinar}10", f"{webinar}20"), encoding="utf-8"
             )
+        elif name == "renamed":
+            for path in (Path("config.yaml"), *Path("mappings").glob("*.yaml")):
+                content = path.read_text(encoding="utf-8")
+                content = re.sub(r"(?m)^  shanon:", "  marketing:", content)
+                path.write_text(re.sub(r"\b(in|system): shanon\b", r"\1: marketing", content), encoding="utf-8")
         elif name == "audited":
             rows = list(csv.reader(Path("audit.csv").read_text(encoding="utf-8-sig").splitlines()))
             place = rows[0].index("decision")

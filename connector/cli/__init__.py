@@ -677,6 +677,26 @@ def forget(
 
 
 @cli.command()
+def retire(
+    system: Annotated[
+        str, typer.Argument(help="Its name in config.yaml, before it was taken out / 外した連携先の名前")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it, only show / 実際に廃止する")] = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Have a system taken out of config.yaml count for nothing more. 設定から外した連携先の記録を無効化。"""
+    from connector.cli.safekeeping import show_retired
+    from connector.engine.retire import retire as leave
+
+    console = Console(json=json)
+    with closing(_open(config)) as app:
+        _stoppable(app)
+        found = leave(app, system, really=yes)
+    show_retired(console, found)
+
+
+@cli.command()
 def reconcile(
     system: Annotated[str | None, typer.Argument(help="Only this system / この連携先のみ")] = None,
     config: ConfigPath = CONFIG,

@@ -1,4 +1,4 @@
-"""What `backup`, `restore` and `forget` say."""
+"""What `backup`, `restore`, `forget` and `retire` say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from connector.cli.say import Console
 from connector.cli.views import called
 from connector.engine.forget import Forgotten
+from connector.engine.retire import Retired
 from connector.engine.safekeeping import Backup, Restored
+from connector.errors import text
 
 
 def show_backup(console: Console, made: Backup) -> None:
@@ -115,3 +117,53 @@ def _lines(console: Console, found: Forgotten) -> Iterator[str]:
             "on the server: `VACUUM FULL` overwrites what was deleted; its archived logs and dumps are yours, too",
             "サーバー側: 削除済み領域は `VACUUM FULL` で上書きされます。WAL アーカイブとダンプも確認してください",
         )
+
+
+def show_retired(console: Console, found: Retired) -> None:
+    """What of a system counts no more, or would."""
+    if console.json:
+        console.data(
+            {
+                "system": found.system,
+                "done": found.done,
+                "counts": dict(found.counts),
+                "unsent": found.unsent,
+                "doubtful": found.doubtful,
+            }
+        )
+        return
+    say = console.say
+    counts = ", ".join(f"{_COUNTED[what].in_(console.language)} {n}" for what, n in found.counts.items() if n)
+    nothing = say("nothing that counts", "有効なデータなし")
+    console.out(say("  {system}: {counts}", "  {system}: {counts}", system=found.system, counts=counts or nothing))
+    if found.unsent:
+        console.out(say("  never to be sent: {n}", "  送信しない変更: {n}件", n=found.unsent))
+    if found.doubtful:
+        console.out(
+            say(
+                "  sent without an answer, left to you (`connector errors --system {system}`): {n}",
+                "  応答不明のまま残る変更（`connector errors --system {system}` で確認）: {n}件",
+                n=found.doubtful,
+                system=found.system,
+            )
+        )
+    console.out((_DONE if found.done else _WOULD).in_(console.language))
+
+
+_COUNTED = {
+    "people": text("people", "人物"),
+    "companies": text("companies", "会社"),
+    "deals": text("deals", "案件"),
+    "touchpoints": text("touchpoints", "行動履歴"),
+    "entries": text("entries on lists", "リスト登録"),
+}
+_WOULD = text(
+    "nothing was changed; with --yes all this counts as deleted there, and nothing is sent there",
+    "まだ何も変更していません。--yes を付けると、上記を削除済みとして扱います（連携先には何も送りません）",
+)
+_DONE = text(
+    "retired: scores and protection change with the next run, so look at `connector plan` first; "
+    "named in config.yaml again, it is read from the beginning",
+    "廃止しました。次の実行でスコアと保護が変わるため、先に `connector plan` を確認してください。"
+    "config.yaml に戻した場合は最初から読み直します",
+)

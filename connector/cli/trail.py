@@ -49,6 +49,7 @@ KINDS: Mapping[str, Text] = {
     "run_ended": text("run ended", "実行終了"),
     "forgot": text("person erased", "人物の消去"),
     "restored": text("store restored", "store の復元"),
+    "retired": text("system retired", "連携先の廃止"),
     "decided": text("pairs decided", "名寄せの判断"),
     "retried": text("parked changes put back", "保留の再送指示"),
     "dismissed": text("parked changes dismissed", "保留の対応済み指示"),

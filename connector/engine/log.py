@@ -50,7 +50,7 @@ EVENTS = {
     "run_ended": "A run came to its end: `outcome`, how many changes were `sent`, and the audit `trail`'s head.",
     "run_failed": "A run broke off by `error`; the next one goes on from there.",
     "system_read_anew": "The mappings ask more of a system than before: everything is read again.",
-    "system_unnamed": "The store has records of a `system` that `config.yaml` does not name: the run stops.",
+    "system_retired": "A `system` that is gone for good: so many `records` and waiting `changes` of it count no more.",
     "field_drifted": "A `field` that a mapping names does not fit the system any more; `policy` is its `on_drift`.",
     "page_pulled": "A page was stored: records `read`, and of them `used`.",
     "stream_deferred": "A call budget is spent: the stream is read by a later run.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, func, select, update
+from sqlalchemy import Connection, Table, and_, select, update
 
 from connector.model import (
     Company,
@@ -215,13 +215,6 @@ def living_ids(conn: Connection, system: str, name: str) -> set[str]:
     """Ids of the deals of one object that are not gone."""
     c = t.deal.c
     return set(conn.scalars(select(c.id).where(c.system == system, c.object == name, c.gone_at.is_(None))))
-
-
-def count_living(conn: Connection) -> dict[str, int]:
-    """How many deals that are not gone each system has."""
-    c = t.deal.c
-    query = select(c.system, func.count().label("n")).where(c.gone_at.is_(None)).group_by(c.system)
-    return {row.system: row.n for row in conn.execute(query)}
 
 
 def recorded(conn: Connection, refs: Iterable[Ref]) -> dict[Ref, Deal]:

@@ -141,6 +141,11 @@ def retried(changes: int, by: str, *, dismissed: bool) -> Entry:
     return Entry("dismissed" if dismissed else "retried", {"changes": changes, "by": by}, [])
 
 
+def retired(system: str, by: str) -> Entry:
+    """What a system told counts no more."""
+    return Entry("retired", {"system": system, "by": by}, [])
+
+
 # --- looking at it ----------------------------------------------------------------------------------------------------
 
 MOST_FAULTS = 100

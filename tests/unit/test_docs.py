@@ -41,6 +41,7 @@ TRANSLATED = (
     "docs/how-to/audit",
     "docs/how-to/backup",
     "docs/how-to/forget",
+    "docs/how-to/retire",
     "docs/how-to/undo",
     "docs/how-to/plan",
     "docs/how-to/parked",

@@ -69,8 +69,8 @@ def test_a_renamed_system_stops_the_run_before_anything_is_read(
     assert report.exit is Exit.STOPPED
     assert report.to_mend, "nothing that --force overrules"
     (why,) = report.halted
-    assert "1 person and 0 deals of the system ma" in why.in_("en")
-    assert "連携先 ma のデータが store にあります（人物 1件、案件 0件）" in why.in_("ja")
+    assert "the system ma told (1 person, 0 deals, 1 touchpoint)" in why.in_("en")
+    assert "連携先 ma のデータが store にあります（人物 1件、案件 0件、行動履歴 1件）" in why.in_("ja")
     assert report.ledger == {}
     (contact,) = world.sfa.people.values()
     assert (contact.fields["score"], len(world.sfa.timeline)) == (7, 1)
@@ -123,5 +123,5 @@ def test_status_check_and_run_say_what_to_do(world: World, renamed: System) -> N
     env = {"CONNECTOR_LANG": "en"}
     told = {name: CliRunner().invoke(cli, [name, *config], env=env) for name in ("status", "check", "run")}
 
-    assert all("put ma back under systems" in " ".join(done.output.split()) for done in told.values())
+    assert all("give it its old name back" in " ".join(done.output.split()) for done in told.values())
     assert {name: done.exit_code for name, done in told.items()} == {"status": 0, "check": 1, "run": 5}
