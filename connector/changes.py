@@ -108,6 +108,8 @@ class RaiseAlert(Change):
     due_on: date
     person: Ref | None = None
     deal: Ref | None = None
+    stirred_at: datetime | None = None
+    """When the newest touchpoint happened that it is about; None where it is about none, or about several people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

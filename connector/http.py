@@ -23,7 +23,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -194,6 +194,22 @@ class Meter:
     def day(now: datetime) -> str:
         """The day that `now` belongs to: it begins at midnight UTC."""
         return now.astimezone(UTC).date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that was sent: the status of its answer (0: none came), and the milliseconds it took."""
+
+    status: int
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A request that was sent again: because of which status (0: no answer), and the milliseconds asked to wait."""
+
+    status: int
+    waited_ms: int
 
 
 # --- what an answer means ---------------------------------------------------------------------------------------------
@@ -453,6 +469,7 @@ class _Session(requests.Session):
             sleep=self._http.sleep,
             retry=retry_if_exception_type((_NotSent, _Lost) if asks else _NotSent)
             | retry_if_result(lambda r: r.status_code in _NOT_CARRIED_OUT or (asks and r.status_code in _TRANSIENT)),
+            before_sleep=self._http.note_again,
             retry_error_callback=_last,
         )
         try:
@@ -568,6 +585,7 @@ class Http:
         """The system's own clock, as it was last told."""
         self._by_day: Counter[str] = Counter()
         self._fresh: Counter[str] = Counter()
+        self._traffic: list[Sent | Again] = []
         self._now, self._zone = utcnow, cast("tzinfo", UTC)
         self._quota: tuple[Allowance, float, int] | None = None
         self._lock = threading.Lock()
@@ -613,6 +631,12 @@ class Http:
             for part, meter in self.meters.items():
                 taken |= {(part, day): calls for day, calls in meter.fresh.items()}
                 meter.fresh.clear()
+        return taken
+
+    def take_traffic(self) -> Sequence[Sent | Again]:
+        """What was sent, and sent again, since this was last asked."""
+        with self._lock:
+            taken, self._traffic = self._traffic, []
         return taken
 
     @contextmanager
@@ -788,15 +812,28 @@ class Http:
 
     def note_sent(self, request: requests.PreparedRequest, status: int, started: float) -> None:
         """Log a request: never its query, headers or body. Status 0: no answer."""
+        ms = round((self.clock() - started) * 1000)
+        with self._lock:
+            self._traffic.append(Sent(status, ms))
         log.debug(
             "request_sent",
             system=self.system,
             method=request.method,
             path=parse_url(str(request.url)).path,
             status=status,
-            ms=round((self.clock() - started) * 1000),
+            ms=ms,
             attempt=getattr(_here, "attempt", 1),
         )
+
+    def note_again(self, state: RetryCallState) -> None:
+        """Remember that a request is about to be sent again, and how long it was told to wait before."""
+        assert state.outcome is not None  # noqa: S101  tenacity calls this after an attempt
+        assert state.next_action is not None  # noqa: S101  and with what comes next
+        answer: requests.Response | None = None if state.outcome.failed else state.outcome.result()
+        asked = answer is not None and (answer.status_code == 429 or retry_after(answer, self.utcnow()) is not None)
+        ms = round(state.next_action.sleep * 1000) if asked else 0
+        with self._lock:
+            self._traffic.append(Again(0 if answer is None else answer.status_code, ms))
 
     def note_heard(self, response: requests.Response) -> None:
         """Remember the system's clock."""

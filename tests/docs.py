@@ -36,7 +36,7 @@ from connector.adapters import BUILT_IN, adapter_class
 from connector.cli import cli
 from connector.config import Config
 from connector.engine.log import EVENTS
-from connector.engine.metrics import MEANINGS, RUN_SECONDS
+from connector.engine.metrics import HISTOGRAMS, MEANINGS, RUN_SECONDS
 from connector.model import Kind, Ref
 from connector.rules.calendar import BusinessDays, Days, FiscalYears
 from connector.rules.nurture import ListBy
@@ -269,6 +269,9 @@ def metrics() -> str:
     """Every metric with its labels."""
     rows = [
         (f"`{name}`", ", ".join(f"`{label}`" for label in labels), said) for name, (_, labels, said) in MEANINGS.items()
+    ]
+    rows += [
+        (f"`{name}_bucket`, `{name}_count`, `{name}_sum`", "`system`", said) for name, (*_, said) in HISTOGRAMS.items()
     ]
     name, said = RUN_SECONDS
     rows.append((f"`{name}_count`, `{name}_sum`", "", said))

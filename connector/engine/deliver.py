@@ -40,7 +40,7 @@ from connector.model import Ref
 from connector.ports import Adapter, Receipt
 from connector.rules.alert import is_digest, pace
 from connector.rules.view import says_no
-from connector.store import jobs, load, outbox, people, runs, touchpoints
+from connector.store import jobs, load, outbox, people, runs, tally, touchpoints
 from connector.store.lease import SAFETY, Lease
 from connector.store.outbox import Wish
 from connector.store.runs import Counts
@@ -50,6 +50,10 @@ log = structlog.get_logger("connector.deliver")
 WINDOW = 5000
 """Changes taken from the outbox at once; bounds memory."""
 BACK_OFF = timedelta(minutes=5)
+ALERTS_AFTER = "alerts_after"
+"""Name of the tally of how many seconds after what it tells of an alert came."""
+ALERT_SECONDS = (60, 300, 900, 1800, 3600, 14_400, 86_400)
+"""Upper bounds of its buckets."""
 _AT_WORK = text(
     "the system is at work on it; a later run fetches the results",
     "連携先で処理中です。結果は次回以降の実行で取得します",
@@ -382,6 +386,7 @@ class Delivery:
         done = [wishes[receipt.key].change for receipt in receipts if receipt.status == "done"]
         written = [_write_back(change) for change in done if isinstance(change, SetFields)]
         people.write_back(conn, written, now, self.app.setup.rules.flip_flop.within)
+        self._note_alerts(conn, done, now)
         for receipt in receipts:
             change = wishes[receipt.key].change
             if receipt.status == "done":
@@ -391,6 +396,15 @@ class Delivery:
                 self._stays(change)
             else:
                 self._tally(change, Counts(read=1, used=int(state == "done"), parked=int(state == "parked")))
+
+    def _note_alerts(self, conn: Connection, done: Sequence[AnyChange], now: datetime) -> None:
+        """How long after what it tells of an alert came, or after the quiet hours in which that happened."""
+        waits = Counter[str]()
+        for change in done:
+            if isinstance(change, RaiseAlert) and change.stirred_at is not None:
+                wait = now - self.app.setup.config.release_time(change.stirred_at)
+                waits += tally.observed(max(0, round(wait.total_seconds())), ALERT_SECONDS)
+        tally.add(conn, ALERTS_AFTER, self.name, waits)
 
     def _put_off(self, conn: Connection, changes: Sequence[AnyChange], error: AdapterError) -> None:
         """Nothing is known about these yet; they stay for later, and this system is left alone in this run."""

@@ -6,21 +6,30 @@ outcomes; never a record, a person or an address. What each one means stands in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from prometheus_client import generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from connector import __version__
 from connector.config import Setup
+from connector.engine.deliver import ALERT_SECONDS, ALERTS_AFTER
 from connector.engine.report import Exit
-from connector.store import measures, runs
-from connector.store.lease import held
+from connector.engine.spending import MS, REPEATS, REQUEST_MS, REQUESTS, WAITED_MS
+from connector.store import measures, runs, tally
+from connector.store.lease import TAKEN_OVER, held
 
 Kind = type[CounterMetricFamily] | type[GaugeMetricFamily]
 
@@ -34,6 +43,10 @@ MEANINGS: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
     "connector_run_last_outcome": (GaugeMetricFamily, ("outcome",), "1 for how the last run ended, 0 for the others."),
     "connector_breaker_open": (GaugeMetricFamily, (), "1 while the last run was stopped by a guard."),
     "connector_lease_held": (GaugeMetricFamily, (), "1 while a run is at work."),
+    "connector_lease_fenced_total": (
+        CounterMetricFamily, ("lease",),
+        "Runs (or a system's part in a worker's hands) taken over from who was not heard of, and is kept from writing.",
+    ),
     "connector_records_read_total": (CounterMetricFamily, ("system", "stream"), "Records read."),
     "connector_records_written_total": (CounterMetricFamily, ("system", "op"), "Changes that reached their system."),
     "connector_records_skipped_total": (
@@ -41,9 +54,20 @@ MEANINGS: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
         "Records and changes with nothing to be done: unchanged, ignored by a rule, deferred to a later run.",
     ),
     "connector_records_failed_total": (
-        CounterMetricFamily, ("system", "stream"), "Records that could not be read, and changes that were refused.",
+        CounterMetricFamily, ("system", "stream", "class"),
+        "Records that could not be read (unreadable), and changes that were not taken (refused).",
     ),
-    "connector_http_requests_total": (CounterMetricFamily, ("system",), "Requests sent, repeats included."),
+    "connector_http_requests_total": (
+        CounterMetricFamily, ("system", "code"),
+        "Requests sent, repeats included, by the status of the answer; none: no answer came.",
+    ),
+    "connector_retries_total": (
+        CounterMetricFamily, ("system", "cause"),
+        "Requests that were sent again, by the status that was the cause; none: no connection, or no answer.",
+    ),
+    "connector_rate_limited_seconds_total": (
+        CounterMetricFamily, ("system",), "Time that systems had us wait before a request was sent again.",
+    ),
     "connector_api_quota_remaining": (
         GaugeMetricFamily, ("system", "part"), "Calls left today, as last heard from the system, or counted by us.",
     ),
@@ -62,6 +86,9 @@ MEANINGS: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
     "connector_freshness_seconds": (
         GaugeMetricFamily, ("system",), "Time since every stream of the system was last read to its end.",
     ),
+    "connector_reconcile_drift_records": (
+        GaugeMetricFamily, ("system",), "Records that were not as recorded when `connector reconcile` last looked.",
+    ),
     # What `serve` knows by itself.
     "connector_store_reachable": (GaugeMetricFamily, (), "1 while the store answers; without it the rest is missing."),
     "connector_scheduler_heartbeat_timestamp_seconds": (
@@ -72,6 +99,16 @@ MEANINGS: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
     ),
 }  # fmt: skip
 RUN_SECONDS = ("connector_run_seconds", "How long runs took that came to an end.")
+HISTOGRAMS: Mapping[str, tuple[str, Sequence[int], float, str]] = {
+    "connector_http_request_seconds": (
+        REQUEST_MS, MS, 1000, "How long requests took, from connecting to the last byte of the answer.",
+    ),
+    "connector_event_to_alert_seconds": (
+        ALERTS_AFTER, ALERT_SECONDS, 1,
+        "From a touchpoint, or the end of the quiet hours it fell in, to its alert; digests are not counted.",
+    ),
+}  # fmt: skip
+"""By `system`: the tally, its bounds, how many of its units make a second, and what it means."""
 
 
 @dataclass
@@ -107,10 +144,32 @@ def measure(conn: Connection, setup: Setup, now: datetime) -> Sheet:
     _outbox(sheet, conn, setup, now)
     for system, count in measures.members(conn, _protecting(setup)).items():
         sheet.put("connector_suppressed", count, system)
-    for system, requests in sorted(measures.calls_totals(conn).items()):
-        sheet.put("connector_http_requests_total", requests, system)
+    for system, drift in measures.drift(conn).items():
+        sheet.put("connector_reconcile_drift_records", drift, system)
+    _tallies(sheet, conn)
     _last_report(sheet, conn, now)
     return sheet
+
+
+def _tallies(sheet: Sheet, conn: Connection) -> None:
+    for name, what in (("connector_http_requests_total", REQUESTS), ("connector_retries_total", REPEATS)):
+        for system, counts in tally.counted(conn, what).items():
+            for label, count in counts.items():
+                sheet.put(name, count, system, label)
+    for system, counts in tally.counted(conn, WAITED_MS).items():
+        sheet.put("connector_rate_limited_seconds_total", counts[tally.SUM] / 1000, system)
+    for counts in tally.counted(conn, TAKEN_OVER).values():
+        for lease, count in counts.items():
+            sheet.put("connector_lease_fenced_total", count, lease)
+    for name, (what, bounds, unit, said) in HISTOGRAMS.items():
+        family = HistogramMetricFamily(name, said, labels=("system",))
+        for system, counts in tally.counted(conn, what).items():
+            below, buckets = 0, []
+            for bound in (*bounds, math.inf):
+                below += counts.get(str(bound), 0)
+                buckets.append(("+Inf" if bound == math.inf else str(bound / unit), below))
+            family.add_metric((system,), buckets, counts[tally.SUM] / unit)
+        sheet.others.append(family)
 
 
 def _protecting(setup: Setup) -> Iterator[tuple[str, str]]:
@@ -141,7 +200,8 @@ def _ledger(sheet: Sheet, conn: Connection) -> None:
             sheet.put("connector_records_read_total", counts.read, system, stream)
         for reason in ("unchanged", "ignored", "deferred"):
             sheet.put("connector_records_skipped_total", getattr(counts, reason), system, stream, reason)
-        sheet.put("connector_records_failed_total", counts.parked, system, stream)
+        failed = "refused" if stream.startswith("→") else "unreadable"
+        sheet.put("connector_records_failed_total", counts.parked, system, stream, failed)
 
 
 def _outbox(sheet: Sheet, conn: Connection, setup: Setup, now: datetime) -> None:

@@ -1,19 +1,27 @@
-"""What is spent: API calls by system and day, written down while they are made.
+"""What is spent: API calls by system and day, and how they went, written down while they are made.
 
 Whoever asks a system - a run, a worker, `check`, `probe`, `inspect`, `reconcile`, `undo` - counts against the same day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection
 
 from connector.engine.app import App
-from connector.http import Meter
-from connector.store import database, runs
+from connector.http import Again, Meter, Sent
+from connector.store import database, runs, tally
 from connector.store.lease import Fenced, Lease
+
+REQUESTS, REQUEST_MS, REPEATS, WAITED_MS = "requests", "request_ms", "repeats", "waited_ms"
+"""Names of tallies."""
+NO_ANSWER = "none"
+"""Stands for the status of an answer that did not come."""
+MS = (50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000)
+"""Upper bounds of the buckets of `REQUEST_MS`."""
 
 
 @contextmanager
@@ -62,5 +70,20 @@ def _note_calls(conn: Connection, app: App, name: str, run: str) -> None:
         runs.add_calls(conn, f"{name}/{part}" if part else name, day, calls)
         if run and not part:
             runs.add_calls(conn, name, run, calls)
+    _note_traffic(conn, name, http.take_traffic() if http is not None else ())
     if run and fresh and (told := app.adapters[name].quota()) is not None:
         runs.keep_quota(conn, name, told.used, told.limit, run)
+
+
+def _note_traffic(conn: Connection, name: str, traffic: Sequence[Sent | Again]) -> None:
+    codes, took, again, waited = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    for each in traffic:
+        status = str(each.status or NO_ANSWER)
+        if isinstance(each, Sent):
+            codes[status] += 1
+            took += tally.observed(each.ms, MS)
+        else:
+            again[status] += 1
+            waited[tally.SUM] += each.waited_ms
+    for what, counts in ((REQUESTS, codes), (REQUEST_MS, took), (REPEATS, again), (WAITED_MS, waited)):
+        tally.add(conn, what, name, counts)

@@ -124,7 +124,16 @@ def _alert(view: View, rule: AlertRule, deal: Deal | None) -> Step:
         due_on=_due_on(view, rule.due),
         person=person.ref if person else None,
         deal=deal.ref if deal and deal.ref.system == system else None,
+        stirred_at=_stirred_at(view, rule, touches),
     )
+
+
+def _stirred_at(view: View, rule: AlertRule, touches: Sequence[Touch]) -> datetime | None:
+    """The newest touchpoint that the rule asked for; of a score, which many made, the newest of the person."""
+    if touches or not rule.when.score:
+        return touches[0].happened_at if touches else None
+    past = view.touchpoints.between(view.span, None, view.world.as_of)
+    return next((touch.happened_at for touch in view.touchpoints.rows(past)), None)
 
 
 def _due_on(view: View, due: Span) -> date:
@@ -256,8 +265,9 @@ def _digest(owner: str, alerts: Sequence[RaiseAlert], today: date, *, ja: bool) 
     body = "\n\n".join(f"{alert.title}\n{alert.body}" for alert in alerts)
     parts = key_of("digest", first.system, owner, today, *sorted(alert.key for alert in alerts))
     return replace(
-        first, key=parts, title=title, body=body[:30_000], person=None, deal=None, subject=f"{_DIGEST}{owner}"
-    )
+        first, key=parts, title=title, body=body[:30_000], person=None, deal=None, subject=f"{_DIGEST}{owner}",
+        stirred_at=None,
+    )  # fmt: skip
 
 
 def is_digest(alert: RaiseAlert) -> bool:

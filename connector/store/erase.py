@@ -179,7 +179,7 @@ def _alert(payload: str) -> RaiseAlert:
 
 def _bare(alert: RaiseAlert) -> RaiseAlert:
     """Whom it told, and what of; not whom about."""
-    return replace(alert, identity="", reasons=(), title="", body="", person=None)
+    return replace(alert, identity="", reasons=(), title="", body="", person=None, stirred_at=None)
 
 
 def _cut(conn: Connection, digest: str, parts: Sequence[str]) -> int:

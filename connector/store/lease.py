@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.errors import Locked, StoreError, text
 from connector.store import tables as t
+from connector.store import tally
 from connector.store.codec import micros, moment
 from connector.store.database import reading, writing
 
@@ -32,6 +33,8 @@ _GIVING_BACK = update(t.lease).where(_OURS)
 _EXPIRES = select(t.lease.c.expires).where(_HELD)
 
 
+TAKEN_OVER = "leases_taken_over"
+"""Name of the tally of leases whose holder had not given them back."""
 SAFETY = timedelta(seconds=90)
 """A request that changes something is sent only while the lease lasts this much longer; it is renewed before that."""
 
@@ -163,6 +166,8 @@ def _take(conn: Connection, name: str, ttl: timedelta, holder: str, *, again: bo
     mine = again and row is not None and row.holder == holder
     if row is not None and row.holder and not mine and row.expires > micros(now):
         raise _held(row.holder, moment(row.heartbeat))
+    if row is not None and row.holder and not mine:
+        tally.add(conn, TAKEN_OVER, "", {name.partition(":")[0]: 1})
     token = (row.token if row else 0) + 1
     values = {"holder": holder, "token": token, "expires": micros(now + ttl), "heartbeat": micros(now)}
     if row is None:

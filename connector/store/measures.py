@@ -42,13 +42,11 @@ def ledger_totals(conn: Connection) -> dict[tuple[str, str], Counts]:
     }
 
 
-def calls_totals(conn: Connection) -> dict[str, int]:
-    """Requests sent to each system since the store began, as far as runs have ended."""
-    c = t.calls.c
-    # A part of a system ("kintone/people") is counted with its system already, and a run under way with its day.
-    days = c.system.not_like("%/%") & c.day.like("____-__-__")
-    query = select(c.system, func.sum(c.count).label("n")).where(days).group_by(c.system)
-    return {row.system: int(row.n) for row in conn.execute(query)}
+def drift(conn: Connection) -> dict[str, int]:
+    """For each system that was ever compared, how many records were not as recorded the last time."""
+    name = t.meta.c.name
+    rows = conn.execute(select(name, t.meta.c.value).where(name.startswith("drift:", autoescape=True)).order_by(name))
+    return {row.name.removeprefix("drift:"): int(row.value) for row in rows}
 
 
 def runs_ended(conn: Connection) -> list[Ended]:

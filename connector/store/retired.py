@@ -97,4 +97,4 @@ def drop_notes(conn: Connection, system: str) -> None:
     runs.forget_cursors(conn, system)
 
 
-_NOTES: Sequence[str] = ("read", "probe", "quota", "evidence", "filling", "mapped")
+_NOTES: Sequence[str] = ("read", "probe", "quota", "evidence", "filling", "mapped", "drift")

@@ -401,6 +401,16 @@ calls = Table(
     PrimaryKeyConstraint("system", "day"),
 )
 
+tally = Table(
+    "tally",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("value", BigInteger, nullable=False),
+    PrimaryKeyConstraint("name", "system", "label"),
+)
+
 meta = Table(
     "meta",
     metadata,

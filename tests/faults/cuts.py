@@ -23,7 +23,7 @@ from tests.faults.points import Points, instrumented
 from tests.faults.story import Emulated
 from tests.faults.world import Files, Moment, World, direct
 
-NOTHING_HANGS_ON = frozenset({"lease", "ledger", "calls", "trail"})
+NOTHING_HANGS_ON = frozenset({"lease", "ledger", "calls", "tally", "trail"})
 """Tables that decide nothing here: the lease is over by then, the others only count and tell."""
 
 

@@ -36,7 +36,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_the_alerts_are_rules_that_prometheus_takes() -> None:
-    assert "9 rules found" in promtool("check", "rules", "connector.rules.yaml")
+    assert "10 rules found" in promtool("check", "rules", "connector.rules.yaml")
 
 
 def test_each_alert_fires_when_it_should_and_none_when_all_is_well() -> None:

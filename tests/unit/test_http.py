@@ -35,7 +35,7 @@ from connector.errors import (
     Unavailable,
     Uncertain,
 )
-from connector.http import Budget, Http, HttpOptions, Meter, error_of, retry_after
+from connector.http import Again, Budget, Http, HttpOptions, Meter, Sent, error_of, retry_after
 from connector.ports import Quota
 from connector.sandbox.server import Server
 from connector.spec import SpecError
@@ -566,6 +566,30 @@ def test_a_short_wait_that_is_asked_again_and_again_is_told_at_last(server: Serv
     with client(server.url, naps, retries=2) as http, pytest.raises(Throttled) as caught:
         http.request("POST", "/")
     assert (caught.value.wait, naps) == (timedelta(seconds=5), [5, 5])
+
+
+def test_it_is_known_how_requests_went(server: Server, naps: list[float]) -> None:
+    server.chaos.plan("status", status=429, headers={"Retry-After": "5"})
+    server.chaos.plan("status", status=503, times=1)
+    ticks = iter(range(100))
+    with client(server.url, naps) as http:
+        http.clock = lambda: next(ticks) / 4
+        http.request("GET", "/")
+        server.chaos.plan("status", status=404)
+        with pytest.raises(Refused):
+            http.request("POST", "/")
+        traffic = http.take_traffic()
+        assert [each.status for each in traffic if isinstance(each, Sent)] == [429, 503, 200, 404]
+        assert all(each.ms >= 250 for each in traffic if isinstance(each, Sent))
+        assert [each for each in traffic if isinstance(each, Again)] == [Again(429, 5000), Again(503, 0)]
+        assert http.take_traffic() == []
+
+
+def test_an_answer_that_did_not_come_is_known_too(naps: list[float]) -> None:
+    with raw_server() as url, client(url, naps, retries=1) as http:
+        with pytest.raises(Unavailable):
+            http.request("GET", "/")
+        assert [(type(each), each.status) for each in http.take_traffic()] == [(Sent, 0), (Again, 0), (Sent, 0)]
 
 
 def test_429_without_a_word_waits_a_minute_at_last(server: Server) -> None:

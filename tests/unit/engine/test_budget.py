@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.wrappers import Request, Response
 
 from connector.adapters.memory import Memory
@@ -20,6 +21,7 @@ from connector.changes import AnyChange, CreatePerson, Lane, SetFields
 from connector.engine import planning
 from connector.engine.check import check_all
 from connector.engine.deliver import deliver
+from connector.engine.metrics import measure
 from connector.engine.probing import probe as probe_system
 from connector.engine.report import Exit, Report
 from connector.engine.spending import spending
@@ -424,3 +426,26 @@ def _delivered(world: World, lanes: Sequence[Lane]) -> Report:
 
 def _wish(ref: Ref, lane: Lane) -> SetFields:
     return SetFields(key=f"set:{ref}", system="sfa", identity="p", lane=lane, ref=ref, values={"score": 1})
+
+
+def test_how_requests_went_is_counted_in_the_metrics(world: World, server: Server) -> None:
+    server.chaos.plan("status", status=429, headers={"Retry-After": "3"})
+    server.chaos.plan("status", status=503)
+
+    for _ in range(2):
+        world.run()
+
+    with world.app.reading() as conn:
+        page = measure(conn, world.app.setup, world.now).text().decode()
+    found = {
+        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+    requests = sum(value for (name, _), value in found.items() if name == "connector_http_requests_total")
+    assert requests == spent(world, "ma") + spent(world)
+    assert found["connector_http_requests_total", ("429", "ma")] == 1
+    assert found["connector_retries_total", ("429", "ma")] == found["connector_retries_total", ("503", "ma")] == 1
+    assert found["connector_rate_limited_seconds_total", ("ma",)] == 3
+    assert found["connector_http_request_seconds_count", ("ma",)] == spent(world, "ma")
+    assert found["connector_http_request_seconds_bucket", ("+Inf", "ma")] == spent(world, "ma")

@@ -158,7 +158,7 @@ def test_every_table_was_asked(world: World) -> None:
     known = {
         "identity", "person", "person_key", "company", "spelling", "proposal", "decision", "identity_event", "owner",
         "deal", "deal_person", "touchpoint", "member", "score", "outbox", "delivery", "cursor", "lease", "run",
-        "ledger", "reject", "calls", "meta", "tombstone", "job", "trail",
+        "ledger", "reject", "calls", "meta", "tombstone", "job", "trail", "tally",
     }  # fmt: skip
 
     assert set(t.metadata.tables) == known, "does forget erase what the new table holds of a person?"

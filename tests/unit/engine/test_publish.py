@@ -17,18 +17,23 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connector.cli.account import show_account
 from connector.cli.say import Console
-from connector.engine.metrics import MEANINGS, RUN_SECONDS, measure
+from connector.engine.metrics import HISTOGRAMS, MEANINGS, RUN_SECONDS, measure
 from connector.engine.publish import find, published
+from connector.engine.reconcile import reconcile
 from connector.errors import ConnectorError, Locked, StoreError, text
-from connector.model import DealState, Kind
+from connector.model import DealState, Kind, Ref
 from connector.reports.account import Account, Table, account
 from connector.reports.page import page
+from connector.store import runs
+from connector.store import tables as t
+from connector.store.runs import Counts
 from tests.machine.world import World
+from tests.unit.engine.test_reconcile import unseen
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy" / "prometheus" / "connector.rules.yaml"
 OPTIONS = "run:\n  metrics_file: out/connector.prom\n  reports: {folder: reports, keep: 10d}\n"
-NAMES = {*MEANINGS, RUN_SECONDS[0]}
+NAMES = {*MEANINGS, *HISTOGRAMS, RUN_SECONDS[0]}
 PERSONAL = ("山田", "taro@alpha.co.jp", "アルファ")
 
 
@@ -124,6 +129,97 @@ def test_the_brake_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     world.run()
     assert measured(world)["connector_breaker_open", ()] == 1
+
+
+def deal_with_a_past(world: World) -> Ref:
+    """A deal in which nothing has moved for long, of somebody who looks at pages; who that is in the MA."""
+    owner, long_ago = world.sfa.add_owner("営業"), world.now - timedelta(days=90)
+    contact = world.sfa.add_person(email="ichiro@beta.co.jp", family_name="鈴木")
+    world.sfa.add_deal("案件", DealState.OPEN, stage_since=long_ago, owner_id=owner, people=(contact.id,))
+    return world.ma.add_person(email="ichiro@beta.co.jp", family_name="鈴木")
+
+
+def test_how_soon_an_alert_follows_its_touchpoint(world: World) -> None:
+    visitor = deal_with_a_past(world)
+    world.run()
+    told_before = len(world.sfa.alerts)
+    for late in (timedelta(minutes=5), timedelta(hours=2)):
+        world.pass_time(timedelta(days=8))
+        world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now - late)
+        world.run()
+    assert len(world.sfa.alerts) - told_before == 2
+
+    found = measured(world)
+
+    name = "connector_event_to_alert_seconds"
+    assert found[f"{name}_bucket", ("300.0", "sfa")] == 0  # the run itself came a second later
+    assert found[f"{name}_bucket", ("900.0", "sfa")] == found[f"{name}_bucket", ("3600.0", "sfa")] == 1
+    assert found[f"{name}_bucket", ("14400.0", "sfa")] == found[f"{name}_count", ("sfa",)] == 2
+    assert found[f"{name}_sum", ("sfa",)] == 301 + 7201
+
+
+def test_an_alert_that_the_night_kept_back_is_counted_from_the_morning(world: World) -> None:
+    config = world.folder / "config.yaml"
+    config.write_text(config.read_text().replace("run:", 'run:\n  quiet: {alerts: "20:00-08:00"}'), encoding="utf-8")
+    world.restart()
+    visitor = deal_with_a_past(world)
+    world.run()
+    world.pass_time(timedelta(hours=12))  # 22:00 in Tokyo
+    world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now)
+    world.run()
+    assert not world.sfa.alerts
+    world.pass_time(timedelta(hours=10, minutes=1))
+    world.run()
+
+    assert [alert.rule for alert in world.sfa.alerts.values()] == ["stirs"]
+    assert measured(world)["connector_event_to_alert_seconds_sum", ("sfa",)] == 63
+
+
+def test_of_a_score_the_newest_touchpoint_counts(world: World) -> None:
+    world.run()
+    owner = world.sfa.add_owner("営業")
+    contact = world.sfa.add_person(email="ichiro@beta.co.jp", family_name="鈴木", owner_id=owner)
+    visitor = world.ma.add_person(email="ichiro@beta.co.jp", family_name="鈴木")
+    for days in (3, 2, 1):
+        world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=days))
+    world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, newest := world.now - timedelta(minutes=1))
+    world.run()
+
+    [alert] = [alert for alert in world.sfa.alerts.values() if alert.person == contact]
+    assert (alert.rule, alert.stirred_at) == ("hot", newest)
+
+
+def test_a_run_that_was_not_heard_of_is_counted_when_the_next_takes_over(world: World) -> None:
+    world.run()
+    assert ("connector_lease_fenced_total", ("run",)) not in measured(world)
+    world.app.lease()  # and never given back
+    with world.app.store.begin() as conn:
+        conn.execute(t.lease.update().values(expires=0))
+    world.run()
+    assert measured(world)["connector_lease_fenced_total", ("run",)] == 1
+
+
+def test_what_a_comparison_found_stays_until_the_next(world: World) -> None:
+    world.run()
+    world.run()  # reads what the first one wrote
+    assert ("connector_reconcile_drift_records", ("sfa",)) not in measured(world)
+    person = world.sfa.people[next(iter(world.sfa.people))]
+    unseen(world, person.ref, score=99)
+
+    for differs in (1, 0):
+        assert sum(found.differing for found in reconcile(world.app).systems.values()) == differs
+        assert measured(world)["connector_reconcile_drift_records", ("sfa",)] == differs
+        assert measured(world)["connector_reconcile_drift_records", ("ma",)] == 0
+
+
+def test_what_failed_is_told_by_how(world: World) -> None:
+    with world.app.lease() as lease, lease.writing() as conn:
+        runs.start_run(conn, "r", world.now, world.now, lease.token, "")
+        runs.add_ledger(conn, "r", "sfa", "people", Counts(read=2, parked=2))
+        runs.add_ledger(conn, "r", "sfa", "→SetFields", Counts(read=1, parked=1))
+    found = measured(world)
+    assert found["connector_records_failed_total", ("unreadable", "people", "sfa")] == 2
+    assert found["connector_records_failed_total", ("refused", "→SetFields", "sfa")] == 1
 
 
 def test_protected_people_are_counted(world: World) -> None:

@@ -92,7 +92,6 @@ def test_runs_and_their_ledger_add_up(store: Engine, lease: Lease) -> None:
         assert measures.last_well(conn) == NOW + timedelta(hours=3, minutes=3)
         assert measures.last_outcome(conn) == "done"
         assert measures.ledger_totals(conn) == {("ma", "people"): Counts(read=10, used=10)}
-        assert measures.calls_totals(conn) == {"ma": 40}
         assert runs.last_report(conn) == {"run": "r3"}
         found = [runs.find_run(conn, run) for run in ("r1", "last", "r9")]
         assert [row.id if row else None for row in found] == ["r1", "r5", None]
