@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from connector import adapters
 from connector.advice import advice, secrets_written_out
 from connector.changes import Lane, RaiseAlert
 from connector.contain import contained
 from connector.crosscheck import Checks, needs_of
-from connector.errors import AdapterError, ConfigError, Problem, text
+from connector.errors import AdapterError, ConfigError, Problem, Text, text
 from connector.model import Role
 from connector.ports import Adapter, Needs
 from connector.rules.alert import AlertRule, release_time
@@ -127,6 +127,22 @@ def _systems(value: Any) -> Any:
     return value
 
 
+def check_store(value: str) -> str:
+    """`value`, when it has the form of a URL of a store; the message never quotes it: it may hold a password.
+
+    :raises SpecError: when it has not
+    """
+    if re.fullmatch(r"(?s)(sqlite:///|postgresql\+psycopg://).+", value):
+        return value
+    raise SpecError(
+        text("not the URL of a store", "store の URL ではありません"),
+        text(
+            "write sqlite:///data/connector.db or postgresql+psycopg://…",
+            "sqlite:///data/connector.db か postgresql+psycopg://… と書いてください",
+        ),
+    )
+
+
 Systems = Annotated[Any, BeforeValidator(_systems)]
 """Blocks by name; what a block may hold depends on its `type`."""
 
@@ -138,7 +154,7 @@ class Config(Spec):
     """Every day, window and quiet hour; stored times are UTC."""
     language: Literal["ja", "en"] = "ja"
     """Language of the texts that reps and marketers read in their systems."""
-    store: str = "sqlite:///data/connector.db"
+    store: Annotated[str, AfterValidator(check_store)] = "sqlite:///data/connector.db"
     """Where the store is: `sqlite:///data/connector.db` or `postgresql+psycopg://...`."""
     store_url: Secret | None = None
     """A reference to the store's URL instead, when it holds a password: `{env: NAME}` or `{file: PATH}`."""
@@ -221,7 +237,7 @@ class _Reader:
         self.seen: set[Path] = set()
 
     def read(self) -> Setup | None:
-        root = self._yaml(self.path)
+        root = self._yaml(self.path, _MISSING)
         if root is None:
             if not self.problems:
                 self.problems.append(
@@ -278,10 +294,11 @@ class _Reader:
             fix = text("set `store` or `store_url` to it", "store または store_url に指定してください")
             self.problems.append(config.run.mark_of("workers").problem(what, fix))
 
-    def _yaml(self, path: Path) -> Any:
+    def _yaml(self, path: Path, missing: Text | None = None) -> Any:
+        """What stands in a file; `missing`: what to do where there is none."""
         shown = _shown(path)
         root, problems = read_yaml(path, shown)
-        self.problems += problems
+        self.problems += [each if path.exists() else replace(each, fix=missing) for each in problems]
         with suppress(OSError):  # which is among the problems already
             self.hash.update(path.read_bytes())
         return root
@@ -426,6 +443,12 @@ def topic_of(path: Path, folder: Path) -> str | None:
 def role_of(cls: type[Adapter], options: Spec) -> Role:
     """The side of the loop a system stands on: its adapter's, or as configured where both are possible."""
     return Role(getattr(options, "role", None) or cls.role)
+
+
+_MISSING = text(
+    "`connector init` writes one; --config (-c) or CONNECTOR_CONFIG names one that stands elsewhere",
+    "`connector init` で作成するか、--config (-c) または CONNECTOR_CONFIG で場所を指定してください",
+)
 
 
 def _shown(path: Path) -> str:

@@ -138,6 +138,8 @@ S = TypeVar("S", bound=Spec)
 def unknown_key(key: str, known: Iterable[str]) -> tuple[Text, Text]:
     """What to say about a key that does not exist: the nearest one, or all that exist."""
     what = text("unknown key {key!r}", "不明なキー {key!r}", key=key)
+    if any(sign in key for sign in _WIDE):
+        return what, _WIDE_FIX
     near = difflib.get_close_matches(key, known, 1, 0.6)
     if near:
         return what, text("did you mean {near!r}?", "{near!r} の誤りではありませんか", near=near[0])
@@ -167,16 +169,18 @@ def _explain(error: Any, data: Any, mark: Mark) -> Problem:
             text("add it to this block", "このブロックに追加してください"),
         )
     given = "" if isinstance(error["input"], dict | list) else f" ({error['input']!r})"
+    of = f"{key}: " if key else ""
     wanted = _WANTED.get(error["type"])
     if wanted is None:
-        return place.problem(text("{key}: {msg}{given}", "{key}: {msg}{given}", key=key, msg=error["msg"], given=given))
+        said = f"{error['msg']}{given}"
+        return place.problem(text("{of}{said}", "{of}{said}", of=of, said=said))
     bounds = error.get("ctx", {})
     expected = _bound(next((bounds[name] for name in ("expected", "gt", "ge", "lt", "le") if name in bounds), ""))
     return place.problem(
         text(
-            "{key}: must be {wanted}{given}",
-            "{key}: {wanted_ja}で指定してください{given}",
-            key=key,
+            "{of}must be {wanted}{given}",
+            "{of}{wanted_ja}で指定してください{given}",
+            of=of,
             wanted=wanted[0].format(expected=expected),
             wanted_ja=wanted[1].format(expected=expected),
             given=given,
@@ -265,15 +269,66 @@ def read_yaml_text(content: str, shown: str) -> tuple[Any, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         at: Any = error.problem_mark or error.context_mark
         mark = Mark(shown, at.line + 1, at.column + 1) if at else Mark(shown, 0, 0)
-        builder.problems.append(
-            mark.problem(text("not YAML: {why}", "YAML として読めません: {why}", why=error.problem))
-        )
-        return None, builder.problems
+        near = content.splitlines()[max(mark.line - 2, 0) : mark.line]
+        return None, [*builder.problems, _not_yaml(mark, str(error.problem), near)]
     except yaml.YAMLError as error:
-        why = str(error).splitlines()[0]
-        problem = Mark(shown, 0, 0).problem(text("not YAML: {why}", "YAML として読めません: {why}", why=why))
-        return None, [*builder.problems, problem]
+        return None, [*builder.problems, _not_yaml(Mark(shown, 0, 0), str(error).splitlines()[0], [])]
     return root, builder.problems
+
+
+def _not_yaml(mark: Mark, why: str, near: Sequence[str]) -> Problem:
+    """What the library says, in both languages, and what to do; `near`: the lines where it noticed."""
+    ja, fix = next(((ja, fix) for begins, ja, fix in _REASONS if why.startswith(begins)), (why, None))
+    if any(sign in line.partition("#")[0] for line in near for sign in _WIDE):
+        fix = _WIDE_FIX
+    return mark.problem(text("not YAML: {why}", "YAML として読めません: {reason}", why=why, reason=ja), fix)
+
+
+_WIDE = ("\u3000", "\uff1a")
+"""The space and the colon of a Japanese keyboard."""
+_WIDE_FIX = text(
+    "write half-width spaces and colons: there is a full-width one",
+    "全角の空白か「：」があります。半角の空白と「:」で書いてください",
+)
+_REASONS: Sequence[tuple[str, str, Text | None]] = (
+    ("found character '\\t'", "タブ文字があります", text("indent with spaces", "字下げは半角の空白で書いてください")),
+    (
+        "found character",
+        "値の先頭に使えない文字があります",
+        text("put the value in quotation marks", "値を引用符で囲んでください"),
+    ),
+    (
+        "mapping values are not allowed",
+        "ここには「キー: 値」を書けません",
+        text(
+            "look at the indentation; a value that holds ': ' stands in quotation marks",
+            "字下げを確認してください。「: 」を含む値は引用符で囲んでください",
+        ),
+    ),
+    (
+        "could not find expected ':'",
+        "「:」がありません",
+        text("write `key: value`, with a space behind the colon", "「キー: 値」の形で、コロンの後を空けてください"),
+    ),
+    (
+        "expected <block end>",
+        "字下げが揃っていません",
+        text("keys of one block begin in one column", "同じブロックのキーは同じ桁から書き始めてください"),
+    ),
+    (
+        "found unexpected end of stream",
+        "引用符が閉じられていません",
+        text("close the quotation mark", "引用符を閉じてください"),
+    ),
+    ("expected ',' or", "「,」か閉じ括弧がありません", text("close the bracket", "括弧を閉じてください")),
+    ("nested deeper", f"入れ子が{MAX_DEPTH}段を超えています", None),
+    (
+        "unacceptable character",
+        "使えない制御文字があります",
+        text("save the file as plain UTF-8 text", "UTF-8 のテキストとして保存し直してください"),
+    ),
+)
+"""How the library's reasons begin, what they are in Japanese, and what to do."""
 
 
 class _Builder:
@@ -356,6 +411,8 @@ class _Builder:
         return block
 
 
+_LONGEST_NUMBER = 300
+"""Digits; what is longer counts nothing that there is."""
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS = {
@@ -371,7 +428,8 @@ def scalar(plain: str) -> str | int | float | bool | None:
         return _WORDS[plain]
     if _INT.fullmatch(plain):
         digits = plain.lstrip("+-")
-        return plain if len(digits) > 1 and digits[0] == "0" else int(plain)
+        as_text = (len(digits) > 1 and digits[0] == "0") or len(digits) > _LONGEST_NUMBER
+        return plain if as_text else int(plain)
     if _FLOAT.fullmatch(plain):
         number = float(plain)
         return number if math.isfinite(number) else plain

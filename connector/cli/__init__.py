@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from datetime import datetime
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,19 +38,19 @@ CONFIG = Path("config.yaml")
 
 def main() -> None:
     """Entry point: runs the command and turns our errors into messages and exit codes."""
-    console = Console()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not know every character of a name
+    console = Console(json="--json" in sys.argv)
     try:
         cli()
-    except ConfigError as error:
-        console.problems(error.problems)
-        sys.exit(78)
-    except WrongStore as error:
-        console.error(error)
+    except (ConfigError, WrongStore) as error:
+        console.failed(error)
         sys.exit(78)
     except Interrupted:
         sys.exit(143)
     except ConnectorError as error:
-        console.error(error)
+        console.failed(error)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -81,8 +82,10 @@ def _global(
 ) -> None:
     """Options of every command."""
     if lang:
+        _choice(lang[:2].lower(), "--lang", ("ja", "en"))
         os.environ["CONNECTOR_LANG"] = lang
     if log:
+        _choice(log.lower(), "--log", ("debug", "info", "warning", "error"))
         os.environ["CONNECTOR_LOG"] = log
 
 
@@ -110,21 +113,18 @@ def _stoppable(app: Any) -> None:
 
 
 @cli.command()
-def lint(config: Annotated[Path, typer.Argument(help="config.yaml")] = CONFIG, json: AsJson = False) -> None:
+def lint(
+    file: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="As --config / --config と同じ")] = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
     """Check the configuration without network or credentials. 設定を検査（通信なし）。"""
+    from connector.cli.lint import show_lint
     from connector.config import load
     from connector.engine.exposed import exposed
 
-    console = Console(json=json)
-    try:
-        setup = load(config)
-    except ConfigError as error:
-        console.problems(error.problems)
-        raise typer.Exit(78) from None
-    from connector.cli.lint import show_lint
-
-    console.problems([*setup.warnings, *exposed(setup, config, here=False)])
-    show_lint(console, setup)
+    setup = load(file or config)
+    show_lint(Console(json=json), setup, [*setup.warnings, *exposed(setup, file or config, here=False)])
 
 
 @cli.command()
@@ -492,7 +492,8 @@ def retry(
     json: AsJson = False,
 ) -> None:
     """Put parked changes back: the next run sends them; asks first. 保留中の変更を再送（確認あり）。"""
-    from connector.cli.parked import agreed, code_of, exit_of, show_retried
+    from connector.cli.parked import agreed, code_of, exit_of, nothing_of, show_retried
+    from connector.engine.retry import errors
     from connector.engine.retry import retry as put_back
 
     console = Console(json=json)
@@ -507,6 +508,8 @@ def retry(
         done = partial(meant, doubtful=doubtful, dismiss=dismiss)
         shown = done(put=yes)
         show_retried(console, shown, dismiss=dismiss)
+        if cause is not None and not shown.back and not shown.left:
+            console.aside(nothing_of(errors(app, system), cause))
         if shown.back and not (yes or dry_run or json) and sys.stdin.isatty() and agreed(console, dismiss=dismiss):
             shown = done(put=True)
             show_retried(console, shown, dismiss=dismiss)

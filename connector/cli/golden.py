@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from connector.cli.say import Console
+from connector.cli.say import Console, writing_files
 from connector.engine.golden import Verdict
 from connector.engine.record import Recorded
 from connector.errors import ConnectorError, text
@@ -70,7 +70,8 @@ def keep_test(console: Console, recorded: Recorded, out: Path | None) -> None:
         what = text("already there: {files}", "すでに存在します: {files}", files=out)
         raise ConnectorError(what, fix=text("name another file", "別のファイル名を指定してください"))
     else:
-        out.write_text(recorded.content, encoding="utf-8")
+        with writing_files():
+            out.write_text(recorded.content, encoding="utf-8")
         console.out(console.say("written: {file}", "作成: {file}", file=out))
         console.out(
             console.say(

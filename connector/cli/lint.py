@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from connector.cli.say import Console
+from collections.abc import Sequence
+
+from connector.cli.say import Console, problem_data
 from connector.config import Setup
+from connector.errors import Problem
 
 
-def show_lint(console: Console, setup: Setup) -> None:
-    """The configuration is clean."""
+def show_lint(console: Console, setup: Setup, warnings: Sequence[Problem]) -> None:
+    """The configuration is clean, but for `warnings`."""
+    console.problems(warnings)
     rules = setup.rules
     counts = {
         "systems": len(setup.systems),
@@ -18,7 +22,7 @@ def show_lint(console: Console, setup: Setup) -> None:
         "nurture": len(rules.nurture),
     }
     if console.json:
-        console.data({"ok": True, **counts, "warnings": [str(w) for w in setup.warnings]})
+        console.data({"ok": True, **counts, "warnings": list(map(problem_data, warnings))})
         return
     listed = ", ".join(f"{name} {count}" for name, count in counts.items())
     console.out(console.say("clean: {listed}", "問題なし: {listed}", listed=listed))

@@ -8,6 +8,7 @@ from datetime import tzinfo
 from connector.cli.say import Console
 from connector.engine.report import Exit
 from connector.engine.retry import Errors, Retried, record_of
+from connector.errors import Text, text
 from connector.store.causes import Cause, Unreadable
 
 NAMELESS = "-"
@@ -17,6 +18,17 @@ NAMELESS = "-"
 def code_of(cause: str | None) -> str | None:
     """The code that is kept, from what the administrator types."""
     return "" if cause == NAMELESS else cause
+
+
+def nothing_of(found: Errors, cause: str) -> Text:
+    """That nothing is parked for a cause, and for which something is."""
+    causes = sorted({each.code or NAMELESS for each in found.parked})
+    return text(
+        "nothing is parked for the cause {cause}; parked for: {causes}",
+        "原因 {cause} で保留中の変更はありません。保留中の原因: {causes}",
+        cause=cause,
+        causes=", ".join(causes) or "-",
+    )
 
 
 def exit_of(shown: Retried) -> int:

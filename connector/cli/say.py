@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console as Rich
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text as Words
 
-from connector.errors import ConnectorError, Language, Problem, Text, text
+from connector.errors import ConfigError, ConnectorError, Language, Problem, Text, text
 
 
 def language() -> Language:
@@ -56,22 +56,27 @@ class Console:
 
     def out(self, line: str = "") -> None:
         """One line of the result."""
-        self._out.print(escape(harmless(line)))
+        self._out.print(harmless(line), markup=False)
 
     def data(self, found: Any) -> None:
-        """The result as JSON."""
+        """The result as JSON, in UTF-8 whatever the terminal speaks."""
         import orjson
 
-        sys.stdout.write(orjson.dumps(found, default=_plain, option=orjson.OPT_INDENT_2).decode() + "\n")
+        content = orjson.dumps(found, default=_plain, option=orjson.OPT_INDENT_2) + b"\n"
+        sys.stdout.flush()
+        if (raw := getattr(sys.stdout, "buffer", None)) is not None:
+            raw.write(content)
+        else:
+            sys.stdout.write(content.decode())
         sys.stdout.flush()
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table of results."""
-        made = Table(title=escape(title) if title else None, title_justify="left", box=None, pad_edge=False)
+        made = Table(title=Words(title) if title else None, title_justify="left", box=None, pad_edge=False)
         for column in columns:
-            made.add_column(escape(column), overflow="fold")
+            made.add_column(Words(column), overflow="fold")
         for row in rows:
-            made.add_row(*(escape("" if cell is None else harmless(str(cell))) for cell in row))
+            made.add_row(*(Words("" if cell is None else harmless(str(cell))) for cell in row))
         self._out.print(made)
 
     @contextmanager
@@ -82,28 +87,68 @@ class Console:
             return
         shown = what.in_(self.language)
         with self._err.status(shown) as status:
-            yield lambda step: status.update(f"{shown}  {escape(step)}")
+            yield lambda step: status.update(Words(f"{shown}  {step}"))
 
     def error(self, error: ConnectorError) -> None:
         """What went wrong, on standard error."""
-        self._err.print(escape(error.in_(self.language)), style="red")
+        self._err.print(harmless(error.in_(self.language)), style="red", markup=False)
+
+    def failed(self, error: ConnectorError) -> None:
+        """Why there is no result: on standard error, and as data where a program waits for some."""
+        if isinstance(error, ConfigError):
+            self.problems(error.problems)
+        else:
+            self.error(error)
+        if self.json:
+            self.data({"error": failure(error)})
 
     def aside(self, said: Text) -> None:
         """Something to know, on standard error."""
-        self._err.print(escape(said.in_(self.language)))
+        self._err.print(harmless(said.in_(self.language)), markup=False)
 
     def problems(self, problems: Sequence[Problem]) -> None:
         """Problems of the configuration, one per line, on standard error."""
         words = {"error": ("error", "エラー"), "warning": ("warning", "警告")}
         for problem in problems:
             word = words[problem.severity][1 if self.language == "ja" else 0]
-            self._err.print(escape(f"{word}: {problem.in_(self.language)}"))
+            self._err.print(harmless(f"{word}: {problem.in_(self.language)}"), markup=False)
 
     def written(self, files: Sequence[Path]) -> None:
         """Files that a command wrote, and what to do next."""
         for file in files:
             self.out(self.say("written: {file}", "作成: {file}", file=file))
         self.out(self.say("next: edit config.yaml, then `connector lint`", "次: config.yaml を編集し `connector lint`"))
+
+
+@contextmanager
+def writing_files() -> Iterator[None]:
+    """What hinders the writing of a file is told as one of our errors.
+
+    :raises ConnectorError: a file or folder cannot be written
+    """
+    try:
+        yield
+    except OSError as error:
+        what = text(
+            "{path} cannot be written: {why}", "{path} に書き込めません: {why}", path=error.filename, why=error.strerror
+        )
+        raise ConnectorError(what, fix=text("name another place", "別の場所を指定してください")) from None
+
+
+def failure(error: ConnectorError) -> dict[str, Any]:
+    """An error as data: what, where and what to do in both languages, and every problem of a configuration."""
+    told = {"type": type(error).__name__, **_both("what", error.what), "where": error.where, **_both("fix", error.fix)}
+    return told | ({"problems": list(map(problem_data, error.problems))} if isinstance(error, ConfigError) else {})
+
+
+def problem_data(problem: Problem) -> dict[str, Any]:
+    """A problem of the configuration as data."""
+    place = {"file": problem.file, "line": problem.line, "column": problem.column, "severity": problem.severity}
+    return place | _both("what", problem.what) | _both("fix", problem.fix)
+
+
+def _both(name: str, said: Text | None) -> dict[str, str | None]:
+    return {name: said.in_("en") if said else None, f"{name}_ja": said.in_("ja") if said else None}
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connector.cli.say import Console
+from connector.cli.say import Console, writing_files
 from connector.engine.schema import files, schema_of
 
 
@@ -15,9 +15,10 @@ def show_schema(console: Console, name: str) -> None:
 
 def write_schemas(console: Console, folder: Path) -> None:
     """All schemas into a folder; what stands there under their names is renewed."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files():
-        (folder / name).write_text(content, encoding="utf-8")
+        with writing_files():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")
         console.out(console.say("written: {file}", "作成: {file}", file=folder / name))
     console.out(
         console.say(

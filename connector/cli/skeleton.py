@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from connector.cli.say import Console
+from connector.cli.say import Console, writing_files
 from connector.engine.schema import FOLDER, headed, schema_for
 from connector.engine.schema import files as schemas
 from connector.errors import ConnectorError, text
@@ -28,7 +28,7 @@ def asked(console: Console) -> str:
 def write(folder: Path, systems: str) -> Sequence[Path]:
     """Copy the skeleton for `systems` into `folder`; the files written.
 
-    :raises ConnectorError: when one of them is there already; nothing is written then
+    :raises ConnectorError: when one of them is there already (nothing is written then), or cannot be written
     """
     template = TEMPLATES[systems]
     files = {folder / "config.yaml": headed(template.text(), "config", FOLDER)}
@@ -36,13 +36,15 @@ def write(folder: Path, systems: str) -> Sequence[Path]:
         content = source.read_text(encoding="utf-8")
         files[folder / "mappings" / name] = headed(content, schema_for(name), f"../{FOLDER}")
     files |= {folder / FOLDER / name: content for name, content in schemas()}
-    there = [str(target) for target in files if target.exists()]
+    with writing_files():
+        there = [str(target) for target in files if target.exists()]
     if there:
         raise ConnectorError(
             text("already there: {files}", "すでに存在します: {files}", files=", ".join(there)),
             fix=text("name another folder", "別のフォルダーを指定してください"),
         )
-    for target, content in files.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content, encoding="utf-8")
+    with writing_files():
+        for target, content in files.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content, encoding="utf-8")
     return list(files)

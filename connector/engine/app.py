@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
 
-from connector.config import Setup
+from connector.config import Setup, check_store
 from connector.contain import contained
 from connector.engine.filling import filling
 from connector.errors import ConfigError, Interrupted, Problem, StoreError, text
 from connector.model import Role
 from connector.ports import Adapter
 from connector.rules.view import World
-from connector.spec import Spec, secrets_in
+from connector.spec import Spec, SpecError, secrets_in
 from connector.store import database, files, keep, load, runs
 from connector.store.beside import Beside, sqlite_file
 from connector.store.lease import Lease, acquire
@@ -150,10 +151,22 @@ def last_read(conn: Connection, name: str, adapter: Adapter) -> datetime | None:
 def store_url(setup: Setup) -> str:
     """The URL of the store, its secret revealed, a relative SQLite path taken from the folder of `config.yaml`.
 
-    :raises ConfigError: when a secret is missing
+    :raises ConfigError: when a secret is missing, or it is no URL of a store
     """
     config = setup.config
     url = config.store_url.reveal() if config.store_url else config.store
+    try:
+        make_url(check_store(url))
+    except (SpecError, ArgumentError, ValueError):  # whose messages may quote a password
+        mark = config.mark_of("store_url" if config.store_url else "store")
+        what = text("this is not the URL of a store", "store の URL として読めません")
+        fix = text(
+            "write sqlite:///data/connector.db or postgresql+psycopg://user:password@host:port/database; "
+            "special characters in the password as %XX",
+            "sqlite:///data/connector.db か postgresql+psycopg://ユーザー:パスワード@ホスト:ポート/データベース の形で"
+            "書いてください（パスワードの記号は %XX）",
+        )
+        raise ConfigError([mark.problem(what, fix)]) from None
     prefix = "sqlite:///"
     if url.startswith(prefix) and not url.startswith(f"{prefix}/"):
         return f"{prefix}{(setup.folder / url.removeprefix(prefix)).resolve()}"

@@ -12,6 +12,7 @@ from connector.cli.skeleton import write
 from connector.config import Setup, load
 from connector.errors import ConfigError, ConnectorError
 from connector.model import DealState
+from connector.spec import read_yaml_text, scalar, unknown_key
 from connector.templates import TEMPLATES
 
 CONFIG = """\
@@ -452,3 +453,41 @@ def test_a_mapping_of_deals_that_makes_no_sense_is_told(tmp_path: Path, old: str
 
     assert found.startswith("mappings/deals.yaml:")
     assert said in found
+
+
+# --- what is not YAML -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "ja", "fix"),
+    [
+        ("run:\n\tevery: 1h\n", 2, "タブ文字があります", "半角の空白"),
+        ("run: @weekly\n", 1, "値の先頭に使えない文字があります", "引用符"),
+        ("run: every: 1h\n", 1, "ここには「キー: 値」を書けません", "字下げ"),
+        ("run:\n  every: 1h\n reports: x\n", 3, "字下げが揃っていません", "同じ桁"),
+        ("run: 'every\n", 2, "引用符が閉じられていません", "引用符を閉じて"),
+        ("run: {every: 1h\n", 2, "「,」か閉じ括弧がありません", "括弧を閉じて"),
+        ("run\nlanguage: ja\n", 2, "ここには「キー: 値」を書けません", "字下げ"),
+        ("run：\n  every: 1h\n", 2, "ここには「キー: 値」を書けません", "全角"),
+        ("run:\n\u3000every: 1h\n  store: x\n", 3, "ここには「キー: 値」を書けません", "全角"),
+        ("a: " + "[" * 50 + "]" * 50, 1, "入れ子が40段を超えています", ""),
+        ("a: \x00", 0, "使えない制御文字があります", "UTF-8"),
+    ],
+)
+def test_what_is_not_yaml_is_told_in_both_languages_with_what_to_do(content: str, line: int, ja: str, fix: str) -> None:
+    _, problems = read_yaml_text(content, "a.yaml")
+    [problem] = problems
+    assert problem.line == line
+    assert f"YAML として読めません: {ja}" in problem.in_("ja")
+    assert fix in problem.in_("ja")
+    assert problem.in_("en").replace("→", "").isascii()
+
+
+def test_a_key_in_full_width_characters_is_told_as_such() -> None:
+    _, fix = unknown_key("\u3000every", ["every"])
+    assert "全角" in fix.in_("ja")
+
+
+def test_a_number_without_end_is_text() -> None:
+    assert scalar("9" * 5000) == "9" * 5000
+    assert scalar("9" * 30) == int("9" * 30)

@@ -38,3 +38,31 @@ def test_every_secret_that_is_missing_is_told_however_deep_it_stands(
     assert "basic" in told[1][1]
     assert "K_PEOPLE" in told[2][1]
     assert not (tmp_path / "data").exists(), "nothing was opened"
+
+
+@pytest.mark.parametrize(
+    "url", ["data/connector.db", "", "sqlite://", "mysql://u:hemmelig@h/d", "postgresql://u:hemmelig@h/d"]
+)
+def test_a_store_that_is_no_url_is_told_by_lint(tmp_path: Path, url: str) -> None:
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "config.yaml").write_text(f"store: '{url}'\nsystems:\n  ma: {{type: memory, role: ma}}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "config.yaml")
+    [problem] = [problem for problem in caught.value.problems if "the URL of a store" in problem.in_("en")]
+    assert (problem.line, problem.column) == (1, 8)
+    assert "sqlite:///data/connector.db" in problem.in_("ja")
+    assert not [problem for problem in caught.value.problems if "hemmelig" in problem.in_("en")]
+
+
+@pytest.mark.parametrize("url", ["data/connector.db", "postgresql+psycopg://u:hemmelig", "postgresql+psycopg://h:a/d"])
+def test_a_store_url_in_a_secret_that_is_none_is_told_without_being_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "config.yaml").write_text("store_url: {env: STORE}\nsystems:\n  ma: {type: memory, role: ma}\n")
+    monkeypatch.setenv("STORE", url)
+    with pytest.raises(ConfigError) as caught:
+        open_app(load(tmp_path / "config.yaml"))
+    [problem] = caught.value.problems
+    assert problem.line == 1
+    assert "hemmelig" not in problem.in_("en") + problem.in_("ja")
