@@ -6,7 +6,7 @@ import hashlib
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,8 @@ COUNT_ONLY = NOTHING_HANGS_ON | {"run.report", "delivery.no", "delivery.trail"}
 """Tables and columns that decide nothing: a report only tells, and deliveries are numbered as threads come by."""
 OF_THE_SESSION = frozenset({"_sessions", "_tokens", "_recent", "logins", "counted", "_router"})
 """What systems note of who signed in and how often they were asked: each run begins anew, and no limit is near."""
+_DECIDES = re.compile(r"(missing|mapped|filling|read):|identity$|rules$")
+"""Small values that a later run goes by. The others are this store's own name and secrets, and when something was."""
 _OF_THE_MOMENT = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}|(?<=\d\d:\d\d:\d\d)\.\d+| at 0x[0-9a-f]+")
 """Names of runs, and fractions of seconds: between runs minutes go by."""
 
@@ -34,11 +36,12 @@ def _rows(store: Path) -> Iterator[str]:
     try:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for name in sorted(set(names) - COUNT_ONLY):
-            rows = connection.execute(f'SELECT * FROM "{name}"')
-            columns = [column for column, *_ in rows.description]
+            found = connection.execute(f'SELECT * FROM "{name}"')
+            columns = [column for column, *_ in found.description]
+            rows: Iterable[tuple[object, ...]] = found
             kept = [n for n, column in enumerate(columns) if f"{name}.{column}" not in COUNT_ONLY]
-            if name == "meta":  # its values are this store's own name and secret, and when something was
-                kept = [0]
+            if name == "meta":
+                rows = ((key, value if _DECIDES.match(str(key)) else "") for key, value in found)
             yield from sorted(_OF_THE_MOMENT.sub("", f"{name} {[row[n] for n in kept]}") for row in rows)
     finally:
         connection.close()

@@ -28,13 +28,17 @@ FLOORS: Mapping[str, int] = {
 }
 FLOORS_OF_PROVE: Mapping[str, int] = {
     **FLOORS,
-    "kills": 1400,
-    "points killed": 900,
-    "kills -9": 400,
-    "double kills": 100,
+    "kills": 3400,
+    "points killed": 1000,
+    "kills -9": 700,
+    "double kills": 270,
     "file points": 400,
-    "freezes": 60,
+    "freezes": 200,
     "starts": 40,
+    "faults": 2000,
+    "requests": 120_000,
+    "events": 120_000,
+    "class C points": 40,
 }
 
 

@@ -31,6 +31,9 @@ def test_whatever_is_another_in_a_store_or_a_system_is_another_state() -> None:
             "UPDATE cursor SET value = value || ' ' WHERE stream = 'Lead'",
             "UPDATE person SET written = '{}' WHERE no = (SELECT min(no) FROM person WHERE written <> '{}')",
             "INSERT INTO meta VALUES ('missing:x', '1')",
+            "UPDATE meta SET value = '2' WHERE name = 'missing:x'",
+            "UPDATE meta SET value = 'other' WHERE name = 'rules'",
+            "UPDATE meta SET value = value || ' ' WHERE name = 'read:salesforce'",
         ):
             connection = sqlite3.connect(both.file)
             with connection:
