@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from connector.adapters.memory import SYSTEMS, System
+from connector.engine.report import Exit
+from connector.engine.retire import retire
 from connector.errors import Locked
 from connector.model import DealState, Kind
 from tests.machine.world import World
+from tests.unit.engine.test_unnamed import rename, scored
 
 
 @pytest.fixture
@@ -50,3 +54,23 @@ def test_two_runs_at_once_are_one_run_on_postgresql(world: World) -> None:
     with pytest.raises(Locked):
         world.run()
     lease.release()
+
+
+def test_a_system_is_retired_on_postgresql(world: World) -> None:
+    SYSTEMS["other"] = System("other", now=world.now)
+    contact = scored(world)
+    world.sfa.add_deal("案件", probability=70, people=(contact,))
+    world.run()
+    rename(world, "ma", "other")
+    assert world.run().exit is Exit.STOPPED
+
+    done = retire(world.app, "ma", really=True)
+
+    assert done.counts == {"people": 1, "companies": 0, "deals": 0, "touchpoints": 1, "entries": 1}
+    assert world.run().exit is Exit.DONE
+    assert not world.sfa.people[contact].fields["score"]
+    rename(world, "other", "ma")
+    retire(world.app, "other", really=True)
+    world.run()
+    assert world.sfa.people[contact].fields["score"] == 7
+    assert (len(world.sfa.timeline), world.fresh()) == (1, [])
