@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from connector.changes import AddToList, AnyChange, Lane, RemoveFromList, SetFields
-from connector.model import DealState, Ref, Role
+from connector.changes import UNDO, AddToList, AnyChange, Lane, RemoveFromList, SetFields
+from connector.model import DealState, Identity, Ref, Role, Subject, Written
+from connector.rules.columns import Touchpoints
 from connector.rules.nurture import NurtureRule
-from connector.rules.plan import Rules
+from connector.rules.plan import Facts, Rules, plan
 from connector.rules.protect import ProtectRule
 from tests.unit.rules.kit import INTEREST, NOW, block, contact, deal, decide, visitor, world
 
@@ -104,6 +105,23 @@ def test_what_was_lost_is_carried_along() -> None:
     assert change.values == {"A13": "2026-03-18", "A14": "勤怠"}
 
 
+def test_the_day_of_the_loss_is_that_of_the_configured_time_zone() -> None:
+    late = deal(state=DealState.LOST, closed_at=datetime(2026, 3, 10, 15, 30, tzinfo=UTC))  # 00:30 in Tokyo
+
+    changes, _ = decide(_rules(), visitor(), contact(), deals=(late,))
+
+    assert [c.values["A13"] for c in changes if isinstance(c, SetFields)] == ["2026-03-11"]
+
+
+def test_what_an_administrator_undid_is_not_carried_again_and_another_word_is() -> None:
+    undone = {Ref("ma", "visitor", "1"): {"A12": Written("", NOW, undone=("予算",))}}
+
+    changes, withheld = decide(_rules(), visitor(), contact(), deals=(lost(product="勤怠"),), written=undone)
+
+    assert [c.values for c in changes if isinstance(c, SetFields)] == [{"A13": "2026-03-18", "A14": "勤怠"}]
+    assert [w.rule for w in withheld] == [UNDO]
+
+
 def test_the_deal_closed_last_is_spoken_of() -> None:
     later = deal("007", DealState.LOST, closed_at=NOW - timedelta(days=20), lost_reason="時期")
 
@@ -131,6 +149,31 @@ def test_a_new_deal_takes_the_person_off() -> None:
     on_list: dict[str, Any] = {"lists": {BUDGET: frozenset("1")}, "ours": {BUDGET: frozenset("1")}}
 
     assert nurtured(deals=(lost(), deal("007")), **on_list) == (["-budget/1"], [])
+
+
+def _asking(more: str) -> Rules:
+    rule = f"id: lost\nwhen: {{deal: {{state: lost}}}}\nlist: budget\nin: ma\n{more}"
+    return Rules({}, nurture=(block(NurtureRule, rule),))
+
+
+def test_who_is_to_leave_is_taken_off_though_nothing_else_speaks_against_it() -> None:
+    leaves = _asking("leave_when: {deal: {state: won}}")
+    deals = (lost(), deal("007", DealState.WON, closed_at=NOW))
+    on_list: dict[str, Any] = {"lists": {BUDGET: frozenset("1")}, "ours": {BUDGET: frozenset("1")}}
+
+    assert moves(decide(leaves, visitor(), contact(), deals=deals)[0]) == []
+    assert moves(decide(leaves, visitor(), contact(), deals=deals, **on_list)[0]) == ["-budget/1"]
+
+
+@pytest.mark.parametrize("word", ["unless: [{}]", "leave_when: {}"])
+def test_it_is_looked_again_when_what_keeps_or_takes_off_the_list_may_turn(word: str) -> None:
+    rules = _asking(word.replace("{}", "{deal: {state: won, closed: {lt: 30d}}}"))
+    won = deal("007", DealState.WON, closed_at=NOW - timedelta(days=20))
+    subject = Subject(Identity("p1", (visitor(), contact())), deals=(lost(), won))
+
+    (outcome,) = plan(Facts([subject], Touchpoints.from_rows([]), world()), rules).outcomes
+
+    assert outcome.due_at == NOW + timedelta(days=10)
 
 
 def test_a_person_is_mailed_at_one_address_only() -> None:
