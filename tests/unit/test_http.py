@@ -163,6 +163,17 @@ def test_whether_it_may_write_is_looked_at_after_the_wait_for_its_turn(
     assert [path for _, path, _, _ in system.seen] == ["/people/1"]
 
 
+def test_what_is_sent_after_the_writing_asks_nobody_any_more(server: Server, system: System) -> None:
+    def no_more() -> None:
+        raise Fenced
+
+    with client(server.url) as http:
+        with pytest.raises(Fenced), http.writing_while(no_more):
+            http.request("POST", "people/1")
+        http.request("POST", "people/2")
+    assert [path for _, path, _, _ in system.seen] == ["/people/2"]
+
+
 def test_what_signs_itself_in_looks_once_for_each_sending(server: Server, system: System) -> None:
     class SignsIn(AuthBase):
         def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -716,6 +727,18 @@ def test_a_share_of_the_systems_allowance_is_left_to_others(server: Server) -> N
     http.quota = None
     http.request("GET", "/")
     http.close()
+
+
+def test_requests_of_which_the_system_has_not_told_yet_count_as_used(server: Server) -> None:
+    with client(server.url, budget=Budget(leave_free=0.2)) as http:
+        http.request("GET", "/")  # told of in what is heard next
+        http.quota = Quota(used=798, limit=1000)
+        assert http.left() == 2
+        http.request("GET", "/")
+        http.request("GET", "/")
+        assert http.left() == 0
+        with pytest.raises(Exhausted, match="leave_free"):
+            http.request("GET", "/")
 
 
 def test_requests_keep_their_distance(server: Server, naps: list[float]) -> None:
