@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import Engine, update
 
 from connector.errors import Locked, StoreError
+from connector.http import HttpOptions
 from connector.store import database
 from connector.store import tables as t
-from connector.store.lease import Fenced, Lease, acquire, take_part
+from connector.store.database import reading
+from connector.store.lease import SAFETY, Fenced, Lease, acquire, held_parts, take_part
 
 
 def test_only_one_holds_it_and_the_other_is_told_who(store: Engine) -> None:
@@ -104,3 +106,33 @@ def test_of_many_at_once_one_wins(store: Engine) -> None:
         thread.join()
 
     assert (len(won), len(lost)) == (1, 5)
+
+
+@pytest.mark.parametrize("short", ["run", "part 1"])
+def test_who_looks_sees_the_one_that_ends_first(store: Engine, short: str) -> None:
+    lease = acquire(store, "run", timedelta(minutes=5))
+    share = take_part(lease, "part 1", "here")
+    with lease.writing() as conn:
+        expires = t.lease.c.expires
+        conn.execute(update(t.lease).values(expires=expires + 3_600_000_000))
+        conn.execute(update(t.lease).where(t.lease.c.name == short).values(expires=expires - 3_840_000_000))
+    before = share.left()
+
+    share.check(timedelta(minutes=2))
+
+    assert share.left() > before, "renewed, as one of the two lasts no longer than that"
+
+
+def test_what_is_sent_is_looked_after_for_longer_than_a_request_takes() -> None:
+    assert HttpOptions().timeout < SAFETY < timedelta(minutes=5)
+
+
+def test_a_part_that_ran_out_is_held_by_nobody(store: Engine) -> None:
+    lease = acquire(store, "run", timedelta(minutes=5))
+    for part in ("system:ma", "system:sfa"):
+        take_part(lease, part, "here")
+    take_part(lease, "system:crm", "here").release()
+    with lease.writing() as conn:
+        conn.execute(update(t.lease).where(t.lease.c.name == "system:sfa").values(expires=1))
+    with reading(store) as conn:
+        assert held_parts(conn, ["system:ma", "system:sfa", "system:crm", "system:erp"]) == {"system:ma"}

@@ -464,3 +464,36 @@ def test_what_was_done_in_the_end_has_no_cause_any_more(store: Engine) -> None:
         assert causes.causes(conn) == []
         row = conn.execute(select(tables.outbox)).one()
     assert (row.state, row.error, row.error_ja, row.fix_ja, row.said, row.doubtful) == ("done", "", "", "", "", False)
+
+
+def test_a_creation_that_may_have_been_done_is_not_withdrawn(store: Engine) -> None:
+    enqueue(store, CREATED)
+    settle(store, CREATED, replace(REFUSAL, doubtful=True))
+
+    with database.writing(store) as conn:
+        assert outbox.withdraw(conn, ["p1"], set()) == 0
+    with database.reading(store) as conn:
+        assert [parked.key for parked in outbox.parked(conn)] == [CREATED.key]
+
+
+@pytest.mark.parametrize("status", ["done", "refused", "retry"])
+def test_an_answer_ends_the_doubt(store: Engine, status: Any) -> None:
+    enqueue(store, SCORE)
+    with database.writing(store) as conn:
+        outbox.claim(conn, [SCORE.key], 1, NOW)
+        outbox.in_doubt(conn, [SCORE.key])
+    settle(store, SCORE, Receipt(SCORE.key, status))
+
+    with database.reading(store) as conn:
+        assert conn.execute(select(tables.outbox)).one().uncertain_until is None
+
+
+def test_who_waits_longer_already_is_not_hurried(store: Engine) -> None:
+    soon, late = NOW + timedelta(hours=1), NOW + timedelta(hours=9)
+    other = replace(SCORE, key="set:y")
+    with database.writing(store) as conn:
+        outbox.enqueue(conn, [SCORE, other], "r", NOW, {SCORE.key: late})
+        outbox.wait(conn, [SCORE.key, other.key], soon)
+
+    assert [wish.change.key for wish in due(store, soon)] == [other.key]
+    assert len(due(store, late)) == 2
