@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from connector.adapters.memory import Memory
-from connector.changes import AddToList, AnyChange, RaiseAlert, RemoveFromList, SetFields
+from connector.changes import AddToList, AnyChange, CreatePerson, RaiseAlert, RemoveFromList, SetFields
+from connector.engine import planning
+from connector.engine.preview import plan_preview
 from connector.engine.report import Exit
 from connector.engine.run import run
-from connector.errors import Locked, Mismatch, Unavailable, Uncertain, text
+from connector.errors import Locked, Mismatch, Throttled, Unavailable, Uncertain, text
 from connector.model import DealPerson, DealState, Kind, Ref
 from connector.ports import Page, Receipt
 from connector.rules import resolve
@@ -365,10 +367,10 @@ def test_over_the_limit_of_a_day_one_digest_stands_for_the_rest(world: World) ->
 class Owner:
     """Five stories about one owner, who is told two a day."""
 
-    def __init__(self, world: World) -> None:
-        edit_config(world, "run:", "run:\n  quiet: {per_owner_per_day: 2}")
+    def __init__(self, world: World, stories: int = 5, a_day: int = 2) -> None:
+        edit_config(world, "run:", f"run:\n  quiet: {{per_owner_per_day: {a_day}}}")
         self.world, self.owner, self.stories = world, world.sfa.add_owner("営業"), 0
-        for _ in range(5):
+        for _ in range(stories):
             self.happens()
 
     def happens(self) -> None:
@@ -849,3 +851,79 @@ def test_who_is_no_more_the_contact_of_a_deal_is_planned_again(world: World) -> 
         concerned = {nos[ids[ref]] for ref in (both if contact is both[1] else both[:1])}
         assert due == concerned
         world.run()
+
+
+def test_an_owners_day_is_that_of_the_configured_time_zone(world: World) -> None:
+    world.pass_time(timedelta(hours=22, minutes=30))  # 08:30 in Tokyo; elsewhere it is yesterday
+    told = Owner(world)
+    world.run()
+    told.happens()
+    world.pass_time(timedelta(hours=1))  # a new day in UTC
+    world.run()
+    assert told.times == [1, 1, 1, 1, 1, 0]
+
+    world.pass_time(timedelta(hours=14, minutes=31))  # 00:01 in Tokyo
+    world.run()
+    assert told.times == [1] * 6
+
+
+def test_an_alert_that_was_tried_goes_as_it_is_though_the_day_is_full(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Owner(world, stories=1, a_day=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            Memory, "push", lambda _, changes: iter([Receipt(c.key, "retry", code="BUSY") for c in changes])
+        )
+        world.run()
+    told.happens()
+    world.pass_time(timedelta(minutes=1))
+    world.run()
+    assert told.times == [0, 1], "the first is not due yet"
+
+    world.pass_time(timedelta(minutes=10))
+    world.run()
+
+    assert told.times == [1, 1]
+    assert not any(is_digest(alert) for alert in world.sfa.alerts.values())
+
+
+def test_a_system_that_asks_for_hours_is_left_alone_so_long(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hot_visitor(world)
+
+    def busy(*_: object) -> Iterator[Receipt]:
+        raise Throttled(text("asks us to wait", "待つよう求められました"), wait=timedelta(hours=3), where="sfa")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Memory, "push", busy)
+        world.run()
+    world.pass_time(timedelta(hours=2, minutes=50))
+    assert world.run().sent() == 0
+    world.pass_time(timedelta(minutes=11))
+    assert world.run().sent() > 0
+
+
+@pytest.mark.parametrize(("back", "everybody"), [(timedelta(minutes=50), False), (timedelta(hours=2), True)])
+def test_a_clock_that_is_set_back_by_more_than_machines_differ_has_everybody_planned_anew(
+    world: World, back: timedelta, everybody: bool
+) -> None:
+    hot_visitor(world)
+    world.run()
+    world.run()
+    with world.app.lease() as lease, lease.writing() as conn:
+        planning.note_time(conn, world.now - back)
+        assert (load.affected(conn, world.now - back) > 0) is everybody
+
+
+def test_of_two_new_people_who_may_be_one_a_plan_shows_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "CHUNK", 1)
+    for local in ("suzuki", "suzuki.d"):
+        ref = world.ma.add_person(
+            email=f"{local}@uminari-example.co.jp", family_name="鈴木", name="鈴木 大輔", company="海鳴電子"
+        )
+        for day in range(1, 6):
+            world.ma.add_touchpoint(ref, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=day))
+
+    found = plan_preview(world.app, pull=True, as_of=None)
+
+    assert sum(isinstance(change, CreatePerson) for change in found.fresh) == 1

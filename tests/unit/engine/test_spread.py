@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.changes import Lane, RaiseAlert
 from connector.engine import part, planning, spread
+from connector.engine.deliver import Delivery
 from connector.engine.part import Part, perform
 from connector.engine.report import Exit, Report
 from connector.engine.run import run
 from connector.engine.spread import Spread
-from connector.errors import ConnectorError, Locked, text
+from connector.errors import ConnectorError, Interrupted, Locked, text
 from connector.model import DealState, Kind
 from connector.store import outbox, parts, runs
 from connector.store.lease import Fenced, Lease, take_part
@@ -295,3 +298,78 @@ def test_parts_are_known_by_their_stage_and_forgotten_with_the_run(world: World)
         assert parts.done(conn, "r_1:plan:1:", {"r_1:plan:1:5"}) == {}
         parts.forget(conn)
         assert not parts.is_done(conn, "rx1:plan:1:5")
+
+
+# --- parts that somebody else has done meanwhile ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_work(world: World) -> Iterator[Lease]:
+    """A run whose systems were read."""
+    fill(world)
+    with world.app.lease() as lease:
+        with lease.writing() as conn:
+            runs.start_run(conn, "r", world.now, world.now, lease.token, "")
+        for system in ("ma", "sfa"):
+            perform(world.app, a_job(world, lease, "pull", system=system), "somebody")
+        yield lease
+
+
+def done_meanwhile(monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
+    """The first `looks` at a part find it undone; then somebody has done it."""
+    left = iter(range(looks))
+    monkeypatch.setattr(parts, "is_done", lambda *_: next(left, None) is None)
+
+
+@pytest.mark.parametrize("kind", ["pull", "deliver"])
+def test_a_part_that_was_done_before_we_got_it_is_not_done_again(
+    world: World, at_work: Lease, monkeypatch: pytest.MonkeyPatch, kind: part.Kind
+) -> None:
+    done_meanwhile(monkeypatch, 1)
+    for work in ("_pull", "_deliver"):
+        monkeypatch.setattr(part, work, lambda *_: pytest.fail("done twice"))
+    perform(world.app, a_job(world, at_work, kind, system="sfa"), "somebody")
+
+
+def test_a_chunk_that_was_written_down_while_we_computed_it_is_not_written_down_again(
+    world: World, at_work: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done_meanwhile(monkeypatch, 1)
+    monkeypatch.setattr(planning, "write_down", lambda *_: pytest.fail("written twice"))
+    perform(world.app, a_job(world, at_work, "plan", last=10**6), "somebody")
+
+
+def test_what_was_done_cannot_fail_any_more(world: World, at_work: Lease) -> None:
+    job = a_job(world, at_work, "pull", system="ma")
+    with world.app.reading() as conn:
+        before = parts.done(conn, "r:pull", [])
+    part.fail(world.app, job, {"what": "too late"})
+    with world.app.reading() as conn:
+        assert parts.done(conn, "r:pull", []) == before
+    assert job.key in before
+
+
+def test_who_is_told_to_end_leaves_the_summing_up_to_whoever_goes_on(
+    world: World, at_work: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Delivery, "send", lambda _: setattr(world.app, "stopping", True))
+    job = a_job(world, at_work, "deliver", system="sfa")
+    with pytest.raises(Interrupted):
+        perform(world.app, job, "somebody")
+    with world.app.reading() as conn:
+        assert not parts.is_done(conn, job.key)
+
+
+def test_one_alert_that_was_told_meanwhile_is_enough_to_plan_a_chunk_again(world: World, at_work: Lease) -> None:
+    alert = RaiseAlert(
+        key="alert:x", system="sfa", identity="p1", lane=Lane.ALERTS, reasons=(), rule="hot", subject="person:p1",
+        owner_id="005", title="t", body="b", due_on=date(2026, 4, 2),
+    )  # fmt: skip
+    quiet, told = ("other", "person:p9"), (alert.rule, alert.subject)
+    with world.app.reading() as conn:
+        chunk = part._planned(world.app, a_job(world, at_work, "plan", last=0), Report("r", world.now, world.now))
+        planned = replace(chunk, told={quiet: None, told: None})
+        assert part._still_so(conn, planned)
+    with at_work.writing() as conn:
+        outbox.enqueue(conn, [alert], "r", world.now, {})
+        assert not part._still_so(conn, planned)
