@@ -443,3 +443,19 @@ def test_where_nothing_was_ever_brought_there_is_no_last_run(world: World) -> No
     world.run()
     with pytest.raises(ConnectorError, match="no run has sent anything yet"):
         undo(world, "last")
+
+
+def test_what_was_carried_of_a_lost_deal_and_undone_is_not_carried_again(world: World) -> None:
+    deal, visitor = lost_customer(world)
+    run = world.run().run
+    assert world.ma.people[visitor.id].fields["lost_reason"] == "予算"
+
+    undo(world, run)
+    assert not world.ma.people[visitor.id].fields["lost_reason"]
+    world.sfa.edit_deal(deal, name="装置一式")
+    world.run()
+    assert not world.ma.people[visitor.id].fields["lost_reason"]
+
+    world.sfa.edit_deal(deal, lost_reason="競合")
+    world.run()
+    assert world.ma.people[visitor.id].fields["lost_reason"] == "競合", "another reason is news"
