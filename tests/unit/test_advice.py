@@ -95,8 +95,22 @@ def test_what_is_meant_is_not_told(tmp_path: Path) -> None:
             "{stage",
             "P is written by two rules → the other",
         ),
-        ("config", "sqlite:///", "postgresql://us:kanariya@db/", "error", "postgresql", "URL holds a password → put"),
-        ("config", "sqlite:///", "postgresql://us@db/d?password=kanariya", "error", "postgresql", "holds a password"),
+        (
+            "config",
+            "sqlite:///",
+            "postgresql+psycopg://us:kanariya@db/",
+            "error",
+            "postgresql",
+            "URL holds a password → put",
+        ),
+        (
+            "config",
+            "sqlite:///",
+            "postgresql+psycopg://us@db/d?password=kanariya",
+            "error",
+            "postgresql",
+            "holds a password",
+        ),
     ],
 )
 def test_what_is_hardly_meant_is_told_where_it_stands(
