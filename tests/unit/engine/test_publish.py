@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -20,11 +21,12 @@ from connector.cli.say import Console
 from connector.engine.metrics import HISTOGRAMS, MEANINGS, RUN_SECONDS, measure
 from connector.engine.publish import find, published
 from connector.engine.reconcile import reconcile
+from connector.engine.spending import MS, REQUEST_MS
 from connector.errors import ConnectorError, Locked, StoreError, text
 from connector.model import DealState, Kind, Ref
 from connector.reports.account import Account, Table, account
 from connector.reports.page import page
-from connector.store import runs
+from connector.store import runs, tally
 from connector.store import tables as t
 from connector.store.runs import Counts
 from tests.machine.world import World
@@ -187,6 +189,16 @@ def test_of_a_score_the_newest_touchpoint_counts(world: World) -> None:
 
     [alert] = [alert for alert in world.sfa.alerts.values() if alert.person == contact]
     assert (alert.rule, alert.stirred_at) == ("hot", newest)
+
+
+def test_what_took_no_time_is_counted_too(world: World) -> None:
+    with world.app.lease() as lease, lease.writing() as conn:
+        took: Counter[str] = Counter()
+        took += tally.observed(0, MS)  # which adds nothing to the sum
+        tally.add(conn, REQUEST_MS, "sfa", took)
+    found = measured(world)
+    assert found["connector_http_request_seconds_count", ("sfa",)] == 1
+    assert found["connector_http_request_seconds_sum", ("sfa",)] == 0
 
 
 def test_a_run_that_was_not_heard_of_is_counted_when_the_next_takes_over(world: World) -> None:
