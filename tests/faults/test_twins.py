@@ -149,6 +149,7 @@ class Twins(RuleBasedStateMachine):
     )
     def a_run_whose_answers_are_lost(self, system: str, loss: str, n: int, between: bool) -> None:
         """`between`: what is late arrives only after the next run, which comes soon."""
+        self._something_to_send(system)
         lossy = getattr(self.hit, system)
         setattr(lossy, loss, n)
         self._run(self.hit)
@@ -165,6 +166,21 @@ class Twins(RuleBasedStateMachine):
         self.hit.settle()
         self._in_both(timedelta(minutes=20))
         self.a_run()
+
+    def _something_to_send(self, system: str) -> None:
+        """Somebody whom sales knows attends a seminar, or told sales to send no mail."""
+        self.number += 1
+        email, name = f"p{self.number}@alpha.co.jp", NAMES[self.number % len(NAMES)]
+
+        def happen(world: World, _: int) -> None:
+            contact = self._contact(world, email, name)
+            visitor = world.ma.add_person(email=email, family_name=name)
+            if system == "sfa":
+                world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, self.ago(1))
+            else:
+                world.sfa.edit_person(contact, opted_out=True)
+
+        self.both(happen)
 
     @rule(days=st.integers(1, 20))
     def days_pass(self, days: int) -> None:
@@ -222,4 +238,4 @@ def test_twins_end_alike(prove: bool) -> None:
     tally.count("simulated kills", Count.struck["kill"])
     tally.count("simulated runs", Count.runs)
     assert Count.struck["kill"] >= number / 4, "too little was hit"
-    assert not prove or all(Count.struck[loss] for loss in LOSSES if loss != "stutter"), Count.struck
+    assert not prove or all(Count.struck[loss] >= number / 20 for loss in LOSSES if loss != "stutter"), Count.struck
