@@ -108,8 +108,11 @@ class RaiseAlert(Change):
     due_on: date
     person: Ref | None = None
     deal: Ref | None = None
-    stirred_at: datetime | None = None
-    """When the newest touchpoint happened that it is about; None where it is about none, or about several people."""
+    stirred_at: datetime | None = field(default=None, compare=False)
+    """When the newest touchpoint happened that it is about; None where it is about none, or about several people.
+
+    Only for measuring how soon it came: alerts that differ in nothing else are the same.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

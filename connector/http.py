@@ -393,6 +393,7 @@ class _Transport(HTTPAdapter):
                 if exchange.expired:  # an answer without a length looks complete when the connection is cut
                     raise requests.ReadTimeout
             except (requests.RequestException, HTTPError, OSError) as error:
+                status = 0  # what was heard of an answer is none
                 raise self._failure(error, exchange) from None
             finally:
                 http.note_sent(request, status, started)

@@ -10,6 +10,7 @@ from connector.cli.views import called
 from connector.engine.forget import Forgotten
 from connector.engine.retire import Retired
 from connector.engine.safekeeping import Backup, Restored
+from connector.engine.unnamed import listed
 from connector.errors import text
 
 
@@ -133,9 +134,7 @@ def show_retired(console: Console, found: Retired) -> None:
         )
         return
     say = console.say
-    counts = ", ".join(f"{_COUNTED[what].in_(console.language)} {n}" for what, n in found.counts.items() if n)
-    nothing = say("nothing that counts", "有効なデータなし")
-    console.out(say("  {system}: {counts}", "  {system}: {counts}", system=found.system, counts=counts or nothing))
+    console.out(f"  {found.system}: {listed(found.counts).in_(console.language)}")
     if found.unsent:
         console.out(say("  never to be sent: {n}", "  送信しない変更: {n}件", n=found.unsent))
     if found.doubtful:
@@ -150,20 +149,13 @@ def show_retired(console: Console, found: Retired) -> None:
     console.out((_DONE if found.done else _WOULD).in_(console.language))
 
 
-_COUNTED = {
-    "people": text("people", "人物"),
-    "companies": text("companies", "会社"),
-    "deals": text("deals", "案件"),
-    "touchpoints": text("touchpoints", "行動履歴"),
-    "entries": text("entries on lists", "リスト登録"),
-}
 _WOULD = text(
     "nothing was changed; with --yes all this counts as deleted there, and nothing is sent there",
     "まだ何も変更していません。--yes を付けると、上記を削除済みとして扱います（連携先には何も送りません）",
 )
 _DONE = text(
-    "retired: scores and protection change with the next run, so look at `connector plan` first; "
-    "named in config.yaml again, it is read from the beginning",
+    "retired: scores and protection change with the next run, so look at `connector plan` first. Named in config.yaml "
+    "again, it is read from the beginning; of a system of files, drop those again that were taken in",
     "廃止しました。次の実行でスコアと保護が変わるため、先に `connector plan` を確認してください。"
-    "config.yaml に戻した場合は最初から読み直します",
+    "config.yaml に戻した場合は最初から読み直します（ファイル連携では取り込み済みのファイルも置き直してください）",
 )

@@ -14,7 +14,7 @@ from typing import Literal
 import structlog
 from sqlalchemy import Connection
 
-from connector.changes import AnyChange, SetFields
+from connector.changes import AnyChange, RaiseAlert, SetFields
 from connector.engine.app import App
 from connector.engine.braking import doubts
 from connector.engine.deliver import collect, deliver
@@ -169,8 +169,13 @@ def _says_same(one: AnyChange, other: AnyChange) -> bool:
     """Whether two changes do the same to the same thing, whatever their reasons, and whoever was joined meanwhile."""
     if type(one) is not type(other):
         return False
-    plain = [dump_change(replace(each, reasons=(), identity="")) for each in (one, other)]
+    plain = [_plain(each) for each in (one, other)]
     return plain[0] == plain[1]
+
+
+def _plain(change: AnyChange) -> str:
+    bare = replace(change, reasons=(), identity="")
+    return dump_change(replace(bare, stirred_at=None) if isinstance(bare, RaiseAlert) else bare)
 
 
 def _send(app: App, lease: Lease, report: Report, changes: Sequence[AnyChange]) -> None:

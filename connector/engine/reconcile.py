@@ -189,7 +189,8 @@ class _Comparing:
                 for kind in sorted((self.seen.keys() | (set() if self.vague else unseen)) - self.unsure):
                     self._missing(conn, kind)
             self.found.doubled = people.doubled(conn, self.name)
-            runs.remember(conn, f"drift:{self.name}", str(self.found.differing))
+            if whole:
+                runs.remember(conn, f"drift:{self.name}", str(self.found.differing))
         log.info("system_compared", system=self.name, differing=self.found.differing)
 
     def _page(self, stream: str, page: Page) -> None:

@@ -597,7 +597,8 @@ def test_it_is_known_how_requests_went(server: Server, naps: list[float]) -> Non
 
 
 def test_an_answer_that_did_not_come_is_known_too(naps: list[float]) -> None:
-    with raw_server() as url, client(url, naps, retries=1) as http:
+    cut = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"
+    with raw_server(cut) as url, client(url, naps, retries=1) as http:
         with pytest.raises(Unavailable):
             http.request("GET", "/")
         assert [(type(each), each.status) for each in http.take_traffic()] == [(Sent, 0), (Again, 0), (Sent, 0)]

@@ -224,6 +224,16 @@ def test_what_a_comparison_found_stays_until_the_next(world: World) -> None:
         assert measured(world)["connector_reconcile_drift_records", ("ma",)] == 0
 
 
+def test_a_comparison_that_could_not_be_made_leaves_what_the_last_one_found(world: World) -> None:
+    world.run()
+    world.run()
+    unseen(world, next(iter(world.sfa.people.values())).ref, score=99)
+    reconcile(world.app)
+    world.sfa.down = True
+    reconcile(world.app)
+    assert measured(world)["connector_reconcile_drift_records", ("sfa",)] == 1
+
+
 def test_what_failed_is_told_by_how(world: World) -> None:
     with world.app.lease() as lease, lease.writing() as conn:
         runs.start_run(conn, "r", world.now, world.now, lease.token, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ from sqlalchemy import select
 from connector.adapters.memory import Memory
 from connector.changes import AddToList, AnyChange, CreatePerson, RaiseAlert, RemoveFromList, SetFields
 from connector.engine import planning
+from connector.engine.applying import apply_plan
+from connector.engine.plan_file import write_plan
 from connector.engine.preview import plan_preview
 from connector.engine.report import Exit
 from connector.engine.run import run
@@ -927,3 +930,31 @@ def test_of_two_new_people_who_may_be_one_a_plan_shows_one(world: World, monkeyp
     found = plan_preview(world.app, pull=True, as_of=None)
 
     assert sum(isinstance(change, CreatePerson) for change in found.fresh) == 1
+
+
+@pytest.mark.parametrize("written_before", [False, True])
+def test_an_alert_of_a_plan_is_raised_though_the_person_did_more_that_it_does_not_tell_of(
+    world: World, tmp_path: Path, *, written_before: bool
+) -> None:
+    world.run()
+    owner = world.sfa.add_owner("営業")
+    world.sfa.add_person(email="taro@alpha.co.jp", family_name="山田", owner_id=owner)
+    visitor = world.ma.add_person(email="taro@alpha.co.jp", family_name="山田")
+    for days in (1, 2, 3):
+        world.ma.add_touchpoint(visitor, Kind.SEMINAR_ATTENDED, world.now - timedelta(days=days))
+    world.ma.add_touchpoint(visitor, Kind.PAGE_VIEW, world.now - timedelta(hours=5))
+    file = tmp_path / "plan.json"
+    write_plan(world.app, file, world.now, plan_preview(world.app, pull=True, as_of=None).fresh)
+    if written_before:  # by a version that did not know when
+        said = json.loads(file.read_text(encoding="utf-8"))
+        for each in said["changes"]:
+            each["change"].pop("stirred_at", None)
+        file.write_text(json.dumps(said), encoding="utf-8")
+    world.now += timedelta(seconds=5)
+    world.ma.add_touchpoint(visitor, Kind.MAIL_OPEN, world.now)
+    world.now += timedelta(seconds=5)
+
+    done = apply_plan(world.app, file, force=None)
+
+    assert done.skipped == []
+    assert [alert.rule for alert in world.sfa.alerts.values()] == ["hot"]

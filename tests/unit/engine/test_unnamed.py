@@ -69,8 +69,8 @@ def test_a_renamed_system_stops_the_run_before_anything_is_read(
     assert report.exit is Exit.STOPPED
     assert report.to_mend, "nothing that --force overrules"
     (why,) = report.halted
-    assert "the system ma told (1 person, 0 deals, 1 touchpoint)" in why.in_("en")
-    assert "連携先 ma のデータが store にあります（人物 1件、案件 0件、行動履歴 1件）" in why.in_("ja")
+    assert "the system ma told (people 1, touchpoints 1)" in why.in_("en")
+    assert "連携先 ma のデータが store にあります（人物 1, 行動履歴 1）" in why.in_("ja")
     assert report.ledger == {}
     (contact,) = world.sfa.people.values()
     assert (contact.fields["score"], len(world.sfa.timeline)) == (7, 1)
