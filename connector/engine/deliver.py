@@ -399,12 +399,13 @@ class Delivery:
 
     def _note_alerts(self, conn: Connection, done: Sequence[AnyChange], now: datetime) -> None:
         """How long after what it tells of an alert came, or after the quiet hours in which that happened."""
-        waits = Counter[str]()
-        for change in done:
-            if isinstance(change, RaiseAlert) and change.stirred_at is not None:
-                wait = now - self.app.setup.config.release_time(change.stirred_at)
-                waits += tally.observed(max(0, round(wait.total_seconds())), ALERT_SECONDS)
-        tally.add(conn, ALERTS_AFTER, self.name, waits)
+        release_time = self.app.setup.config.release_time
+        waits = [
+            max(0, round((now - release_time(change.stirred_at)).total_seconds()))
+            for change in done
+            if isinstance(change, RaiseAlert) and change.stirred_at is not None
+        ]
+        tally.observe(conn, ALERTS_AFTER, self.name, waits, ALERT_SECONDS)
 
     def _put_off(self, conn: Connection, changes: Sequence[AnyChange], error: AdapterError) -> None:
         """Nothing is known about these yet; they stay for later, and this system is left alone in this run."""

@@ -168,7 +168,7 @@ def _tallies(sheet: Sheet, conn: Connection) -> None:
             for bound in (*bounds, math.inf):
                 below += counts.get(str(bound), 0)
                 buckets.append(("+Inf" if bound == math.inf else str(bound / unit), below))
-            family.add_metric((system,), buckets, counts.get(tally.SUM, 0) / unit)
+            family.add_metric((system,), buckets, counts[tally.SUM] / unit)
         sheet.others.append(family)
 
 

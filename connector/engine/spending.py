@@ -76,14 +76,14 @@ def _note_calls(conn: Connection, app: App, name: str, run: str) -> None:
 
 
 def _note_traffic(conn: Connection, name: str, traffic: Sequence[Sent | Again]) -> None:
-    codes, took, again, waited = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    codes, again, waited = Counter[str](), Counter[str](), Counter[str]()
     for each in traffic:
         status = str(each.status or NO_ANSWER)
         if isinstance(each, Sent):
             codes[status] += 1
-            took += tally.observed(each.ms, MS)
         else:
             again[status] += 1
             waited[tally.SUM] += each.waited_ms
-    for what, counts in ((REQUESTS, codes), (REQUEST_MS, took), (REPEATS, again), (WAITED_MS, waited)):
+    for what, counts in ((REQUESTS, codes), (REPEATS, again), (WAITED_MS, waited)):
         tally.add(conn, what, name, counts)
+    tally.observe(conn, REQUEST_MS, name, (each.ms for each in traffic if isinstance(each, Sent)), MS)

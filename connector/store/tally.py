@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -30,6 +30,14 @@ def add(conn: Connection, name: str, system: str, counts: Mapping[str, int]) -> 
         conn.execute(
             _ADDING, [{"of": name, "at": system, "as": label, "more": counts[label]} for label in sorted(counts)]
         )
+
+
+def observe(conn: Connection, name: str, system: str, values: Iterable[int], bounds: Sequence[int]) -> None:
+    """Add observations to the histogram of one name and system."""
+    counts = Counter[str]()
+    for value in values:
+        counts.update(observed(value, bounds))  # not `+=`, which drops a sum of nothing
+    add(conn, name, system, counts)
 
 
 def counted(conn: Connection, name: str) -> dict[str, dict[str, int]]:
