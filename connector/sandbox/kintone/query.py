@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
@@ -190,9 +189,9 @@ def _whole(number: Token) -> int:
     return int(number)
 
 
-@cache
-def _parser() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", start="query", maybe_placeholders=False)
+# Made on import: lark reads a grammar with `ast`, which CPython 3.11 does not do safely in two threads at once
+# (SystemError: AST constructor recursion depth mismatch).
+_PARSER = Lark(GRAMMAR, parser="lalr", start="query", maybe_placeholders=False)
 
 
 def parse(text: str) -> Query:
@@ -202,7 +201,7 @@ def parse(text: str) -> Query:
         Refusal: it is none, or asks for too many.
     """
     try:
-        query = _Tree().transform(_parser().parse(text))
+        query = _Tree().transform(_PARSER.parse(text))
     except UnexpectedInput:
         raise wrong("query", SYNTAX) from None
     except VisitError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_args
@@ -283,9 +282,9 @@ def _literal(token: Token, *, like: bool) -> Literal:
     return Literal(kind, text, text, pos)
 
 
-@cache
-def _parser() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", start="query", maybe_placeholders=False)
+# Made on import: lark reads a grammar with `ast`, which CPython 3.11 does not do safely in two threads at once
+# (SystemError: AST constructor recursion depth mismatch).
+_PARSER = Lark(GRAMMAR, parser="lalr", start="query", maybe_placeholders=False)
 
 
 def parse(text: str) -> Query:
@@ -295,7 +294,7 @@ def parse(text: str) -> Query:
     if not text.strip():
         raise refuse("MALFORMED_QUERY", "SOQL statements cannot be empty or null")
     try:
-        return _Tree().transform(_parser().parse(text))
+        return _Tree().transform(_PARSER.parse(text))
     except UnexpectedInput as error:
         pos = _place(error, text)
         raise at(text, pos, "MALFORMED_QUERY", _unexpected(text, pos)) from None
