@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -127,7 +128,7 @@ def _pull_stream(
 ) -> None:
     with app.reading() as conn:
         position = runs.positions(conn, name).get(stream)
-    for page in each_contained(name, adapter.pull(stream, position.value if position else None)):
+    for page in each_contained(name, partial(adapter.pull, stream, position.value if position else None)):
         if not force:
             _guard_empty(app, name, stream, page, position)
         with lease.writing() as conn:

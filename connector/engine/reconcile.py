@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -165,7 +166,7 @@ class _Comparing:
         whole = True
         for at, stream in enumerate(adapter.streams):
             try:
-                for page in each_contained(self.name, adapter.pull(stream, None)):
+                for page in each_contained(self.name, partial(adapter.pull, stream, None)):
                     self._page(stream, page)
                     self.app.go_on()
             except Exhausted as error:

@@ -59,7 +59,7 @@ def failures(one: Adapter) -> list[AdapterError]:
     """What it says when it is checked, and when each of its streams is read."""
 
     def read(stream: str) -> object:
-        return list(each_contained("sys", one.pull(stream, None)))
+        return list(each_contained("sys", lambda: one.pull(stream, None)))
 
     work: list[Callable[[], object]] = [one.check, *(partial(read, stream) for stream in one.streams)]
     found = []

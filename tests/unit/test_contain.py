@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def test_a_reading_that_fails_is_told_and_the_other_system_goes_on(
     assert report.exit is Exit.FAILED
     ((system, error),) = report.problems
     assert (system, type(error)) == ("sfa", Unavailable)
-    assert "the adapter failed: KeyError in test_contain.py:" in str(error)
+    assert re.search(r"the adapter failed: KeyError in test_contain\.py:\d+ ← test_contain\.py:\d+ ← ", str(error))
     assert "太郎" not in str(error)
     assert report.ledger["ma", "people"].used == 1
 
@@ -74,6 +75,20 @@ def test_a_write_that_fails_may_have_happened_and_is_sent_again(world: World, mo
         assert world.run().exit is Exit.FAILED
     assert world.run().exit is Exit.DONE
     assert world.fresh() == []
+
+
+def test_what_a_library_hides_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(*_: object) -> Any:
+        try:
+            fails()
+        except KeyError as error:
+            raise ArithmeticError("山田 太郎") from error
+
+    sfa_alone(monkeypatch, "pull", hidden)
+
+    ((_, error),) = world.run().problems
+    assert "ArithmeticError ← KeyError in test_contain.py:" in str(error)
+    assert "太郎" not in str(error)
 
 
 def test_a_check_that_fails_is_a_finding_about_that_system(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
