@@ -4,6 +4,8 @@ VENV ?= .venv
 WORKERS ?= 2
 # Further arguments of demo, test and bench, e.g. `make test ARGS="-k score"`.
 ARGS ?=
+# How long a soak lasts.
+MINUTES ?= 60
 
 PY := $(VENV)/bin/python
 # One test at a time to whoever is free, so that all workers are busy to the end.
@@ -21,7 +23,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test prove check format lock bench clean format-check lint types imports docs-check
+.PHONY: help install demo test prove soak check format lock bench clean format-check lint types imports docs-check
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +39,9 @@ test: $(DEV) ## run the tests
 # One more than otherwise: there, somebody always waits for a process or a socket.
 prove: $(DEV) ## the proof by faults: killed everywhere, every fault, broken variants; an hour
 	@$(PYTEST) -n $$(($(WORKERS) + 1)) tests/faults --prove $(ARGS)
+
+soak: $(DEV) ## runs by workers on PostgreSQL for MINUTES (60) while workers, runs and the server are killed
+	@$(PY) -m pytest -q -s --timeout 0 tests/faults/test_soak.py --soak $(MINUTES) $(ARGS)
 
 check: format-check lint types imports docs-check test ## everything that CI checks
 

@@ -162,6 +162,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--prove", action="store_true", help="tests/faults: everything, not only what each submission runs"
     )
+    parser.addoption(
+        "--soak", type=float, default=0, help="tests/faults: for so many minutes everything dies now and then"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

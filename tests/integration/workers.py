@@ -169,7 +169,12 @@ class Office:
         return next((w for w in self.workers for (holder,) in held if f"pid {w.pid} " in holder), None)
 
     def state(self) -> dict[str, Any]:
-        """Where everything ended: what the systems hold, and what the store says of it."""
+        """Where everything ended, after each change was noted as done once."""
+        assert not [key for key, count in self.doubled().items() if count > 1]
+        return self.stands()
+
+    def stands(self) -> dict[str, Any]:
+        """What the systems hold, and what the store says of it."""
         org, smp = self.world.systems.org, self.world.systems.smp
         shown = {
             kind: sorted(
@@ -180,7 +185,6 @@ class Office:
         }
         lists = {name: sorted(smp.members(number)) for number, name in smp.lists().items()}
         sent = Counter(self.rows("SELECT key, state FROM outbox"))
-        assert not [key for key, count in self.doubled().items() if count > 1]
         return {**shown, "lists": lists, "outbox": sorted((row.key, row.state) for row in sent)}
 
     def doubled(self) -> Counter[str]:
