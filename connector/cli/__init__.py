@@ -16,7 +16,7 @@ import typer
 
 from connector import __version__
 from connector.cli.say import Console
-from connector.errors import ConfigError, ConnectorError, Interrupted, Locked, Problem, WrongStore, text
+from connector.errors import ConfigError, ConnectorError, Interrupted, Locked, WrongStore, text
 from connector.templates import TEMPLATES
 
 cli = typer.Typer(
@@ -145,18 +145,15 @@ def check(
     from connector.cli.views import show_check
     from connector.engine.check import check_all
     from connector.engine.exposed import exposed
-    from connector.engine.unnamed import unnamed
 
     console = Console(json=json)
     with closing(_open(config)) as app:
         console.problems(exposed(app.setup, config, here=True))
         if system is not None:
             _known_system(app.adapters, system)
-        strangers = [Problem(str(config), 0, 0, why) for why in unnamed(app).values()]
-        console.problems(strangers)
         results = check_all(app, system)
     show_check(console, results)
-    raise typer.Exit(1 if strangers or any(result.failed for result in results) else 0)
+    raise typer.Exit(1 if any(result.failed for result in results) else 0)
 
 
 def _known_system(systems: Any, name: str) -> None:

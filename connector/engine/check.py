@@ -9,7 +9,8 @@ from connector.contain import contained
 from connector.engine.app import App
 from connector.engine.spending import spending
 from connector.engine.threads import Pool
-from connector.errors import AdapterError
+from connector.engine.unnamed import unnamed
+from connector.errors import AdapterError, ConnectorError
 from connector.ports import Finding, Quota
 from connector.spec import Mark
 
@@ -20,7 +21,7 @@ class Checked:
 
     system: str
     findings: Sequence[tuple[Finding, Mark | None]]
-    error: AdapterError | None
+    error: ConnectorError | None
     quota: Quota | None
     calls: int
 
@@ -31,10 +32,11 @@ class Checked:
 
 
 def check_all(app: App, system: str | None) -> list[Checked]:
-    """Check every system, or one, each in a thread of its own."""
+    """Check every system, or one, each in a thread of its own; and those that `config.yaml` names no more."""
     names = [system] if system else list(app.adapters)
     with spending(app), Pool(max_workers=len(names)) as pool:
-        return list(pool.map(lambda name: _check(app, name), names))
+        checked = list(pool.map(lambda name: _check(app, name), names))
+    return checked + [Checked(name, (), ConnectorError(why), None, 0) for name, why in unnamed(app).items()]
 
 
 def _check(app: App, name: str) -> Checked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -125,3 +126,13 @@ def test_status_check_and_run_say_what_to_do(world: World, renamed: System) -> N
 
     assert all("give it its old name back" in " ".join(done.output.split()) for done in told.values())
     assert {name: done.exit_code for name, done in told.items()} == {"status": 0, "check": 1, "run": 5}
+
+
+def test_check_names_it_as_data(world: World, renamed: System) -> None:
+    command = ["check", "--json", "--config", str(world.folder / "config.yaml")]
+    done = CliRunner().invoke(cli, command, env={"CONNECTOR_LANG": "en"})
+
+    *others, stranger = json.loads(done.stdout)
+    assert all(each["ok"] for each in others)
+    assert (stranger["system"], stranger["ok"]) == ("ma", False)
+    assert "give it its old name back" in stranger["error"]
