@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from connector.changes import WriteClass
 from connector.contain import each_contained
 from connector.engine import deliver, planning, pull
 from connector.engine import run as run_module
+from connector.engine.app import App
+from connector.engine.report import Report
+from connector.ports import Adapter
 from connector.store import lease as lease_module
 from connector.store import outbox, runs
 from connector.store import tables as t
@@ -40,10 +44,12 @@ Check = Callable[[Stage, Path], Iterator[list[Fault]]]
 
 
 def cursor_before_its_page(patch: pytest.MonkeyPatch) -> None:
-    def stream(app: Any, adapter: Any, name: str, stream: str, lease: Lease, report: Any, *, force: bool) -> None:
+    def stream(
+        app: App, adapter: Adapter, name: str, stream: str, lease: Lease, report: Report, *, force: bool
+    ) -> None:
         with app.reading() as conn:
             position = runs.positions(conn, name).get(stream)
-        for page in each_contained(name, adapter.pull(stream, position.value if position else None)):
+        for page in each_contained(name, partial(adapter.pull, stream, position.value if position else None)):
             with lease.writing() as conn:
                 runs.move_cursor(conn, name, stream, page.cursor, app.clock(), page.read if page.complete else None)
             with lease.writing() as conn:
