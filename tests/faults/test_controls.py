@@ -19,7 +19,7 @@ from connector.contain import each_contained
 from connector.engine import deliver, planning, pull
 from connector.engine import run as run_module
 from connector.engine.app import App
-from connector.engine.report import Report
+from connector.engine.report import Exit, Report
 from connector.ports import Adapter
 from connector.store import lease as lease_module
 from connector.store import outbox, runs
@@ -245,5 +245,8 @@ def test_a_broken_variant_is_noticed(
 ) -> None:
     tally.count("controls")
     broken(monkeypatch)
+    alone = stage.world("first", tmp_path / "alone")
+    with direct(alone.made):
+        assert alone.run().exit in (Exit.DONE, Exit.DEFERRED), "one that does not even run is noticed for nothing"
     assert any(check(stage, tmp_path))
     tally.count("caught")
