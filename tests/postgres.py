@@ -62,6 +62,27 @@ class Cluster:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    def keep_commits(self, url: str) -> None:
+        """What was committed in a database is there after a crash: tests that crash nothing do without."""
+        name = sql.Identifier(url.rpartition("/")[2])
+        with self.connect() as admin:
+            admin.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = on").format(name))
+
+    def crash(self) -> None:
+        """As when the server itself dies: every connection ends, and it recovers from its log."""
+        with self.connect() as admin:
+            row = admin.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'").fetchone()
+        assert row is not None
+        os.kill(row[0], signal.SIGKILL)
+
+    def answers(self) -> bool:
+        """Whether it takes connections now."""
+        try:
+            self.connect().close()
+        except psycopg.Error:
+            return False
+        return True
+
 
 def store_line(url: str, folder: Path) -> str:
     """How `config.yaml` in a folder names a store: by a file, since the URL of a server holds a password."""

@@ -24,7 +24,6 @@ from typing import Any, Self
 
 import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Request
 
@@ -141,13 +140,12 @@ class Chaos:
     def _work(self) -> None:
         while not self._over.wait(self.dice.uniform(*STRIKES)):
             strike = self.dice.choice(self.strikes)
-            if self.dice.random() < IN_DOUBT:
-                self._await_claim()
-            if self.runner is None or self.runner.poll() is not None:
-                continue
             try:
-                strike()
-                self.struck[strike.__name__.strip("_").replace("_", " ")] += 1
+                if self.dice.random() < IN_DOUBT:
+                    self._await_claim()
+                if self.runner is not None and self.runner.poll() is None:
+                    strike()
+                    self.struck[strike.__name__.strip("_").replace("_", " ")] += 1
             except (AssertionError, OSError, psycopg.Error, SQLAlchemyError) as error:  # the test tells it
                 self.failed.append(error)
                 return
@@ -187,18 +185,8 @@ class Chaos:
         self.runner.kill()
 
     def _crash_postgres(self) -> None:
-        """As when the server itself dies: every connection ends, and it recovers from its log."""
-        with self.cluster.connect() as admin:
-            found = admin.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'").fetchone()
-        assert found is not None
-        os.kill(found[0], signal.SIGKILL)
-        eventually(self._answers)
-
-    def _answers(self) -> bool:
-        with suppress(psycopg.Error):
-            self.cluster.connect().close()
-            return True
-        return False
+        self.cluster.crash()
+        eventually(self.cluster.answers)
 
 
 def slowly(_name: str, request: Request, _done: bool) -> None:
@@ -209,8 +197,7 @@ def slowly(_name: str, request: Request, _done: bool) -> None:
 
 def until_done(office_: Office, chaos: Chaos) -> int:
     """Start runs until one ends well; how many there were."""
-    ahead = office_.world.systems.clock() - _wall()
-    command = [sys.executable, "-c", RUN, str(office_.config), str(ahead.total_seconds())]
+    command = [sys.executable, "-c", RUN, str(office_.config), str(office_.ahead.total_seconds())]
     environ = {**os.environ, "CONNECTOR_LANG": "en", "PYTHONPATH": str(ROOT)}
     began, runs, said = time.monotonic(), 0, office_.world.folder / "said"
     while True:
@@ -243,12 +230,6 @@ def differing(ought: dict[str, Any], found: dict[str, Any]) -> list[str]:
     return told
 
 
-def _wall() -> Any:
-    from connector.engine.app import now
-
-    return now()
-
-
 def rounds(shared: Office, chaos: Chaos, end: float) -> tuple[list[dict[str, Any]], int]:
     """Where each round ended, and how many runs it took until `end`; there is one round at least."""
     life = Life(shared, lambda: time.sleep(1))
@@ -271,9 +252,7 @@ def test_nothing_is_lost_or_doubled_while_everything_dies_now_and_then(
     """Without `--soak` one round in which nothing dies: whether the two worlds can be compared."""
     minutes = request.config.getoption("--soak")
     end = time.monotonic() + timedelta(minutes=minutes).total_seconds()
-    with postgres_cluster.connect() as admin:  # what was committed is there after a crash: other tests do without
-        name = sql.Identifier(postgres_url.rpartition("/")[2])
-        admin.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = on").format(name))
+    postgres_cluster.keep_commits(postgres_url)
     with office(tmp_path / "shared", postgres_url, monkeypatch) as shared:
         shared.hooks.append(slowly)
         shared.hire(WORKERS)

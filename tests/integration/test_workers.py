@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 from werkzeug.exceptions import ServiceUnavailable
@@ -205,24 +203,15 @@ def test_a_worker_that_is_told_to_end_leaves_its_job_to_the_others(shared: Offic
 def test_postgresql_that_restarts_under_load_delays_and_loses_nothing(
     shared: Office, undisturbed: dict[str, Any], postgres_cluster: Cluster
 ) -> None:
-    name = shared.url.rpartition("/")[2]
-    with postgres_cluster.connect() as admin:  # what was committed is there after a crash: other tests do without
-        admin.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = on").format(sql.Identifier(name)))
+    postgres_cluster.keep_commits(shared.url)
     both = shared.hire()
-
-    def crash() -> None:
-        """As when the server itself dies: every connection ends, and it recovers from its log."""
-        with postgres_cluster.connect() as admin:
-            row = admin.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'").fetchone()
-            assert row is not None
-            os.kill(row[0], signal.SIGKILL)
 
     crashes = [_nth(3), _nth(12), _nth(40), _nth(70)]
 
     def hook(_name: str, _request: Request, done: bool) -> None:
         if not done and crashes and crashes[0]():
             crashes.pop(0)
-            crash()
+            postgres_cluster.crash()
 
     shared.hooks.append(hook)
     outcome: Exit | None = None
@@ -232,7 +221,7 @@ def test_postgresql_that_restarts_under_load_delays_and_loses_nothing(
         except Locked:  # by a run that could not give its lease back
             eventually(lambda: _is_free(shared), 60)
         except (StoreError, psycopg.Error):
-            eventually(lambda: _answers(postgres_cluster), 60)
+            eventually(postgres_cluster.answers, 60)
         if outcome is Exit.DONE and not crashes:
             break
     assert outcome is Exit.DONE
@@ -244,14 +233,6 @@ def test_postgresql_that_restarts_under_load_delays_and_loses_nothing(
 def _is_free(shared: Office) -> bool:
     now = "extract(epoch FROM clock_timestamp()) * 1000000"
     return not shared.rows(f"SELECT 1 FROM lease WHERE name = 'run' AND holder <> '' AND expires > {now}")
-
-
-def _answers(cluster: Cluster) -> bool:
-    try:
-        cluster.connect().close()
-    except psycopg.Error:
-        return False
-    return True
 
 
 def test_without_a_worker_a_run_says_so_and_gives_its_lease_back(

@@ -22,7 +22,7 @@ from sqlalchemy import text as sql
 from werkzeug.wrappers import Request, Response
 
 from connector.config import load
-from connector.engine.app import App, open_app
+from connector.engine.app import App, now, open_app
 from connector.engine.report import Report
 from connector.engine.run import run
 from connector.engine.spread import stages_of
@@ -133,10 +133,14 @@ class Office:
     def config(self) -> Path:
         return self.world.folder / "config.yaml"
 
+    @property
+    def ahead(self) -> timedelta:
+        """How much later it is in the emulated world."""
+        return self.world.systems.clock() - now()
+
     def hire(self, count: int = 2, slow_plan: float = 0) -> list[Worker]:
         """Start workers; they are ready when this returns."""
-        ahead = self.world.systems.clock() - _wall()
-        hired = [Worker(self.config, ahead, slow_plan) for _ in range(count)]
+        hired = [Worker(self.config, self.ahead, slow_plan) for _ in range(count)]
         self.workers += hired
         for worker in hired:
             worker.wait_for("worker_started")
@@ -193,12 +197,6 @@ class Office:
 
 
 _SHOWN = {"LastName", "FirstName", "Email", "Subject", "OwnerId"}
-
-
-def _wall() -> Any:
-    from connector.engine.app import now
-
-    return now()
 
 
 @contextmanager
